@@ -1,0 +1,231 @@
+//! A search answer, read without copying a document.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::cluster::failure::{Failure, Shards};
+use crate::error::Error;
+use crate::key::Key;
+
+/// One page of hits.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// The id under which the point in time goes on.
+    pub pit: Option<Cow<'a, str>>,
+    /// How many documents the search selects, where it was asked to count.
+    pub total: Option<u64>,
+    /// The hits, in reading order.
+    pub hits: Vec<Hit<'a>>,
+}
+
+/// One document.
+#[derive(Debug)]
+pub struct Hit<'a> {
+    /// Its place in the reading order, from the sort values and never from `_source`.
+    pub key: Key,
+    /// `_index`.
+    pub index: Cow<'a, str>,
+    /// `_id`.
+    pub id: Cow<'a, str>,
+    /// `_primary_term`.
+    pub primary_term: u64,
+    /// `_source`, byte for byte.
+    pub source: &'a str,
+}
+
+#[derive(Deserialize)]
+struct RawPage<'a> {
+    #[serde(borrow)]
+    pit_id: Option<Cow<'a, str>>,
+    timed_out: bool,
+    _shards: Shards,
+    #[serde(borrow)]
+    hits: RawHits<'a>,
+}
+
+#[derive(Deserialize)]
+struct RawHits<'a> {
+    total: Option<Total>,
+    #[serde(borrow)]
+    hits: Vec<RawHit<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    value: u64,
+    relation: String,
+}
+
+#[derive(Deserialize)]
+struct RawHit<'a> {
+    #[serde(borrow)]
+    _index: Cow<'a, str>,
+    #[serde(borrow)]
+    _id: Cow<'a, str>,
+    _seq_no: Option<i64>,
+    _primary_term: Option<u64>,
+    #[serde(borrow)]
+    _source: Option<&'a RawValue>,
+    sort: Sort,
+}
+
+/// Timestamp and sequence number; a point in time may add a third value.
+struct Sort(Key);
+
+impl<'de> Deserialize<'de> for Sort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(SortVisitor)
+    }
+}
+
+struct SortVisitor;
+
+impl<'de> Visitor<'de> for SortVisitor {
+    type Value = Sort;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("two integers, the timestamp and the sequence number")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Sort, A::Error> {
+        let missing = |at| serde::de::Error::invalid_length(at, &self);
+        let timestamp = values.next_element()?.ok_or_else(|| missing(0))?;
+        let seq_no = values.next_element()?.ok_or_else(|| missing(1))?;
+        while values.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Sort(Key { timestamp, seq_no }))
+    }
+}
+
+impl<'a> Page<'a> {
+    /// Reads a page that the cluster answered completely.
+    ///
+    /// # Errors
+    /// Transient, if it is partial or no search answer; permanent, if its documents lack
+    /// what delivering them exactly once needs.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
+        let raw: RawPage<'a> = serde_json::from_slice(body).map_err(|e| {
+            Error::transient(format!(
+                "the cluster's answer is not a search result this connector can read: {e}"
+            ))
+        })?;
+        raw._shards.complete()?;
+        if raw.timed_out {
+            return Err(Error::transient(
+                "the search timed out on the cluster; a partial answer is not used",
+            )
+            .into());
+        }
+        let hits = raw
+            .hits
+            .hits
+            .into_iter()
+            .map(Hit::from_raw)
+            .collect::<Result<Vec<_>, _>>()?;
+        if !hits.is_sorted_by_key(|hit| hit.key) {
+            return Err(Error::transient(
+                "the cluster's answer is not in the order that was asked for",
+            )
+            .into());
+        }
+        Ok(Self {
+            pit: raw.pit_id,
+            total: raw.hits.total.and_then(Total::exact),
+            hits,
+        })
+    }
+}
+
+impl Total {
+    fn exact(self) -> Option<u64> {
+        (self.relation == "eq").then_some(self.value)
+    }
+}
+
+impl<'a> Hit<'a> {
+    fn from_raw(raw: RawHit<'a>) -> Result<Self, Error> {
+        let lacks = |what: &str| {
+            Error::permanent(format!(
+                "document {:?} of index {:?} has no {what}",
+                raw._id, raw._index
+            ))
+        };
+        let (Some(_), Some(primary_term)) = (raw._seq_no, raw._primary_term) else {
+            return Err(lacks(
+                "sequence number, as the index is set to keep none; such an index can not be read exactly once",
+            ));
+        };
+        let source = raw._source.ok_or_else(|| {
+            lacks("_source, as its mapping disables it; there is nothing to deliver")
+        })?;
+        Ok(Self {
+            key: raw.sort.0,
+            index: raw._index,
+            id: raw._id,
+            primary_term,
+            source: source.get(),
+        })
+    }
+
+    /// Where the document stands in `body`, of which it is a part.
+    pub fn span(&self, body: &[u8]) -> Option<(u32, u32)> {
+        let offset = (self.source.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
+        Some((
+            u32::try_from(offset).ok()?,
+            u32::try_from(self.source.len()).ok()?,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = r#"{"pit_id":"p2","took":1,"timed_out":false,"_shards":{"total":1,"successful":1,"skipped":0,"failed":0},"hits":{"total":{"value":2,"relation":"eq"},"hits":[
+        {"_index":"i","_id":"\u0061","_seq_no":3,"_primary_term":1,"_source":{"b": 0.10,"a":1},"sort":[5,3,8589934592]},
+        {"_index":"i","_id":"c","_seq_no":4,"_primary_term":2,"_source":{ },"sort":[5,4]}]}}"#;
+
+    #[test]
+    fn a_page_is_read_with_its_bytes_untouched() {
+        let page = Page::parse(PAGE.as_bytes()).unwrap();
+        assert_eq!((page.pit.as_deref(), page.total), (Some("p2"), Some(2)));
+        let hit = page.hits.first().unwrap();
+        assert_eq!(
+            (hit.id.as_ref(), hit.key, hit.source),
+            ("a", (5, 3).into(), r#"{"b": 0.10,"a":1}"#)
+        );
+        let (offset, length) = hit.span(PAGE.as_bytes()).unwrap();
+        assert_eq!(&PAGE[offset as usize..][..length as usize], hit.source);
+    }
+
+    #[test]
+    fn a_page_that_can_not_be_delivered_exactly_is_refused() {
+        let rows = [
+            ("\"_seq_no\":3,", "", "has no sequence number"),
+            ("\"_source\":{ },", "", "has no _source"),
+            ("\"sort\":[5,4]", "\"sort\":[4,4]", "not in the order"),
+            (
+                "\"sort\":[5,4]",
+                "\"sort\":[\"x\",4]",
+                "not a search result",
+            ),
+            ("]}}", "", "not a search result"),
+            ("\"timed_out\":false", "\"timed_out\":true", "timed out"),
+            ("\"failed\":0", "\"failed\":1", "1 shards did not answer"),
+        ];
+        for (part, instead, message) in rows {
+            let error =
+                Error::from(Page::parse(PAGE.replace(part, instead).as_bytes()).unwrap_err());
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_total_that_is_only_a_lower_bound_is_none() {
+        let page = PAGE.replace("\"eq\"", "\"gte\"");
+        assert_eq!(Page::parse(page.as_bytes()).unwrap().total, None);
+    }
+}

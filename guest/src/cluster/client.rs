@@ -1,0 +1,99 @@
+//! One request at a time to the cluster, and the answers that are more than pages.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::cluster::failure::{Failure, Shards, check};
+use crate::cluster::product::Product;
+use crate::cluster::request::Request;
+use crate::error::Error;
+use crate::host::{Answer, Host, Level};
+
+/// The cluster, with the time of its last answer.
+pub struct Client<'a, H: Host> {
+    /// The capabilities.
+    pub host: &'a mut H,
+    /// Which server it is, as far as known; learned from what it understands.
+    pub product: &'a mut Option<Product>,
+    /// The time of the last answer, in milliseconds since the epoch.
+    pub now_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct Count {
+    count: u64,
+    _shards: Shards,
+}
+
+#[derive(Deserialize)]
+struct OpenedPit {
+    #[serde(alias = "pit_id")]
+    id: String,
+}
+
+impl<H: Host> Client<'_, H> {
+    /// One request and its answer of status 200.
+    pub fn ask(&mut self, request: &Request) -> Result<Answer<H::Body>, Failure> {
+        let fetch = self.host.fetch(request);
+        self.answer(request, fetch)
+    }
+
+    /// Waits for a request that was submitted before.
+    pub fn answer(
+        &mut self,
+        request: &Request,
+        fetch: H::Fetch,
+    ) -> Result<Answer<H::Body>, Failure> {
+        let answer = self.host.fetched(fetch)?;
+        self.now_ms = self.now_ms.max(answer.at_ms);
+        check(request, &answer)?;
+        Ok(answer)
+    }
+
+    /// Asks `_count`.
+    pub fn count(&mut self, request: &Request) -> Result<u64, Failure> {
+        let answer = self.ask(request)?;
+        let count: Count = read(request, &answer.bytes)?;
+        count._shards.complete()?;
+        Ok(count.count)
+    }
+
+    /// Opens a point in time; a server that could not be told apart is asked both ways.
+    pub fn open_pit(&mut self, index: &str) -> Result<String, Failure> {
+        let mut product = self.product.unwrap_or(Product::Elasticsearch);
+        let mut request = Request::open_pit(product, index);
+        let answer = match self.ask(&request) {
+            Err(Failure::UnknownPath(_)) if self.product.is_none() => {
+                product = product.other();
+                request = Request::open_pit(product, index);
+                self.ask(&request)?
+            }
+            answer => answer?,
+        };
+        *self.product = Some(product);
+        Ok(read::<OpenedPit>(&request, &answer.bytes)?.id)
+    }
+
+    /// Lets go of a point in time. A failure costs a context until it expires, no more.
+    pub fn close_pit(&mut self, pit: &str) {
+        let Some(product) = *self.product else { return };
+        let gone = match self.ask(&Request::close_pit(product, pit)) {
+            Ok(_) | Err(Failure::ContextGone(_) | Failure::UnknownPath(_)) => return,
+            Err(failure) => Error::from(failure).to_string(),
+        };
+        self.host.log(
+            Level::Warn,
+            "a point in time could not be closed and will expire",
+            &[("reason", gone)],
+        );
+    }
+}
+
+fn read<T: DeserializeOwned>(request: &Request, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        Error::transient(format!(
+            "the cluster's answer to {} can not be read: {e}",
+            request.path
+        ))
+    })
+}

@@ -1,0 +1,177 @@
+//! What the cluster says of the configured index: the field's unit, the refresh interval.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::time::Unit;
+
+/// The least time that a document is given to become visible.
+const SETTLE_MIN_MS: u64 = 5_000;
+/// The time where the refresh interval can not be known.
+pub const SETTLE_UNKNOWN_MS: u64 = 60_000;
+
+/// How the timestamp field is mapped in the indices that exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapping {
+    /// As dates that sort in this unit.
+    Dates(Unit),
+    /// In no index; without documents that is no mistake yet.
+    Nowhere,
+}
+
+#[derive(Deserialize)]
+struct FieldCaps {
+    fields: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+impl Mapping {
+    /// Reads the answer to `_field_caps`.
+    ///
+    /// Where `date` and `date_nanos` mix, milliseconds: they hold every date of both.
+    ///
+    /// # Errors
+    /// Permanent, if the field is no date, or lies in a nested object.
+    pub fn parse(config: &Config, body: &[u8]) -> Result<Self, Error> {
+        let caps: FieldCaps = serde_json::from_slice(body).map_err(|e| {
+            Error::transient(format!(
+                "the cluster's answer to _field_caps can not be read: {e}"
+            ))
+        })?;
+        for (parent, types) in &caps.fields {
+            if types.contains_key("nested") {
+                return Err(not_readable(
+                    config,
+                    &format!("lies in {parent:?}, which is mapped as nested"),
+                ));
+            }
+        }
+        let types = caps.fields.get(&config.timestamp_field);
+        let mapped: Vec<_> = types
+            .iter()
+            .flat_map(|t| t.keys())
+            .map(String::as_str)
+            .filter(|t| *t != "unmapped")
+            .collect();
+        match mapped.as_slice() {
+            [] => Ok(Self::Nowhere),
+            ["date_nanos"] => Ok(Self::Dates(Unit::Ns)),
+            ["date"] | ["date", "date_nanos"] => Ok(Self::Dates(Unit::Ms)),
+            others => Err(not_readable(
+                config,
+                &format!("is mapped as {}", others.join(" and ")),
+            )),
+        }
+    }
+}
+
+fn not_readable(config: &Config, how: &str) -> Error {
+    let (field, index) = (&config.timestamp_field, &config.index);
+    Error::permanent(format!(
+        "timestamp_field {field:?} of index {index:?} {how}; it must be mapped as date or date_nanos (give it such a mapping and reindex, or name another field)"
+    ))
+}
+
+/// Twice the largest refresh interval of the indices, and at least 5 s.
+///
+/// None where one of them refreshes only on demand, or the answer can not be read.
+pub fn settle_ms(settings: &[u8]) -> Option<u64> {
+    let indices: BTreeMap<String, Value> = serde_json::from_slice(settings).ok()?;
+    let mut largest = 0;
+    for index in indices.values() {
+        let value = ["settings", "defaults"]
+            .iter()
+            .find_map(|of| index.get(of)?.get("index.refresh_interval")?.as_str())?;
+        largest = largest.max(time_value_ms(value)?);
+    }
+    Some(SETTLE_MIN_MS.max(largest.saturating_mul(2)))
+}
+
+/// A time value of the cluster, such as "1s"; none for "-1", which is never.
+fn time_value_ms(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "nanos" | "micros" => Some(1),
+        "ms" => Some(number),
+        "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        "d" => number.checked_mul(86_400_000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(field: &str) -> Config {
+        Config::parse(&format!(
+            r#"{{"index": "logs-*", "timestamp_field": "{field}"}}"#
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_unit_follows_the_mapping() {
+        let rows = [
+            (r#"{"t":{"date":{}}}"#, Ok(Mapping::Dates(Unit::Ms))),
+            (
+                r#"{"t":{"date_nanos":{},"unmapped":{}}}"#,
+                Ok(Mapping::Dates(Unit::Ns)),
+            ),
+            (
+                r#"{"t":{"date":{},"date_nanos":{}}}"#,
+                Ok(Mapping::Dates(Unit::Ms)),
+            ),
+            (r#"{"t":{"unmapped":{}}}"#, Ok(Mapping::Nowhere)),
+            ("{}", Ok(Mapping::Nowhere)),
+            (r#"{"t":{"keyword":{}}}"#, Err("is mapped as keyword")),
+            (
+                r#"{"t":{"date":{},"long":{}}}"#,
+                Err("is mapped as date and long"),
+            ),
+            (
+                r#"{"t":{"date":{}},"a":{"nested":{}}}"#,
+                Err("lies in \"a\""),
+            ),
+        ];
+        for (fields, expected) in rows {
+            let body = format!(r#"{{"indices":["i"],"fields":{fields}}}"#);
+            match (Mapping::parse(&config("t"), body.as_bytes()), expected) {
+                (Ok(mapping), Ok(expected)) => assert_eq!(mapping, expected),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (other, expected) => panic!("{fields}: {other:?} instead of {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn settle_is_twice_the_largest_refresh_interval() {
+        let rows = [
+            (
+                r#"{"i":{"settings":{},"defaults":{"index.refresh_interval":"1s"}}}"#,
+                Some(5_000),
+            ),
+            (
+                r#"{"i":{"settings":{"index.refresh_interval":"30s"},"defaults":{}},"j":{"settings":{},"defaults":{"index.refresh_interval":"1s"}}}"#,
+                Some(60_000),
+            ),
+            (
+                r#"{"i":{"settings":{"index.refresh_interval":"-1"},"defaults":{}}}"#,
+                None,
+            ),
+            (r#"{"i":{"settings":{},"defaults":{}}}"#, None),
+            ("{}", Some(5_000)),
+            ("forbidden", None),
+        ];
+        for (settings, expected) in rows {
+            assert_eq!(settle_ms(settings.as_bytes()), expected, "{settings}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Elasticsearch and OpenSearch: what is asked, what they answer, and where they differ.
+
+pub mod answer;
+pub mod client;
+pub mod facts;
+pub mod failure;
+pub mod product;
+pub mod query;
+pub mod request;

@@ -1,0 +1,31 @@
+//! The Elasticsearch source: paging and state, as a WebAssembly component.
+//!
+//! A functional core with a thin shell. Everything here but [`component`] is free of
+//! bindings, so it builds and is tested natively too:
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `source` | the life of a source: open, poll, backlog, close |
+//! | `reader` | one poll: the order of fetching, publishing, checking and saving |
+//! | `paging/` | one file per mode: from a page and the progress so far to what comes next |
+//! | `cluster/` | requests, answers, errors and differences of Elasticsearch and OpenSearch |
+//! | `state` | what is saved, in the format that users see |
+//! | `edge`, `key`, `message`, `time` | the values that the above are made of |
+//! | `host` | the capabilities as a trait, so that tests can stand in for them |
+//! | `component` | the same capabilities from the generated bindings; nothing else names those |
+
+#[cfg(target_family = "wasm")]
+mod component;
+
+pub mod cluster;
+pub mod config;
+pub mod edge;
+pub mod error;
+pub mod host;
+pub mod key;
+pub mod message;
+pub mod paging;
+pub mod reader;
+pub mod source;
+pub mod state;
+pub mod time;

@@ -1,0 +1,61 @@
+//! From a hit to a message: an id that never changes, and where its bytes are.
+
+use sha2::{Digest, Sha256};
+
+use crate::cluster::answer::Hit;
+
+/// A message for the publisher. Its payload is a span of the page's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// See [`message_id`].
+    pub id: u128,
+    /// Where the document's bytes begin in the body.
+    pub offset: u32,
+    /// How many bytes they are.
+    pub length: u32,
+    /// `_index`, `_id`, `_seq_no` and `_primary_term`.
+    pub headers: Vec<(&'static str, HeaderValue)>,
+}
+
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderValue {
+    /// UTF-8 text.
+    Text(String),
+    /// A number.
+    Unsigned(u64),
+}
+
+/// The headers of a hit, all that identifies this version of the document.
+pub fn headers(hit: &Hit<'_>) -> Vec<(&'static str, HeaderValue)> {
+    vec![
+        ("_index", HeaderValue::Text(hit.index.clone().into_owned())),
+        ("_id", HeaderValue::Text(hit.id.clone().into_owned())),
+        (
+            "_seq_no",
+            HeaderValue::Unsigned(hit.key.seq_no.unsigned_abs()),
+        ),
+        ("_primary_term", HeaderValue::Unsigned(hit.primary_term)),
+    ]
+}
+
+/// 128 bits that are the same for the same version of the same document, always: of a
+/// SHA-256 over namespace, index, id, sequence number and primary term.
+///
+/// A cryptographic hash, since ids are often chosen by whoever writes the documents, and
+/// two documents with one id would be one message. Lengths stand before the texts, so
+/// that no two lists of parts read alike.
+pub fn message_id(namespace: &str, hit: &Hit<'_>) -> u128 {
+    let mut hash = Sha256::new();
+    for part in [namespace, &hit.index, &hit.id] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(hit.key.seq_no.to_le_bytes());
+    hash.update(hit.primary_term.to_le_bytes());
+    let digest: [u8; 32] = hash.finalize().into();
+    digest
+        .iter()
+        .take(16)
+        .fold(0, |id, byte| (id << 8) | u128::from(*byte))
+}

@@ -1,0 +1,344 @@
+//! Reading in the order of a timestamp, with sequence numbers inside equal ones.
+//!
+//! ```text
+//! start                     after                horizon
+//!   |--- segment: ids held ---|---- not read yet ----|
+//! ```
+//!
+//! A *pass* reads from `start` to the horizon. Each page begins at the place where the
+//! last one ended, inclusive, and drops what the edge holds: several documents can share
+//! that place, one per shard. A pass ends when it met as many documents as its first page
+//! counted, or on a page that brings nothing new. Then, and before the edge may forget,
+//! a *receipt* compares what the pass met with what the same point in time counts. If they
+//! differ, the segment alone is read again; its ids are all in the edge.
+
+use serde::{Deserialize, Serialize};
+
+use crate::edge::Edge;
+use crate::error::Error;
+use crate::key::Key;
+
+/// How often a segment is read again before the source gives up.
+const REREADS_MAX: u32 = 3;
+/// The largest page a cluster answers.
+const PAGE_MAX: u64 = 10_000;
+
+/// How far the source has come. It changes only after an acknowledgement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Everything before this place is delivered and forgotten.
+    pub start: Key,
+    /// The last delivered document.
+    pub position: Option<Key>,
+    /// What was delivered from `start` on.
+    pub edge: Edge,
+    /// A group of equal timestamps that was larger than the edge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crowd: Option<Crowd>,
+    /// The read under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<Cycle>,
+}
+
+/// How many documents of one timestamp were delivered and forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crowd {
+    /// The timestamp.
+    pub timestamp: i64,
+    /// The documents.
+    pub count: u64,
+}
+
+/// One scheduled read, to the horizon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// None while one search may be all of it.
+    pub pit: Option<String>,
+    /// The timestamp at which the cycle ends, exclusive.
+    pub horizon: i64,
+    /// Set while a segment is read again: where it ends.
+    #[serde(default)]
+    pub until: Option<Key>,
+    /// Where the last page of the pass ended.
+    #[serde(default)]
+    pub after: Option<Key>,
+    /// What the first page of the pass counted.
+    #[serde(default)]
+    pub total: Option<u64>,
+    /// How many documents the pass met.
+    #[serde(default)]
+    pub met: u64,
+    /// How often this segment was read again.
+    #[serde(default)]
+    pub rereads: u32,
+    /// Hits asked for; more than configured where a page brought nothing new.
+    pub size: u64,
+    /// Documents published in this cycle.
+    #[serde(default)]
+    pub documents: u64,
+}
+
+/// A hit, as far as paging is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its place.
+    pub key: Key,
+    /// Its message id.
+    pub id: u128,
+}
+
+/// What a page means, worked out before it is published.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Which hits of the page to publish, in order, by index and message id.
+    pub publish: Vec<(usize, u128)>,
+    /// Whether another page of the same pass may follow at once.
+    pub goes_on: bool,
+    /// Where that page begins.
+    pub after: Option<Key>,
+}
+
+/// What comes after a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Another page.
+    Page,
+    /// A receipt for everything before this place.
+    Receipt(Key),
+}
+
+impl Progress {
+    /// A source that has delivered everything before `start`.
+    pub fn from(start: Key) -> Self {
+        Self {
+            start,
+            position: None,
+            edge: Edge::default(),
+            crowd: None,
+            cycle: None,
+        }
+    }
+
+    /// Begins a cycle. False if there is nothing before the horizon.
+    pub fn begin(&mut self, horizon: i64, size: u64) -> bool {
+        if self.start.timestamp >= horizon {
+            return false;
+        }
+        self.edge.begin_pass();
+        let cycle = Cycle {
+            pit: None,
+            horizon,
+            until: None,
+            after: None,
+            total: None,
+            met: 0,
+            rereads: 0,
+            size,
+            documents: 0,
+        };
+        self.cycle = Some(cycle);
+        true
+    }
+
+    /// Reads a page: which hits are new, and where the next page begins.
+    pub fn plan(&self, hits: &[Seen], total: Option<u64>) -> Plan {
+        let new = hits
+            .iter()
+            .enumerate()
+            .filter(|(_, seen)| self.is_new(seen));
+        let publish = new.map(|(at, seen)| (at, seen.id)).collect();
+        let Some(cycle) = &self.cycle else {
+            return Plan {
+                publish,
+                goes_on: false,
+                after: None,
+            };
+        };
+        // The page may repeat hits of the last one, so that more may follow than this says.
+        let met = cycle.met.saturating_add(hits.len() as u64);
+        let goes_on =
+            !cycle.is_short(hits) && cycle.total.or(total).is_none_or(|total| met < total);
+        Plan {
+            publish,
+            goes_on,
+            after: cycle.after_page(hits),
+        }
+    }
+
+    /// What sorts before the start was delivered there: a document with several dates is
+    /// selected by any of them, but sorts by the smallest.
+    fn is_new(&self, seen: &Seen) -> bool {
+        seen.key >= self.start && !self.edge.holds(seen.key, seen.id)
+    }
+
+    /// Applies an acknowledged page and says what comes next.
+    pub fn apply(&mut self, hits: &[Seen], total: Option<u64>, edge_max: u64) -> Next {
+        let fresh = self.meet(hits);
+        let held = self.edge.len() as u64;
+        let Some(cycle) = &mut self.cycle else {
+            return Next::Page;
+        };
+        cycle.met += fresh;
+        cycle.total = cycle.total.or(total);
+        cycle.after = cycle.after_page(hits);
+        let stuck = fresh == 0 && (cycle.is_short(hits) || cycle.size >= PAGE_MAX);
+        if cycle.total == Some(cycle.met) || stuck {
+            return Next::Receipt(cycle.end());
+        }
+        if fresh == 0 {
+            // More documents than the page holds share the place where it begins.
+            cycle.size = (cycle.size * 2).min(PAGE_MAX);
+        }
+        let full = held + cycle.size > edge_max;
+        match cycle.after.map(|after| self.border(after)) {
+            Some(border) if full && border > self.start => Next::Receipt(border),
+            _ => Next::Page,
+        }
+    }
+
+    /// Remembers the hits. Returns how many of them the pass had not met before.
+    fn meet(&mut self, hits: &[Seen]) -> u64 {
+        let (mut fresh, mut documents) = (0, 0);
+        for seen in hits {
+            if self.is_new(seen) {
+                documents += 1;
+                self.position = self.position.max(Some(seen.key));
+            }
+            fresh += u64::from(self.edge.meet(seen.key, seen.id));
+        }
+        if let Some(cycle) = &mut self.cycle {
+            cycle.documents += documents;
+        }
+        fresh
+    }
+
+    /// Up to where a full edge can be settled: a whole group of equal timestamps where the
+    /// segment has one, else a part of it.
+    fn border(&self, after: Key) -> Key {
+        let group = Key::at(after.timestamp);
+        if self.start < group { group } else { after }
+    }
+
+    /// Compares what the pass met before `to` with what the cluster counts there.
+    ///
+    /// Equal: the segment is settled. True if the cycle is over with it.
+    /// Not equal: the segment is read again.
+    ///
+    /// # Errors
+    /// Permanent, if it was read again three times and still differs. Nothing has moved.
+    pub fn settle(&mut self, to: Key, counted: u64) -> Result<Settled, Error> {
+        let met = self.edge.met_before(to);
+        let Some(cycle) = self.cycle.as_mut() else {
+            return Ok(Settled::CycleOver);
+        };
+        if met != counted {
+            return reread(cycle, &mut self.edge, to, met, counted);
+        }
+        cycle.rereads = 0;
+        if to == cycle.horizon_key() {
+            self.finish();
+            return Ok(Settled::CycleOver);
+        }
+        if cycle.until.take().is_some() {
+            (cycle.after, cycle.total, cycle.met) = (None, None, 0);
+            self.edge.begin_pass();
+        }
+        self.forget_before(to);
+        Ok(Settled::GoesOn)
+    }
+
+    fn forget_before(&mut self, to: Key) {
+        if self
+            .crowd
+            .is_some_and(|crowd| crowd.timestamp < to.timestamp)
+        {
+            self.crowd = None;
+        }
+        let before = self.edge.count_at(to.timestamp);
+        self.edge.forget_before(to);
+        let forgotten = before - self.edge.count_at(to.timestamp);
+        if forgotten > 0 {
+            let count = self.crowd.map_or(0, |crowd| crowd.count) + forgotten;
+            self.crowd = Some(Crowd {
+                timestamp: to.timestamp,
+                count,
+            });
+        }
+        self.start = to;
+    }
+
+    /// The cycle is over: the next one starts at the watermark, inclusive, as far as the
+    /// edge knows all of its documents; else just behind it.
+    fn finish(&mut self) {
+        self.cycle = None;
+        let Some(position) = self.position else {
+            self.edge = Edge::default();
+            return;
+        };
+        let watermark = Key::at(position.timestamp);
+        if self.start <= watermark {
+            self.forget_before(watermark);
+        } else if self.start.timestamp == watermark.timestamp {
+            self.forget_before(Key {
+                timestamp: watermark.timestamp,
+                seq_no: i64::MAX,
+            });
+            self.start = Key::at(watermark.timestamp.saturating_add(1));
+        }
+    }
+
+    /// Gives up the point in time, not what was delivered in it: the next cycle begins at
+    /// the segment's start.
+    pub fn abandon(&mut self) -> Option<String> {
+        self.cycle.take().and_then(|cycle| cycle.pit)
+    }
+}
+
+/// What a receipt led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Another page follows.
+    GoesOn,
+    /// The segment is read again.
+    Reread,
+    /// Everything before the horizon is delivered.
+    CycleOver,
+}
+
+fn reread(
+    cycle: &mut Cycle,
+    edge: &mut Edge,
+    to: Key,
+    met: u64,
+    counted: u64,
+) -> Result<Settled, Error> {
+    if cycle.rereads >= REREADS_MAX {
+        return Err(Error::permanent(format!(
+            "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads of the same point in time; nothing was skipped, and the source stops here"
+        )));
+    }
+    edge.begin_pass();
+    cycle.rereads += 1;
+    cycle.until = Some(to);
+    (cycle.after, cycle.total, cycle.met) = (None, None, 0);
+    Ok(Settled::Reread)
+}
+
+impl Cycle {
+    /// Where the running pass ends.
+    pub fn end(&self) -> Key {
+        self.until.unwrap_or(self.horizon_key())
+    }
+
+    fn horizon_key(&self) -> Key {
+        Key::at(self.horizon)
+    }
+
+    fn is_short(&self, hits: &[Seen]) -> bool {
+        (hits.len() as u64) < self.size
+    }
+
+    fn after_page(&self, hits: &[Seen]) -> Option<Key> {
+        hits.last().map(|seen| seen.key).or(self.after)
+    }
+}

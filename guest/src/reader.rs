@@ -1,0 +1,406 @@
+//! One poll: fetch, publish, check, save, in the order in which nothing can be lost.
+//!
+//! ```text
+//! fetch page -> plan -> publish ---acknowledged---> apply -> receipt? -> save
+//!                 \-> fetch the next page meanwhile
+//! ```
+//!
+//! State is changed after an acknowledgement only, and saved after it is changed. An error
+//! at any arrow leaves what was true before it.
+
+use crate::cluster::answer::Page;
+use crate::cluster::client::Client;
+use crate::cluster::failure::Failure;
+use crate::cluster::query::Selection;
+use crate::cluster::request::{Request, Search};
+use crate::config::Config;
+use crate::error::Error;
+use crate::host::{Answer, Host, Level};
+use crate::key::Key;
+use crate::message::{Message, headers, message_id};
+use crate::paging::timestamp::{Cycle, Next, Plan, Seen, Settled};
+use crate::state::{Reading, State};
+
+/// How often one poll opens a new point in time for one that is gone.
+const REOPENS_MAX: u32 = 3;
+
+/// What one poll may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Pages to fetch.
+    pub pages: u32,
+    /// Milliseconds, by the times of the answers.
+    pub milliseconds: u32,
+}
+
+/// What a poll did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Documents published.
+    pub documents: u64,
+    /// The cycle is not over.
+    pub more: bool,
+}
+
+/// A poll's work.
+pub struct Reader<'a, H: Host> {
+    /// The cluster.
+    pub client: Client<'a, H>,
+    /// What to read.
+    pub config: &'a Config,
+    /// How long a document is given to become visible.
+    pub settle_ms: u64,
+    /// What is known; changed page by page.
+    pub state: &'a mut State,
+}
+
+/// A page's request under way, and when it was made.
+struct Asked<F> {
+    fetch: F,
+    request: Request,
+    at_ms: u64,
+}
+
+impl<H: Host> Reader<'_, H> {
+    /// Reads until the cycle is over or the budget is spent. `save` is called after every
+    /// page.
+    ///
+    /// # Errors
+    /// What the cluster, the publisher or the save answered; the state stays at the last
+    /// acknowledged page.
+    pub fn read(
+        &mut self,
+        budget: Budget,
+        mut save: impl FnMut(&mut H, &State, u64) -> Result<(), Error>,
+    ) -> Result<Done, Error> {
+        let (mut done, until_ms) = (
+            Done::default(),
+            self.client
+                .now_ms
+                .saturating_add(budget.milliseconds.into()),
+        );
+        self.begin()?;
+        let (mut pages, mut reopens, mut next) = (0, 0, None);
+        while self.cycle().is_ok() {
+            if pages >= budget.pages || (pages > 0 && self.client.now_ms >= until_ms) {
+                done.more = true;
+                break;
+            }
+            pages += 1;
+            match self.page(&mut next, pages >= budget.pages) {
+                Ok(documents) => done.documents += documents,
+                Err(Failure::ContextGone(reason)) if reopens < REOPENS_MAX => {
+                    (reopens, next) = (reopens + 1, None);
+                    self.reopen(reason)?;
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+            save(self.client.host, self.state, self.client.now_ms)?;
+        }
+        Ok(done)
+    }
+
+    /// Begins a cycle unless one is under way or there is nothing before the horizon.
+    fn begin(&mut self) -> Result<(), Error> {
+        if self.cycle().is_ok() {
+            return Ok(());
+        }
+        self.check_crowd()?;
+        let (horizon, size) = (self.horizon()?, self.config.batch_size);
+        if !self.reading()?.progress.begin(horizon, size) {
+            self.state.count_cycle(0, self.client.now_ms);
+        }
+        Ok(())
+    }
+
+    /// The point in time is gone: another begins at the segment's start.
+    fn reopen(&mut self, reason: String) -> Result<(), Error> {
+        self.client.host.log(
+            Level::Warn,
+            "the point in time is gone, reading goes on in a new one",
+            &[("reason", reason)],
+        );
+        let documents = self.cycle().map_or(0, |cycle| cycle.documents);
+        let (horizon, size) = (self.horizon()?, self.config.batch_size);
+        let progress = &mut self.reading()?.progress;
+        progress.abandon();
+        progress.begin(horizon, size);
+        if let Some(cycle) = &mut progress.cycle {
+            cycle.documents = documents;
+        }
+        Ok(())
+    }
+
+    /// One page, from its answer to its receipt. Returns how many documents were published.
+    fn page(&mut self, next: &mut Option<Asked<H::Fetch>>, last: bool) -> Result<u64, Failure> {
+        let (answer, asked_ms) = match next.take() {
+            Some(asked) => self.answer(asked)?,
+            None => self.fetch_page()?,
+        };
+        let page = Page::parse(&answer.bytes)?;
+        self.keep_pit(&page);
+        let seen = self.seen(&page);
+        let plan = self.reading()?.progress.plan(&seen, page.total);
+        if plan.goes_on && !last {
+            *next = Some(self.ask_page(plan.after)?);
+        }
+        let documents = self.deliver(&answer, &page, &plan, asked_ms)?;
+        let after = self.apply(&seen, page.total)?;
+        if let Next::Receipt(to) = after
+            && self.receipt(to, page.total)? != Settled::GoesOn
+        {
+            *next = None;
+        }
+        Ok(documents)
+    }
+
+    /// The first page of a cycle is a search of the index as it is. If it holds all that it
+    /// counts, it is a snapshot by itself; if not, it is asked for again in a point in time.
+    fn fetch_page(&mut self) -> Result<(Answer<H::Body>, u64), Failure> {
+        let after = self.cycle()?.after;
+        let asked = self.ask_page(after)?;
+        let fetched = self.answer(asked)?;
+        if self.cycle()?.pit.is_some() {
+            return Ok(fetched);
+        }
+        let page = Page::parse(&fetched.0.bytes)?;
+        if page.total == Some(page.hits.len() as u64) {
+            return Ok(fetched);
+        }
+        let pit = self.client.open_pit(&self.config.index)?;
+        self.cycle_mut()?.pit = Some(pit);
+        let asked = self.ask_page(None)?;
+        self.answer(asked)
+    }
+
+    fn ask_page(&mut self, after: Option<Key>) -> Result<Asked<H::Fetch>, Error> {
+        let cycle = self.cycle()?;
+        let (size, count, end) = (cycle.size, cycle.total.is_none(), cycle.end());
+        let request = self.search(after, size, count, end)?;
+        Ok(Asked {
+            fetch: self.client.host.fetch(&request),
+            request,
+            at_ms: self.client.now_ms,
+        })
+    }
+
+    fn answer(&mut self, asked: Asked<H::Fetch>) -> Result<(Answer<H::Body>, u64), Failure> {
+        let answer = self.client.answer(&asked.request, asked.fetch)?;
+        Ok((answer, asked.at_ms))
+    }
+
+    /// A search from the segment's start to `to`, in the cycle's point in time.
+    fn search(
+        &mut self,
+        after: Option<Key>,
+        size: u64,
+        count: bool,
+        to: Key,
+    ) -> Result<Request, Error> {
+        let (config, product) = (self.config, *self.client.product);
+        let Reading { unit, progress } = self.reading()?;
+        let (selection, from) = (
+            Selection {
+                config,
+                unit: *unit,
+            },
+            progress.start,
+        );
+        let pit = progress
+            .cycle
+            .as_ref()
+            .and_then(|cycle| cycle.pit.as_deref());
+        Ok(Request::search(&Search {
+            selection,
+            pit,
+            from,
+            to,
+            after,
+            size,
+            count,
+            product,
+        }))
+    }
+
+    fn seen(&self, page: &Page<'_>) -> Vec<Seen> {
+        let namespace = &self.config.id_namespace;
+        page.hits
+            .iter()
+            .map(|hit| Seen {
+                key: hit.key,
+                id: message_id(namespace, hit),
+            })
+            .collect()
+    }
+
+    /// Publishes what is new in a page, and takes note once it is acknowledged.
+    fn deliver(
+        &mut self,
+        answer: &Answer<H::Body>,
+        page: &Page<'_>,
+        plan: &Plan,
+        asked_ms: u64,
+    ) -> Result<u64, Error> {
+        let hits = plan
+            .publish
+            .iter()
+            .filter_map(|(at, id)| Some((page.hits.get(*at)?, *id)));
+        let messages = hits.map(|(hit, id)| {
+            let (offset, length) = hit.span(&answer.bytes).ok_or_else(|| {
+                Error::permanent("a page is larger than 4 GiB; lower \"batch_size\"")
+            })?;
+            Ok(Message {
+                id,
+                offset,
+                length,
+                headers: headers(hit),
+            })
+        });
+        let messages = messages.collect::<Result<Vec<_>, Error>>()?;
+        let (documents, bytes) = (
+            messages.len() as u64,
+            messages.iter().map(|m| u64::from(m.length)).sum(),
+        );
+        if documents == 0 {
+            return Ok(0);
+        }
+        let publish = self.client.host.publish(&answer.body, messages);
+        let published = self.client.host.published(publish)?;
+        self.client.now_ms = self.client.now_ms.max(published.at_ms);
+        let last = plan.publish.last().and_then(|(at, _)| page.hits.get(*at));
+        self.state.output = Some(published.position);
+        self.state.last_document_id = last.map(|hit| hit.id.clone().into_owned());
+        self.state
+            .count_batch(documents, bytes, published.at_ms.saturating_sub(asked_ms));
+        Ok(documents)
+    }
+
+    /// Advances position, edge and watermark together.
+    fn apply(&mut self, seen: &[Seen], total: Option<u64>) -> Result<Next, Error> {
+        let edge_max = self.config.edge_max;
+        let Reading { unit, progress } = self.reading()?;
+        let next = progress.apply(seen, total, edge_max);
+        if let Some(watermark) = progress
+            .position
+            .map(|position| unit.to_iso(position.timestamp))
+        {
+            self.state.last_poll_timestamp = Some(watermark);
+        }
+        Ok(next)
+    }
+
+    /// Compares what was read before `to` with what the cluster counts there.
+    fn receipt(&mut self, to: Key, total: Option<u64>) -> Result<Settled, Failure> {
+        let counted = match total {
+            Some(total) if self.cycle()?.pit.is_none() => total,
+            _ => self.count_before(to)?,
+        };
+        let Reading { unit, progress } = self.reading()?;
+        let fields = [
+            ("from", progress.start.describe(*unit)),
+            ("to", to.describe(*unit)),
+            ("counted", counted.to_string()),
+            ("read", progress.edge.met_before(to).to_string()),
+        ];
+        let cycle = progress.cycle.clone();
+        let settled = progress.settle(to, counted)?;
+        self.note_receipt(settled, &fields);
+        if settled == Settled::CycleOver {
+            self.state.count_cycle(
+                cycle.as_ref().map_or(0, |cycle| cycle.documents),
+                self.client.now_ms,
+            );
+            if let Some(pit) = cycle.and_then(|cycle| cycle.pit) {
+                self.client.close_pit(&pit);
+            }
+        }
+        Ok(settled)
+    }
+
+    fn note_receipt(&mut self, settled: Settled, fields: &[(&str, String)]) {
+        let (counter, level, message) = match settled {
+            Settled::Reread => (
+                &mut self.state.receipts.differed,
+                Level::Warn,
+                "the cluster counts other documents than it returned, reading them again",
+            ),
+            _ => (
+                &mut self.state.receipts.agreed,
+                Level::Debug,
+                "the cluster counts as many documents as were read",
+            ),
+        };
+        *counter += 1;
+        self.client.host.log(level, message, fields);
+    }
+
+    fn count_before(&mut self, to: Key) -> Result<u64, Failure> {
+        let request = self.search(None, 0, true, to)?;
+        let answer = self.client.ask(&request)?;
+        let page = Page::parse(&answer.bytes)?;
+        self.keep_pit(&page);
+        page.total
+            .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
+    }
+
+    /// A group larger than the edge is delivered once it was counted; more of it can not be
+    /// told from what was delivered.
+    fn check_crowd(&mut self) -> Result<(), Error> {
+        let config = self.config;
+        let Reading { unit, progress } = self.reading()?;
+        let (unit, Some(crowd)) = (*unit, progress.crowd) else {
+            return Ok(());
+        };
+        let query = Selection { config, unit }.at(crowd.timestamp);
+        let counted = self.client.count(&Request::count(&config.index, query))?;
+        let surplus = counted.saturating_sub(crowd.count);
+        if surplus == 0 {
+            return Ok(());
+        }
+        let (at, delivered, edge_max) =
+            (unit.to_iso(crowd.timestamp), crowd.count, config.edge_max);
+        Err(Error::permanent(format!(
+            "{surplus} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} and read them again"
+        )))
+    }
+
+    /// Documents before this timestamp are old enough to be read.
+    fn horizon(&mut self) -> Result<i64, Error> {
+        let millis = self.client.now_ms.saturating_sub(self.settle_ms);
+        Ok(self
+            .reading()?
+            .unit
+            .from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
+    }
+
+    /// The newest id of the point in time replaces the old one.
+    fn keep_pit(&mut self, page: &Page<'_>) {
+        if let (Ok(cycle), Some(pit)) = (self.cycle_mut(), &page.pit) {
+            cycle.pit = Some(pit.clone().into_owned());
+        }
+    }
+
+    fn cycle(&self) -> Result<&Cycle, Error> {
+        self.state
+            .reading
+            .as_ref()
+            .and_then(|reading| reading.progress.cycle.as_ref())
+            .ok_or_else(not_begun)
+    }
+
+    fn cycle_mut(&mut self) -> Result<&mut Cycle, Error> {
+        self.state
+            .reading
+            .as_mut()
+            .and_then(|reading| reading.progress.cycle.as_mut())
+            .ok_or_else(not_begun)
+    }
+
+    fn reading(&mut self) -> Result<&mut Reading, Error> {
+        self.state.reading.as_mut().ok_or_else(not_begun)
+    }
+}
+
+fn not_begun() -> Error {
+    Error::permanent("a cycle was read before it had begun; this is a defect of the component")
+}

@@ -1,0 +1,256 @@
+//! What is saved: the fields that users know, and beside them what reading on needs.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::TRACKABLE;
+use crate::error::Error;
+use crate::key::Key;
+use crate::paging::timestamp::Progress;
+use crate::time::{Unit, millis_to_date};
+
+/// The format that this version writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The data of a state.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// The timestamp of the last delivered document.
+    pub last_poll_timestamp: Option<String>,
+    /// Documents delivered, ever.
+    pub total_documents_fetched: u64,
+    /// Finished cycles.
+    pub poll_count: u64,
+    /// `_id` of the last delivered document.
+    pub last_document_id: Option<String>,
+    /// Only used by scrolls.
+    pub last_scroll_id: Option<String>,
+    /// Only used by offsets.
+    pub last_offset: Option<u64>,
+    /// Failed polls, ever.
+    pub error_count: u64,
+    /// What the last of them said.
+    pub last_error: Option<String>,
+    /// How the work went.
+    pub processing_stats: Stats,
+    /// How far the source has come; none before the first poll that saw a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
+    /// Where the output ended when this state was true; none before the first open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Vec<Mark>>,
+    /// Receipts: how many agreed, and how many led to another read.
+    pub receipts: Receipts,
+    /// What a later version wrote here stays.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
+}
+
+/// How the work went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stats {
+    /// Bytes of delivered documents.
+    pub total_bytes_processed: u64,
+    /// From asking for a page to its acknowledgement, on average.
+    pub avg_batch_processing_time_ms: f64,
+    /// When the last cycle ended.
+    pub last_successful_poll: Option<String>,
+    /// Cycles that found nothing new.
+    pub empty_polls_count: u64,
+    /// Cycles that delivered something.
+    pub successful_polls_count: u64,
+    /// Pages delivered; what the average is over.
+    pub batches: u64,
+}
+
+/// Progress and the unit of its keys, which stays as it was first seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Of every timestamp in here.
+    pub unit: Unit,
+    /// See [`Progress`].
+    #[serde(flatten)]
+    pub progress: Progress,
+}
+
+/// Proofs that what matched was delivered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Receipts {
+    /// Counts that agreed.
+    pub agreed: u64,
+    /// Counts that did not, after which the segment was read again.
+    pub differed: u64,
+}
+
+/// Where the next message of a partition will stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The stream.
+    pub stream: String,
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: u32,
+    /// The offset.
+    pub next: u64,
+}
+
+impl State {
+    /// Reads saved data.
+    ///
+    /// # Errors
+    /// Permanent, if the format is newer than this version's, or the data no state.
+    pub fn parse(data: &[u8], format: u32) -> Result<Self, Error> {
+        if format > FORMAT {
+            return Err(Error::permanent(format!(
+                "the saved state has format {format}, and this version of the component reads up to {FORMAT}; use the version that wrote it, or a newer one"
+            )));
+        }
+        serde_json::from_slice(data).map_err(|e| {
+            Error::permanent(format!("the saved state's data can not be read: {e}; restore a backup, or move the state away to read everything again"))
+        })
+    }
+
+    /// The data to save, with the fields of the reference that are tracked.
+    pub fn to_json(&self, tracked: Option<&[String]>) -> Result<Vec<u8>, Error> {
+        let encoded = match tracked {
+            None => serde_json::to_vec(self),
+            Some(tracked) => serde_json::to_value(self).and_then(|mut state| {
+                keep_tracked(&mut state, tracked);
+                serde_json::to_vec(&state)
+            }),
+        };
+        encoded.map_err(|e| Error::permanent(format!("the state can not be written as json: {e}")))
+    }
+
+    /// Where reading begins: at the saved place, or at the timestamp that a state without
+    /// this connector's own fields names, inclusive, or at the beginning.
+    pub fn reading(&mut self, unit: Unit) -> Result<&mut Reading, Error> {
+        let start = match (&self.reading, &self.last_poll_timestamp) {
+            (None, Some(date)) => Key::at(unit.from_date(parse_date(date)?)),
+            _ => Key::MIN,
+        };
+        Ok(self.reading.get_or_insert_with(|| Reading {
+            unit,
+            progress: Progress::from(start),
+        }))
+    }
+
+    /// A page was acknowledged.
+    pub fn count_batch(&mut self, documents: u64, bytes: u64, took_ms: u64) {
+        let stats = &mut self.processing_stats;
+        self.total_documents_fetched += documents;
+        stats.total_bytes_processed += bytes;
+        stats.batches += 1;
+        stats.avg_batch_processing_time_ms +=
+            (took_ms as f64 - stats.avg_batch_processing_time_ms) / stats.batches as f64;
+    }
+
+    /// A cycle ended.
+    pub fn count_cycle(&mut self, documents: u64, at_ms: u64) {
+        self.poll_count += 1;
+        let stats = &mut self.processing_stats;
+        let counter = if documents == 0 {
+            &mut stats.empty_polls_count
+        } else {
+            &mut stats.successful_polls_count
+        };
+        *counter += 1;
+        stats.last_successful_poll =
+            millis_to_date(at_ms).map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
+    }
+
+    /// A poll failed.
+    pub fn count_error(&mut self, error: &Error) {
+        self.error_count += 1;
+        self.last_error = Some(error.to_string());
+    }
+}
+
+fn parse_date(text: &str) -> Result<DateTime<Utc>, Error> {
+    text.parse().map_err(|e| {
+        Error::permanent(format!(
+            "the saved state's last_poll_timestamp {text:?} is no date: {e}"
+        ))
+    })
+}
+
+fn keep_tracked(state: &mut Value, tracked: &[String]) {
+    if let Value::Object(fields) = state {
+        fields.retain(|field, _| !TRACKABLE.contains(&field.as_str()) || tracked.contains(field));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = r#"{
+        "last_poll_timestamp": "2024-01-15T10:30:00Z", "total_documents_fetched": 15000, "poll_count": 150,
+        "last_document_id": "doc_12345", "last_scroll_id": "scroll_abc123", "last_offset": 15000,
+        "error_count": 2, "last_error": "Connection timeout",
+        "processing_stats": {"total_bytes_processed": 1048576, "avg_batch_processing_time_ms": 125.5,
+            "last_successful_poll": "2024-01-15T10:30:00Z", "empty_polls_count": 5, "successful_polls_count": 145},
+        "of_a_later_version": [1]
+    }"#;
+
+    #[test]
+    fn a_state_of_the_reference_resumes_at_its_timestamp_inclusive() {
+        let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+        assert_eq!(
+            (
+                state.total_documents_fetched,
+                state.processing_stats.successful_polls_count
+            ),
+            (15_000, 145)
+        );
+        let start = state.reading(Unit::Ms).unwrap().progress.start;
+        assert_eq!(start, Key::at(1_705_314_600_000));
+    }
+
+    #[test]
+    fn what_a_state_says_survives_being_saved_unknown_fields_too() {
+        let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+        state
+            .reading(Unit::Ns)
+            .unwrap()
+            .progress
+            .edge
+            .meet(Key::at(1), 7);
+        let saved = state.to_json(None).unwrap();
+        assert_eq!(State::parse(&saved, 1).unwrap(), state);
+        assert!(
+            String::from_utf8(saved)
+                .unwrap()
+                .contains("\"of_a_later_version\":[1]")
+        );
+    }
+
+    #[test]
+    fn untracked_fields_are_left_out_but_never_what_reading_on_needs() {
+        let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+        state.reading(Unit::Ms).unwrap();
+        let saved = state.to_json(Some(&["poll_count".to_owned()])).unwrap();
+        let saved: Value = serde_json::from_slice(&saved).unwrap();
+        assert!(saved.get("poll_count").is_some() && saved.get("reading").is_some());
+        assert!(saved.get("error_count").is_none());
+    }
+
+    #[test]
+    fn a_state_that_can_not_be_read_is_an_error() {
+        for (data, format, part) in [
+            ("{", 1, "can not be read"),
+            ("{}", 2, "format 2"),
+            (r#"{"poll_count":"x"}"#, 1, "can not be read"),
+        ] {
+            let error = State::parse(data.as_bytes(), format)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
