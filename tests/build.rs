@@ -1,0 +1,23 @@
+//! A part of the build script: tells the tests which real servers there are.
+//!
+//! A test that needs one is marked with
+//! `cfg_attr(not(real_elasticsearch), ignore = "..")`: it is listed as ignored where no
+//! server is configured, and fails where one is configured and cannot be reached.
+
+/// The cfg of every server, and the variable that says where it is.
+const SERVERS: [(&str, &str); 3] = [
+    ("real_elasticsearch", "ELASTICSEARCH_URL"),
+    ("real_iggy", "IGGY_ADDRESS"),
+    ("real_opensearch", "OPENSEARCH_URL"),
+];
+
+/// Sets the cfg of every server that a variable names.
+pub(crate) fn announce_real_servers() {
+    for (cfg, variable) in SERVERS {
+        println!("cargo:rerun-if-env-changed={variable}");
+        println!("cargo:rustc-check-cfg=cfg({cfg})");
+        if std::env::var_os(variable).is_some() {
+            println!("cargo:rustc-cfg={cfg}");
+        }
+    }
+}

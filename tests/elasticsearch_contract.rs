@@ -1,0 +1,21 @@
+//! What the connector depends on in a cluster, as plain requests, run against the server
+//! in this process and against real ones, so that the former cannot drift. What only the
+//! server in this process can do, faults above all, is in [`faults`].
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail by panicking, as the tests themselves do"
+)]
+
+mod dates;
+mod documents;
+mod faults;
+mod indices;
+mod paging;
+mod points_in_time;
+mod reader;
+mod scrolls;
+mod searches;

@@ -1,0 +1,170 @@
+//! Totals, queries, and what a search refuses.
+
+use serde_json::json;
+
+use super::reader::{found, hits, load, search};
+use crate::support::servers::{Cluster, for_each_cluster};
+
+async fn index(cluster: &Cluster) -> String {
+    let mappings = json!({"properties": {"at": {"type": "date"}, "k": {"type": "keyword"}, "n": {"type": "long"}, "t": {"type": "text"}}});
+    let index = cluster.create("searches", 3, mappings).await;
+    let documents = [
+        (
+            "a",
+            r#"{"at":"2026-01-01","k":["x","y"],"n":5,"t":"The quick Fox"}"#,
+        ),
+        ("b", r#"{"at":"2026-01-02","k":"y","n":-1}"#),
+        ("c", r#"{"at":null,"k":[],"n":[7,3]}"#),
+        ("d", r#"{"other":{"z":1}}"#),
+    ];
+    load(
+        cluster,
+        &index,
+        documents.map(|(id, source)| (id.to_owned(), source.to_owned())),
+    )
+    .await;
+    index
+}
+
+for_each_cluster! {
+    async fn queries_find_what_they_say(cluster) {
+        let index = index(cluster).await;
+        let cases: &[(serde_json::Value, &[&str])] = &[
+            (json!({"match_all": {}}), &["a", "b", "c", "d"]),
+            (json!({"exists": {"field": "at"}}), &["a", "b"]),
+            (json!({"exists": {"field": "k"}}), &["a", "b"]),
+            (json!({"exists": {"field": "other"}}), &["d"]),
+            (json!({"exists": {"field": "unmapped"}}), &[]),
+            (json!({"bool": {"must_not": [{"exists": {"field": "at"}}]}}), &["c", "d"]),
+            (json!({"term": {"k": "y"}}), &["a", "b"]),
+            (json!({"term": {"n": {"value": 3}}}), &["c"]),
+            (json!({"terms": {"k": ["x", "z"]}}), &["a"]),
+            (json!({"term": {"at": "2026-01-02"}}), &["b"]),
+            (json!({"ids": {"values": ["a", "d", "nobody"]}}), &["a", "d"]),
+            (json!({"match": {"t": "FOX unknown"}}), &["a"]),
+            (json!({"match": {"t": {"query": "fox unknown", "operator": "and"}}}), &[]),
+            (json!({"term": {"t": "Fox"}}), &[]),
+            (json!({"range": {"n": {"gt": 4}}}), &["a", "c"]),
+            (json!({"range": {"n": {"gte": 2.5, "lte": 5}}}), &["a", "c"]),
+            (json!({"range": {"unmapped": {"gte": 0}}}), &[]),
+            (json!({"bool": {}}), &["a", "b", "c", "d"]),
+            (json!({"bool": {"should": [{"term": {"k": "x"}}, {"term": {"n": 7}}]}}), &["a", "c"]),
+            (json!({"bool": {"filter": {"match_all": {}}, "should": [{"term": {"k": "x"}}]}}), &["a", "b", "c", "d"]),
+            (json!({"bool": {"must": [{"term": {"k": "y"}}], "filter": [{"range": {"n": {"lt": 0}}}]}}), &["b"]),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(&found(cluster, &index, query.clone()).await, expected, "{query}");
+        }
+    }
+
+    async fn a_range_over_sequence_numbers_counts_per_shard(cluster) {
+        let index = cluster.create("seq-no", 1, json!({})).await;
+        load(cluster, &index, (0..5).map(|n| (format!("d{n}"), "{}".into()))).await;
+        assert_eq!(found(cluster, &index, json!({"range": {"_seq_no": {"gt": 1, "lte": 3}}})).await, ["d2", "d3"]);
+    }
+
+    async fn count_and_an_empty_page_say_the_same_total(cluster) {
+        let index = index(cluster).await;
+        for query in [json!({"match_all": {}}), json!({"exists": {"field": "at"}}), json!({"term": {"k": "nobody"}})] {
+            let body = json!({"query": query}).to_string();
+            let count = cluster.call("POST", &format!("/{index}/_count"), body).await.ok();
+            let body = json!({"size": 0, "track_total_hits": true, "query": query});
+            let page = search(cluster, &format!("/{index}/_search"), body).await;
+            assert_eq!(count["count"], page["hits"]["total"]["value"]);
+            assert_eq!(page["hits"]["total"]["relation"], "eq");
+            assert!(hits(&page).is_empty());
+            assert_eq!(count["_shards"], json!({"total": 3, "successful": 3, "skipped": 0, "failed": 0}));
+        }
+    }
+
+    async fn the_total_is_as_exact_as_asked_for(cluster) {
+        let path = format!("/{}/_search", index(cluster).await);
+        let total = async |track: serde_json::Value| search(cluster, &path, json!({"size": 0, "track_total_hits": track})).await["hits"]["total"].clone();
+        assert_eq!(total(json!(true)).await, json!({"value": 4, "relation": "eq"}));
+        assert_eq!(total(json!(3)).await, json!({"value": 3, "relation": "gte"}));
+        assert_eq!(total(json!(false)).await, json!(null));
+    }
+
+    async fn a_field_that_is_not_mapped_is_sorted_only_with_unmapped_type(cluster) {
+        let path = format!("/{}/_search", index(cluster).await);
+        let answer = cluster.call("POST", &path, json!({"sort": ["nowhere"]}).to_string()).await;
+        assert_eq!(answer.cause(400), "query_shard_exception");
+        let body = json!({"sort": [{"nowhere": {"order": "asc", "unmapped_type": "date"}}]});
+        let answer = search(cluster, &path, body).await;
+        assert_eq!(hits(&answer)[0]["sort"], json!([i64::MAX]));
+    }
+
+    async fn one_index_without_the_field_makes_the_answer_partial(cluster) {
+        cluster.create("part-a", 1, json!({"properties": {"at": {"type": "date"}}})).await;
+        cluster.create("part-b", 2, json!({})).await;
+        let path = format!("/{}/_search", cluster.name("part-*"));
+        let body = json!({"sort": ["at"]}).to_string();
+        let answer = cluster.call("POST", &path, body.clone()).await.ok();
+        assert_eq!((&answer["_shards"]["total"], &answer["_shards"]["failed"]), (&json!(3), &json!(2)));
+        assert_eq!(answer["_shards"]["failures"][0]["reason"]["type"], "query_shard_exception");
+        let answer = cluster.call("POST", &format!("{path}?allow_partial_search_results=false"), body).await;
+        assert_eq!(answer.cause(400), "query_shard_exception");
+    }
+
+    async fn a_page_larger_than_the_window_is_refused(cluster) {
+        let path = format!("/{}/_search", index(cluster).await);
+        let answer = cluster.call("POST", &path, json!({"size": 10_001}).to_string()).await;
+        assert_eq!(answer.cause(400), "illegal_argument_exception");
+        assert!(answer.text.contains("Result window is too large"), "{}", answer.text);
+        search(cluster, &path, json!({"size": 10_000})).await;
+    }
+
+    async fn what_is_not_known_is_refused(cluster) {
+        let path = format!("/{}/_search", index(cluster).await);
+        let bodies = [
+            json!({"unknown": 1}),
+            json!({"query": {"unknown": {}}}),
+            json!({"query": {}}),
+            json!({"query": {"match_all": {}, "term": {"k": "x"}}}),
+            json!({"query": {"range": {"n": {"above": 1}}}}),
+            json!({"query": {"range": {"n": {"gt": "x"}}}}),
+            json!({"query": {"bool": {"unknown": []}}}),
+            json!({"sort": [{"n": {"unknown": 1}}]}),
+            json!({"sort": [{"n": "up"}]}),
+            json!({"sort": ["t"]}),
+            json!({"size": -1}),
+            json!({"sort": ["n"], "search_after": [1, 2]}),
+            json!({"sort": ["n"], "search_after": ["x"]}),
+            json!({"search_after": [1]}),
+            json!({"size": 0, "aggs": {"a": {"unknown": {"field": "n"}}}}),
+        ];
+        for body in bodies {
+            let answer = cluster.call("POST", &path, body.to_string()).await;
+            assert_eq!(answer.status, 400, "{body} {}", answer.text);
+        }
+        for path in [format!("{path}?unknown=1"), path.replace("_search", "_unknown")] {
+            assert_eq!(cluster.call("POST", &path, "{}").await.status, 400, "{path}");
+        }
+        assert_eq!(cluster.call("PUT", &path, "{}").await.status, 405);
+        assert_eq!(cluster.call("POST", &path, "{").await.status, 400);
+    }
+
+    async fn documents_are_counted_per_minute(cluster) {
+        let index = cluster.create("histogram", 2, json!({"properties": {"at": {"type": "date_nanos"}, "n": {"type": "long"}}})).await;
+        let documents = [(0, 10), (59, 11), (60, 60), (180, -1)];
+        let documents = documents.map(|(second, n)| (format!("d{second}"), format!(r#"{{"at":{},"n":{n}}}"#, 1_767_225_600_000_i64 + second * 1_000)));
+        load(cluster, &index, documents).await;
+        let aggs = json!({
+            "minutes": {"date_histogram": {"field": "at", "fixed_interval": "1m", "min_doc_count": 1}},
+            "tens": {"histogram": {"field": "n", "interval": 10, "min_doc_count": 1}},
+            "largest": {"max": {"field": "n"}},
+            "first": {"min": {"field": "at"}},
+            "nothing": {"max": {"field": "nowhere"}},
+        });
+        let answer = search(cluster, &format!("/{index}/_search"), json!({"size": 0, "aggs": aggs})).await;
+        let counts = |name: &str| -> Vec<(i64, i64)> {
+            let buckets = answer["aggregations"][name]["buckets"].as_array().unwrap();
+            buckets.iter().map(|bucket| (bucket["key"].as_f64().unwrap() as i64, bucket["doc_count"].as_i64().unwrap())).collect()
+        };
+        assert_eq!(counts("minutes"), [(1_767_225_600_000, 2), (1_767_225_660_000, 1), (1_767_225_780_000, 1)]);
+        assert_eq!(counts("tens"), [(-10, 1), (10, 2), (60, 1)]);
+        assert_eq!(answer["aggregations"]["largest"]["value"], 60.0);
+        assert_eq!(answer["aggregations"]["first"]["value_as_string"], "2026-01-01T00:00:00.000Z");
+        assert_eq!(answer["aggregations"]["nothing"]["value"], json!(null));
+    }
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Runs a command with a real Elasticsearch and a real OpenSearch beside it, named by
+# ELASTICSEARCH_URL and OPENSEARCH_URL, and stops both afterwards, whatever happens.
+# Exits with the command's code.
+#
+#   with-servers.sh cargo test
+#
+# See start-node.sh for what it needs and for NODE_CACHE.
+set -euo pipefail
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+[ $# -gt 0 ] || { echo "with-servers.sh COMMAND [ARGUMENT ..]" >&2; exit 2; }
+
+# Beside /tmp's own mode: the servers run as nobody when this runs as root.
+work=$(mktemp -d "${TMPDIR:-/tmp}/elasticsearch-source.XXXXXX")
+chmod 755 "$work"
+starting=()
+finish() {
+    local pid
+    # A node that is still starting is stopped by way of its own pid, below.
+    for pid in "${starting[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in $(cat "$work"/*/pid 2>/dev/null); do
+        kill "$pid" 2>/dev/null || continue
+        for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
+        kill -9 "$pid" 2>/dev/null || true
+    done
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Connecting to a port that nobody listens on fails; the two differ.
+free_port() {
+    local port
+    for port in $(shuf -i 20000-29999 -n 100); do
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && [ "$port" != "${1:-}" ]; then echo "$port"; return; fi
+    done
+    echo "no free port found on 127.0.0.1" >&2
+    return 1
+}
+elasticsearch=$(free_port)
+opensearch=$(free_port "$elasticsearch")
+
+"$here/start-node.sh" elasticsearch 8.19.21 "$elasticsearch" "$work/elasticsearch" >&2 &
+starting+=($!)
+"$here/start-node.sh" opensearch 2.19.6 "$opensearch" "$work/opensearch" >&2 &
+starting+=($!)
+for pid in "${starting[@]}"; do wait "$pid"; done
+starting=()
+
+export ELASTICSEARCH_URL=http://127.0.0.1:$elasticsearch OPENSEARCH_URL=http://127.0.0.1:$opensearch
+# In the background, as a trap waits for a command in the foreground.
+"$@" &
+command=$!
+trap 'kill -INT "$command" 2>/dev/null; exit 130' INT
+trap 'kill -TERM "$command" 2>/dev/null; exit 143' TERM
+code=0
+wait "$command" || code=$?
+exit "$code"
