@@ -1,0 +1,149 @@
+//! What an output must be able to do: append messages, and read back what it has.
+//!
+//! Everything that makes delivery exact (which ids to skip, what to do after an
+//! unknown outcome, several destinations at once) is written once over this trait,
+//! in [`super::outbox`]. A backend knows nothing of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+/// The most ids that [`Destination::read_from`] returns; more is a permanent error.
+pub const TAIL_MAX: usize = 4_000_000;
+
+/// One message, ready to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The same for the same version of the same document, always; never 0.
+    pub id: u128,
+    /// The document's bytes as the cluster sent them: JSON.
+    pub payload: Bytes,
+    /// Typed headers, each name once.
+    pub headers: Vec<(String, HeaderValue)>,
+}
+
+/// The value of a message header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderValue {
+    /// UTF-8 text.
+    Text(String),
+    /// A number.
+    Unsigned(u64),
+}
+
+/// Where the next message of a partition will stand: an offset in a topic, a length
+/// in bytes in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offset {
+    /// The partition, counted from 0; always 0 in a file.
+    pub partition: u32,
+    /// The offset of the next message.
+    pub next: u64,
+}
+
+/// What stands in a destination from some offsets on.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// The ids of all messages from there to the end, other producers' included.
+    pub ids: Vec<u128>,
+    /// Where every partition ends.
+    pub end: Vec<Offset>,
+}
+
+/// Why messages were not appended or read, by what the caller can do.
+#[derive(Debug)]
+pub struct AppendError {
+    /// How much of the batch is in the destination; nothing, when it was a read.
+    pub committed: Committed,
+    /// Whether the same call may succeed later.
+    pub transient: bool,
+    /// What happened, where, and what to do about it.
+    pub cause: anyhow::Error,
+}
+
+/// How much of a refused batch is in the destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// None of it.
+    Nothing,
+    /// The first messages are in, and the partitions now end here.
+    Prefix(usize, Vec<Offset>),
+    /// No answer came: none, some or all of it, now or a little later.
+    Unknown,
+}
+
+impl AppendError {
+    /// Nothing is in, and the same call may succeed later.
+    pub fn transient(cause: anyhow::Error) -> Self {
+        let committed = Committed::Nothing;
+        Self {
+            committed,
+            transient: true,
+            cause,
+        }
+    }
+
+    /// Nothing is in, and the same call fails until somebody changes something.
+    pub fn permanent(cause: anyhow::Error) -> Self {
+        let committed = Committed::Nothing;
+        Self {
+            committed,
+            transient: false,
+            cause,
+        }
+    }
+
+    /// Nobody knows what is in; reading back will tell.
+    pub fn unknown(cause: anyhow::Error) -> Self {
+        let committed = Committed::Unknown;
+        Self {
+            committed,
+            transient: true,
+            cause,
+        }
+    }
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.cause)
+    }
+}
+
+/// One stream and topic of an output.
+///
+/// Every call is one attempt with one outcome: a backend never retries by itself.
+/// A call whose future is dropped counts as one of unknown outcome.
+pub trait Destination: Send {
+    /// Stream and topic.
+    fn name(&self) -> (&str, &str);
+
+    /// Whether [`Destination::read_from`] can tell what is there.
+    fn readable(&self) -> bool {
+        true
+    }
+
+    /// Appends all messages in order and returns, once they are acknowledged, the
+    /// ends of the partitions that it wrote to.
+    fn append<'a>(
+        &'a mut self,
+        messages: &'a [Message],
+    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>>;
+
+    /// Reads every partition forward from `from` to its end; a partition that `from`
+    /// does not name is read from its beginning. `None` asks only where they end.
+    ///
+    /// Messages that somebody appends during the call may or may not be among them.
+    /// An end below `from` is a permanent error, as acknowledged messages are gone,
+    /// and says how many; more than [`TAIL_MAX`] messages are a permanent error too.
+    fn read_from<'a>(
+        &'a mut self,
+        from: Option<&'a [Offset]>,
+    ) -> BoxFuture<'a, Result<Tail, AppendError>>;
+
+    /// Gives up what may still be under way (a connection, say) and returns how long to
+    /// wait until nothing of it can take effect any more.
+    fn abandon(&mut self) -> Duration;
+}

@@ -1,0 +1,154 @@
+//! Messages as lines of a file, `PATH/STREAM/TOPIC.ndjson`, for runs without a server.
+//!
+//! A message counts once its bytes are on the disk: every append ends with an fsync.
+//! The next offset of a message is the file's length in bytes. An OS lock keeps a
+//! second writer out and is freed when its holder dies. Files only grow: nothing here
+//! rotates or deletes. What is done to an open file is in `storage`.
+
+mod storage;
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::destination::{AppendError, Destination, Message, Offset, Tail};
+use super::ndjson;
+use storage::Storage;
+
+/// The longest name of a stream or topic, in bytes; file systems stop at 255.
+const NAME_MAX: usize = 240;
+
+/// The file of one stream and topic. It is opened by the first call.
+#[derive(Debug)]
+pub struct FileDestination {
+    stream: String,
+    topic: String,
+    path: PathBuf,
+    storage: Option<Arc<Storage>>,
+}
+
+impl FileDestination {
+    /// Names the file; touches nothing yet.
+    ///
+    /// # Errors
+    /// When the stream or the topic is not the name of a file: empty, `..`, with a `/`,
+    /// a `\`, or a zero byte, or longer than 240 bytes.
+    pub fn new(root: &Path, stream: &str, topic: &str) -> anyhow::Result<Self> {
+        check_name("stream", stream)?;
+        check_name("topic", topic)?;
+        Ok(Self {
+            stream: stream.to_owned(),
+            topic: topic.to_owned(),
+            path: root.join(stream).join(format!("{topic}.ndjson")),
+            storage: None,
+        })
+    }
+
+    /// Where the messages are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    async fn storage(&mut self) -> Result<Arc<Storage>, AppendError> {
+        if let Some(storage) = &self.storage {
+            return Ok(Arc::clone(storage));
+        }
+        let path = self.path.clone();
+        let storage = Arc::new(blocking(move || Storage::open(&path)).await?);
+        Ok(Arc::clone(self.storage.insert(storage)))
+    }
+
+    async fn append_lines(&mut self, lines: Vec<u8>) -> Result<Vec<Offset>, AppendError> {
+        let storage = self.storage().await?;
+        blocking(move || storage.append(&lines)).await.map(end)
+    }
+
+    async fn tail(&mut self, from: Option<u64>) -> Result<Tail, AppendError> {
+        let storage = self.storage().await?;
+        let (ids, length) = blocking(move || storage.read(from)).await?;
+        let end = end(length);
+        Ok(Tail { ids, end })
+    }
+}
+
+fn end(length: u64) -> Vec<Offset> {
+    vec![Offset {
+        partition: 0,
+        next: length,
+    }]
+}
+
+/// A file system call blocks its thread for as long as the disk likes.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AppendError> + Send + 'static,
+) -> Result<T, AppendError> {
+    let outcome = tokio::task::spawn_blocking(work).await;
+    outcome.unwrap_or_else(|stopped| Err(AppendError::unknown(stopped.into())))
+}
+
+fn check_name(kind: &str, name: &str) -> anyhow::Result<()> {
+    let mut parts = Path::new(name).components();
+    let plain = matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(part)), None) if part == name
+    );
+    if !plain || name.contains(['\\', '\0']) || name.len() > NAME_MAX {
+        bail!(
+            "{kind} {name:?} cannot be the name of a file: choose a name of at most \
+             {NAME_MAX} bytes without slashes"
+        );
+    }
+    Ok(())
+}
+
+/// The one partition's offset; 0 where it is not named.
+fn start(from: &[Offset]) -> Result<u64, AppendError> {
+    match from {
+        [] => Ok(0),
+        [Offset { partition: 0, next }] => Ok(*next),
+        other => Err(anyhow::anyhow!("{other:?} is not a position in a file"))
+            .context("a file has the partition 0 only; is the saved state of another output?")
+            .map_err(AppendError::permanent),
+    }
+}
+
+impl Destination for FileDestination {
+    fn name(&self) -> (&str, &str) {
+        (&self.stream, &self.topic)
+    }
+
+    fn append<'a>(
+        &'a mut self,
+        messages: &'a [Message],
+    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+        let mut lines = Vec::new();
+        messages
+            .iter()
+            .for_each(|message| ndjson::encode(message, &mut lines));
+        self.append_lines(lines).boxed()
+    }
+
+    fn read_from<'a>(
+        &'a mut self,
+        from: Option<&'a [Offset]>,
+    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        async move {
+            let from = from.map(start).transpose()?;
+            self.tail(from).await
+        }
+        .boxed()
+    }
+
+    /// Nothing to wait for, and the lock stays: the next call waits until a write that is
+    /// still under way is over.
+    fn abandon(&mut self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,303 @@
+//! What the SDK's errors mean here: can the request have taken effect, can it succeed
+//! later, and what is there to do.
+//!
+//! **Invariant:** only an error that is known to come before any effect says that nothing
+//! is in. Every other one, and every new one, counts as unknown, which costs a quiet time
+//! and a reading, and is never wrong.
+
+use std::time::Duration;
+
+use ::iggy::prelude::IggyError;
+use anyhow::anyhow;
+
+use super::IggyConfig;
+use crate::publisher::destination::{AppendError, Committed};
+
+/// What was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    Connect,
+    Look,
+    CreateStream,
+    CreateTopic,
+    Poll,
+    Send,
+}
+
+impl Action {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Connect => "connect to",
+            Self::Look => "look at the topic in",
+            Self::CreateStream => "create the stream in",
+            Self::CreateTopic => "create the topic in",
+            Self::Poll => "read messages from",
+            Self::Send => "send messages to",
+        }
+    }
+
+    fn permission(self) -> &'static str {
+        match self {
+            Self::Connect => "sign in",
+            Self::Look => "read_topics",
+            Self::CreateStream => "manage_streams",
+            Self::CreateTopic => "manage_topics",
+            Self::Poll => "poll_messages",
+            Self::Send => "send_messages",
+        }
+    }
+}
+
+/// Why a request has no result.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The SDK gave an error, of the server's or its own.
+    Answered(IggyError),
+    /// No answer within this time.
+    TimedOut(Duration),
+}
+
+/// A row of the table.
+struct Meaning {
+    /// Certainly before any effect.
+    refused: bool,
+    transient: bool,
+    remedy: String,
+}
+
+fn refused(transient: bool, remedy: impl Into<String>) -> Meaning {
+    Meaning {
+        refused: true,
+        transient,
+        remedy: remedy.into(),
+    }
+}
+
+/// The error for the caller. Only a send can have put messages into the topic.
+pub(super) fn refuse(config: &IggyConfig, action: Action, failure: Failure) -> AppendError {
+    let (meaning, cause) = match failure {
+        Failure::TimedOut(after) => (no_answer(action), anyhow!("no answer within {after:?}")),
+        Failure::Answered(error) => (meaning(config, action, &error), anyhow!(text(&error))),
+    };
+    let nothing = meaning.refused || action != Action::Send;
+    let (doing, address) = (action.text(), &config.address);
+    AppendError {
+        committed: if nothing {
+            Committed::Nothing
+        } else {
+            Committed::Unknown
+        },
+        transient: meaning.transient,
+        cause: cause.context(format!(
+            "cannot {doing} iggy at {address}, {}",
+            meaning.remedy
+        )),
+    }
+}
+
+fn no_answer(action: Action) -> Meaning {
+    let remedy = match action {
+        Action::Connect => "is the server running and reachable? see [iggy] address",
+        _ => "the connection is dropped",
+    };
+    Meaning {
+        refused: false,
+        transient: true,
+        remedy: remedy.to_owned(),
+    }
+}
+
+/// The table. The server's errors come without their details, so that the remedy says
+/// what it can from here.
+fn meaning(config: &IggyConfig, action: Action, error: &IggyError) -> Meaning {
+    use IggyError as E;
+    match error {
+        E::InvalidCredentials
+        | E::InvalidUsername
+        | E::InvalidPassword
+        | E::InvalidPersonalAccessToken
+        | E::PersonalAccessTokenExpired(..)
+        | E::UserInactive => refused(false, sign_in_remedy(config)),
+        E::Unauthorized => refused(false, permission_remedy(config, action)),
+        E::IncompatibleProtocolVersion(..) => refused(false, OTHER_PROTOCOL),
+        E::InvalidFormat | E::InvalidCommand if action == Action::Connect => {
+            refused(false, OTHER_PROTOCOL)
+        }
+        E::CannotEstablishConnection => refused(true, unreachable_remedy(config)),
+        E::Disconnected if action == Action::Connect => refused(
+            true,
+            "the connection was closed while signing in: does [iggy] address name the TCP port \
+             of an iggy server, and do both sides use TLS or neither?",
+        ),
+        E::InvalidTlsDomain | E::InvalidTlsCertificatePath | E::InvalidTlsCertificate => {
+            refused(false, "see ca_file and domain in [iggy.tls]")
+        }
+        E::UnsupportedOptionKey(_) | E::InvalidOptionValue(_) | E::FeatureUnavailable => refused(
+            false,
+            "this server does not know an option: create stream and topic by hand",
+        ),
+        E::StreamIdNotFound(_)
+        | E::StreamNameNotFound(_)
+        | E::TopicIdNotFound(..)
+        | E::TopicNameNotFound(..)
+        | E::PartitionNotFound(..)
+        | E::NoPartitions(..)
+        | E::ResourceNotFound(_) => refused(
+            false,
+            "stream, topic or partition was deleted meanwhile: restore it, then restart",
+        ),
+        E::TooBigMessagePayload
+        | E::TooBigUserHeaders
+        | E::TooManyMessages
+        | E::InvalidMessagePayloadLength
+        | E::EmptyMessagePayload
+        | E::InvalidMessagesCount => refused(
+            false,
+            "the server does not take messages of this size: see batch_length",
+        ),
+        E::InvalidStreamName | E::InvalidTopicName | E::InvalidIdentifier => refused(
+            false,
+            "the server does not take this name: choose another one",
+        ),
+        E::TooManyStreams | E::TooManyTopics | E::TooManyPartitions => {
+            refused(false, "the server has no room for another one")
+        }
+        E::TopicFull(..) => refused(true, "the topic is full: see its maximum size"),
+        E::TransientNotAccepted => refused(true, "the server is not ready yet"),
+        _ => no_answer(action),
+    }
+}
+
+const OTHER_PROTOCOL: &str =
+    "the server speaks another protocol version: use a server of protocol 0.11";
+
+/// Errors from the wire have a code only, and made-up names and numbers in their text.
+fn text(error: &IggyError) -> String {
+    match error {
+        IggyError::IncompatibleProtocolVersion(..) => error.to_string().to_lowercase(),
+        other => other.as_string().replace('_', " "),
+    }
+}
+
+fn sign_in_remedy(config: &IggyConfig) -> String {
+    match &config.token {
+        Some(_) => "the server does not accept the token: see [iggy] token".to_owned(),
+        None => format!(
+            "the server does not accept the password of {:?}: see [iggy] username and password",
+            config.username
+        ),
+    }
+}
+
+fn permission_remedy(config: &IggyConfig, action: Action) -> String {
+    let who = match &config.token {
+        Some(_) => "the token's user".to_owned(),
+        None => format!("the user {:?}", config.username),
+    };
+    let permission = action.permission();
+    let by_hand = match action {
+        Action::CreateStream | Action::CreateTopic => ", or create stream and topic by hand",
+        _ => "",
+    };
+    format!("{who} lacks the permission {permission}: grant it{by_hand}")
+}
+
+fn unreachable_remedy(config: &IggyConfig) -> String {
+    let tls = match &config.tls {
+        Some(_) => ", does it use TLS with a certificate that [iggy.tls] trusts?",
+        None => "",
+    };
+    format!("is the server running? see [iggy] address{tls}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(action: Action, error: IggyError) -> AppendError {
+        let config = IggyConfig {
+            address: "127.0.0.1:8090".into(),
+            username: "joe".into(),
+            password: "hunter2".into(),
+            token: None,
+            tls: None,
+            timeout: Duration::from_secs(5),
+            publish_quiet: Duration::from_secs(5),
+        };
+        refuse(&config, action, Failure::Answered(error))
+    }
+
+    #[test]
+    fn only_errors_before_any_effect_say_that_nothing_was_sent() {
+        use IggyError as E;
+        let rows = [
+            (E::Unauthorized, Committed::Nothing, false),
+            (
+                E::TopicIdNotFound(Default::default(), Default::default()),
+                Committed::Nothing,
+                false,
+            ),
+            (E::TooBigMessagePayload, Committed::Nothing, false),
+            (E::TransientNotAccepted, Committed::Nothing, true),
+            (E::TransientNotCommitted, Committed::Unknown, true),
+            (E::Disconnected, Committed::Unknown, true),
+            (E::StaleClient, Committed::Unknown, true),
+            (E::CannotSyncFile, Committed::Unknown, true),
+            (E::Error, Committed::Unknown, true),
+        ];
+        for (error, committed, transient) in rows {
+            let text = format!("{error:?}");
+            let judged = judged(Action::Send, error);
+            assert_eq!(
+                (judged.committed, judged.transient),
+                (committed, transient),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn messages_name_the_thing_and_the_remedy() {
+        use IggyError as E;
+        let rows = [
+            (
+                Action::Send,
+                E::Unauthorized,
+                "\"joe\" lacks the permission send_messages",
+            ),
+            (
+                Action::CreateTopic,
+                E::Unauthorized,
+                "create stream and topic by hand",
+            ),
+            (
+                Action::Connect,
+                E::InvalidCredentials,
+                "see [iggy] username and password",
+            ),
+            (
+                Action::Connect,
+                E::InvalidFormat,
+                "server speaks another protocol version",
+            ),
+            (
+                Action::Connect,
+                E::CannotEstablishConnection,
+                "is the server running? see [iggy]",
+            ),
+            (
+                Action::CreateTopic,
+                E::UnsupportedOptionKey(String::new()),
+                "by hand",
+            ),
+        ];
+        for (action, error, expected) in rows {
+            let text = judged(action, error).to_string();
+            assert!(
+                text.contains(expected) && text.contains("127.0.0.1:8090"),
+                "{text}"
+            );
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! What is asked of a topic besides sending: that it exists, where it ends, what it has.
+
+use ::iggy::prelude::{
+    Consumer, IggyError, IggyExpiry, MaxTopicSize, MessageClient, Partition, PolledMessages,
+    PollingStrategy, StreamClient, TopicClient, TopicCreateOptions, TopicDetails,
+};
+use anyhow::anyhow;
+
+use super::connection::Connection;
+use super::refusal::{Action, Failure, refuse};
+use super::{IggyConfig, TopicName};
+use crate::publisher::destination::{AppendError, Offset, TAIL_MAX, Tail};
+
+/// The most messages asked for at once, and about how many bytes they may have.
+const POLL_COUNT_MAX: usize = 1_000;
+const POLL_BYTES: usize = 16 << 20;
+/// The first poll does not know yet how large messages are.
+const POLL_COUNT_FIRST: u32 = 16;
+
+/// Looks the topic up and creates it, and its stream, where missing. A new topic keeps
+/// everything: what was acknowledged must not be deleted.
+pub(super) async fn ensure(
+    connection: &mut Connection,
+    config: &IggyConfig,
+    name: &TopicName,
+    partitions: u32,
+) -> Result<TopicDetails, AppendError> {
+    if let Some(topic) = look(connection, config, name).await? {
+        return Ok(topic);
+    }
+    create_stream(connection, config, name).await?;
+    create_topic(connection, config, name, partitions).await?;
+    let (stream, topic) = (&name.stream, &name.topic);
+    tracing::info!(stream, topic, partitions, "created the topic");
+    look(connection, config, name).await?.ok_or_else(|| {
+        AppendError::transient(anyhow!(
+            "the new topic is not there yet at {}",
+            config.address
+        ))
+    })
+}
+
+async fn look(
+    connection: &mut Connection,
+    config: &IggyConfig,
+    name: &TopicName,
+) -> Result<Option<TopicDetails>, AppendError> {
+    let name = name.clone();
+    let topic = connection.call(config.timeout, async move |client| {
+        client.get_topic(&name.stream_id, &name.topic_id).await
+    });
+    absent(topic.await).map_err(|failure| refuse(config, Action::Look, failure))
+}
+
+/// A server may answer with nothing, or with an error, for what does not exist.
+fn absent<T>(found: Result<Option<T>, Failure>) -> Result<Option<T>, Failure> {
+    match found {
+        Err(Failure::Answered(
+            IggyError::StreamIdNotFound(_)
+            | IggyError::StreamNameNotFound(_)
+            | IggyError::TopicIdNotFound(..)
+            | IggyError::TopicNameNotFound(..)
+            | IggyError::ResourceNotFound(_),
+        )) => Ok(None),
+        other => other,
+    }
+}
+
+async fn create_stream(
+    connection: &mut Connection,
+    config: &IggyConfig,
+    name: &TopicName,
+) -> Result<(), AppendError> {
+    let (id, stream) = (name.stream_id.clone(), name.stream.clone());
+    let found = connection.call(config.timeout, async move |client| {
+        client.get_stream(&id).await
+    });
+    let found = absent(found.await).map_err(|failure| refuse(config, Action::Look, failure))?;
+    if found.is_some() {
+        return Ok(());
+    }
+    let created = connection
+        .call(config.timeout, async move |client| {
+            client.create_stream(&stream).await
+        })
+        .await;
+    match created {
+        // Another writer was faster.
+        Ok(_) | Err(Failure::Answered(IggyError::StreamNameAlreadyExists(_))) => Ok(()),
+        Err(failure) => Err(refuse(config, Action::CreateStream, failure)),
+    }
+}
+
+async fn create_topic(
+    connection: &mut Connection,
+    config: &IggyConfig,
+    name: &TopicName,
+    partitions: u32,
+) -> Result<(), AppendError> {
+    let name = name.clone();
+    let options = TopicCreateOptions {
+        partitions_count: Some(partitions),
+        message_expiry: Some(IggyExpiry::NeverExpire),
+        max_topic_size: Some(MaxTopicSize::Unlimited),
+        ..Default::default()
+    };
+    let created = connection.call(config.timeout, async move |client| {
+        client
+            .create_topic(&name.stream_id, &name.topic, &options)
+            .await
+    });
+    match created.await {
+        Ok(_) | Err(Failure::Answered(IggyError::TopicNameAlreadyExists(..))) => Ok(()),
+        Err(failure) => Err(refuse(config, Action::CreateTopic, failure)),
+    }
+}
+
+/// Reads every partition from `from` to its end, or asks only for the ends.
+pub(super) async fn read(
+    connection: &mut Connection,
+    config: &IggyConfig,
+    name: &TopicName,
+    from: Option<&[Offset]>,
+) -> Result<Tail, AppendError> {
+    let topic = look(connection, config, name).await?.ok_or_else(|| {
+        AppendError::transient(anyhow!(
+            "the topic was deleted meanwhile at {}",
+            config.address
+        ))
+    })?;
+    let mut tail = Tail {
+        ids: Vec::new(),
+        end: topic.partitions.iter().map(end).collect(),
+    };
+    let Some(from) = from else { return Ok(tail) };
+    check_none_gone(from, &tail.end)?;
+    for partition in &topic.partitions {
+        let start = offset_in(from, partition.id);
+        let mut reader = Reader {
+            connection,
+            config,
+            name,
+            partition,
+            next: start,
+        };
+        let end = reader.read(&mut tail.ids).await?;
+        tail.end
+            .iter_mut()
+            .filter(|known| known.partition == partition.id)
+            .for_each(|known| {
+                known.next = end;
+            });
+    }
+    Ok(tail)
+}
+
+/// An empty partition and one with a single message both have the current offset 0.
+fn end(partition: &Partition) -> Offset {
+    let empty = partition.messages_count == 0 && partition.current_offset == 0;
+    let next = if empty {
+        0
+    } else {
+        partition.current_offset + 1
+    };
+    Offset {
+        partition: partition.id,
+        next,
+    }
+}
+
+fn offset_in(offsets: &[Offset], partition: u32) -> u64 {
+    let found = offsets.iter().find(|offset| offset.partition == partition);
+    found.map_or(0, |offset| offset.next)
+}
+
+fn check_none_gone(from: &[Offset], end: &[Offset]) -> Result<(), AppendError> {
+    let missing = |from: &Offset| from.next.saturating_sub(offset_in(end, from.partition));
+    let gone: u64 = from.iter().map(missing).sum();
+    if gone == 0 {
+        return Ok(());
+    }
+    Err(AppendError::permanent(anyhow!(
+        "{gone} acknowledged messages are gone: the topic was purged, or its server lost them; \
+         restore it, or start with a new state"
+    )))
+}
+
+/// Reads one partition.
+struct Reader<'a> {
+    connection: &'a mut Connection,
+    config: &'a IggyConfig,
+    name: &'a TopicName,
+    partition: &'a Partition,
+    next: u64,
+}
+
+impl Reader<'_> {
+    /// Appends the ids up to the end that the first poll reports, and returns that end;
+    /// who writes all the time must not keep this reading for ever.
+    async fn read(&mut self, ids: &mut Vec<u128>) -> Result<u64, AppendError> {
+        let known_end = end(self.partition).next;
+        let (mut stop, mut count) = (known_end, POLL_COUNT_FIRST);
+        loop {
+            let polled = self.poll(count).await?;
+            let Some(last) = polled.messages.last().map(|message| message.header.offset) else {
+                return self.nothing_left(stop);
+            };
+            self.report_gap(&polled);
+            let new = polled
+                .messages
+                .iter()
+                .filter(|message| message.header.offset >= self.next);
+            ids.extend(new.map(|message| message.header.id));
+            if ids.len() > TAIL_MAX {
+                return Err(too_many());
+            }
+            if stop == known_end {
+                stop = stop.max(polled.current_offset + 1);
+            }
+            self.next = self.next.max(last + 1);
+            if self.next >= stop {
+                return Ok(self.next);
+            }
+            count = count_for(&polled);
+        }
+    }
+
+    async fn poll(&mut self, count: u32) -> Result<PolledMessages, AppendError> {
+        let (name, partition, next) = (self.name.clone(), self.partition.id, self.next);
+        let polled = self
+            .connection
+            .call(self.config.timeout, async move |client| {
+                let (stream, topic) = (&name.stream_id, &name.topic_id);
+                // No consumer of this name has an offset on the server, nor gets one.
+                let (consumer, strategy) = (Consumer::default(), PollingStrategy::offset(next));
+                let partition = Some(partition);
+                client
+                    .poll_messages(stream, topic, partition, &consumer, &strategy, count, false)
+                    .await
+            });
+        polled
+            .await
+            .map_err(|failure| refuse(self.config, Action::Poll, failure))
+    }
+
+    /// An empty answer before the end is the end only where all messages were deleted.
+    fn nothing_left(&self, stop: u64) -> Result<u64, AppendError> {
+        if self.next < stop && self.partition.messages_count > 0 {
+            return Err(AppendError::transient(anyhow!(
+                "partition {} ends at {stop}, but the server gives nothing from {} on",
+                self.partition.id,
+                self.next
+            )));
+        }
+        self.report_deleted(stop.saturating_sub(self.next));
+        Ok(stop.max(self.next))
+    }
+
+    fn report_gap(&self, polled: &PolledMessages) {
+        if let Some(first) = polled.messages.first() {
+            self.report_deleted(first.header.offset.saturating_sub(self.next));
+        }
+    }
+
+    fn report_deleted(&self, messages: u64) {
+        if messages > 0 {
+            tracing::warn!(
+                stream = self.name.stream,
+                topic = self.name.topic,
+                partition = self.partition.id,
+                messages,
+                "messages behind the saved position were deleted before they could be compared: repetitions among them go unnoticed, see the topic's message expiry"
+            );
+        }
+    }
+}
+
+/// As many as fit, judging by the largest one so far.
+fn count_for(polled: &PolledMessages) -> u32 {
+    let largest = polled
+        .messages
+        .iter()
+        .map(|message| message.payload.len())
+        .max();
+    let count = POLL_BYTES
+        .checked_div(largest.unwrap_or(1))
+        .unwrap_or(POLL_COUNT_MAX);
+    u32::try_from(count.clamp(1, POLL_COUNT_MAX)).unwrap_or(1)
+}
+
+fn too_many() -> AppendError {
+    AppendError::permanent(anyhow!(
+        "the topic has more than {TAIL_MAX} messages behind the saved position: save more \
+         often, or give the source a topic of its own"
+    ))
+}

@@ -1,0 +1,13 @@
+//! The output side: messages into streams and topics, each exactly once.
+//!
+//! [`outbox`] holds the logic, over the [`destination::Destination`] trait; the other
+//! modules are one backend each. Nothing here retries, schedules, or saves state.
+
+pub mod destination;
+pub mod discard;
+pub mod file;
+pub mod iggy;
+mod ndjson;
+pub mod outbox;
+pub mod queue;
+pub mod stdout;

@@ -1,0 +1,243 @@
+//! Exactly once, written once: which messages a destination still lacks, and what to
+//! do when nobody knows.
+//!
+//! Every destination (one per stream and topic) has a *lane*: the ids that are known to
+//! be there and that no saved state covers, and where it ends. A publish skips known ids
+//! lane by lane, so that the same batch, or one that overlaps it, can be published again
+//! after any failure. One publish is one attempt: nothing here retries, and nothing is
+//! saved; that is the caller's.
+//!
+//! **Invariant:** before a lane appends, it knows every id that one of its earlier
+//! appends may have left behind.
+
+mod known;
+mod lane;
+#[cfg(test)]
+mod tests;
+
+use super::destination::{AppendError, Committed, Destination, Message, Offset, TAIL_MAX};
+use lane::Lane;
+
+/// Where the next message of a partition of one destination will stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The stream's name.
+    pub stream: String,
+    /// The topic's name.
+    pub topic: String,
+    /// The partition, counted from 0.
+    pub partition: u32,
+    /// An offset in a topic, a length in bytes in a file.
+    pub next: u64,
+}
+
+/// What is promised, which decides whether outputs are read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Every output is read back where its content is in doubt, and so must be readable.
+    ExactlyOnce,
+    /// Nothing is read back: a message whose outcome is unknown is written again.
+    AtLeastOnce,
+}
+
+/// How much an outbox remembers.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most messages that a source publishes before a saved state covers them: after
+    /// as many, nothing that was read back can be met any more.
+    pub unsaved_max: u64,
+    /// The most ids remembered per destination; more is a permanent error.
+    pub remembered_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            unsaved_max: 65_536,
+            remembered_max: TAIL_MAX,
+        }
+    }
+}
+
+/// A batch that every destination has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Messages that this call wrote to at least one destination.
+    pub new: u32,
+    /// Messages that every destination already had.
+    pub already_there: u32,
+    /// Where every destination ends, as far as this outbox wrote or read.
+    pub marks: Vec<Mark>,
+    /// To be given to [`Outbox::covered`].
+    pub sequence: u64,
+}
+
+/// How much of a batch the destinations have, all of them together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// No destination has any message of the batch.
+    Nothing,
+    /// Some messages are in; publishing the same batch again adds the rest.
+    Partly,
+    /// No answer came. Publishing again finds out before it writes.
+    Unknown,
+}
+
+/// Why a batch was not published.
+#[derive(Debug)]
+pub struct PublishError {
+    /// How much of it is in the destinations.
+    pub committed: Extent,
+    /// Whether the same batch may be accepted later.
+    pub transient: bool,
+    /// What happened, where, and what to do about it.
+    pub cause: anyhow::Error,
+}
+
+impl std::fmt::Display for PublishError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#}", self.cause)
+    }
+}
+
+/// All destinations of one source.
+pub struct Outbox {
+    lanes: Vec<Lane>,
+    delivery: Delivery,
+    sequence: u64,
+}
+
+impl Outbox {
+    /// Touches no destination yet.
+    pub fn new(
+        destinations: Vec<Box<dyn Destination>>,
+        delivery: Delivery,
+        limits: Limits,
+    ) -> Self {
+        let lane = |destination| Lane::new(destination, delivery, limits);
+        Self {
+            lanes: destinations.into_iter().map(lane).collect(),
+            delivery,
+            sequence: 0,
+        }
+    }
+
+    /// Says that the run before this one did not end cleanly, so that one of its requests
+    /// may still be on its way: [`Outbox::resume`] then waits until none can be.
+    pub fn suspect_requests_under_way(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::doubt);
+    }
+
+    /// Learns what the destinations have that the saved state does not cover, and returns
+    /// where they end. Without marks, and for a destination that they do not name, it only
+    /// asks for the ends. To be called before the first publish, and again if it fails.
+    ///
+    /// # Errors
+    /// Permanent when a destination cannot be read back, or acknowledged messages are gone
+    /// from it; otherwise as the destination says.
+    pub async fn resume(&mut self, from: Option<&[Mark]>) -> Result<Vec<Mark>, PublishError> {
+        for lane in &mut self.lanes {
+            let offsets = from.map(|marks| offsets_of(lane.name(), marks));
+            let resumed = lane
+                .resume(offsets.filter(|offsets| !offsets.is_empty()))
+                .await;
+            resumed.map_err(|error| publish_error(lane, error, Extent::Nothing))?;
+            if from.is_none() {
+                lane.report_unexpected_messages();
+            }
+        }
+        Ok(self.marks())
+    }
+
+    /// Gives every destination what it lacks of the batch, in order.
+    ///
+    /// # Errors
+    /// As the first destination that failed says. Nothing is lost or repeated when the
+    /// same messages are then published again, in whatever batches.
+    pub async fn publish(&mut self, messages: &[Message]) -> Result<Published, PublishError> {
+        let mut written = vec![false; messages.len()];
+        for at in 0..self.lanes.len() {
+            let Some(lane) = self.lanes.get_mut(at) else {
+                continue;
+            };
+            if let Err(error) = lane.publish(messages, &mut written).await {
+                return Err(self.refused(at, error, messages));
+            }
+        }
+        self.sequence += 1;
+        self.lanes
+            .iter_mut()
+            .for_each(|lane| lane.acknowledge(self.sequence, messages));
+        let new = written.iter().filter(|written| **written).count();
+        Ok(Published {
+            new: count(new),
+            already_there: count(messages.len() - new),
+            marks: self.marks(),
+            sequence: self.sequence,
+        })
+    }
+
+    /// Says that a saved state covers every publish up to this one: their ids can be
+    /// forgotten, as the source will not offer them again. Only publishes whose outcome
+    /// the source has been told may be covered.
+    pub fn covered(&mut self, sequence: u64) {
+        self.lanes
+            .iter_mut()
+            .for_each(|lane| lane.covered(sequence));
+    }
+
+    /// Where every destination ends, as far as this outbox wrote or read.
+    pub fn marks(&self) -> Vec<Mark> {
+        self.lanes.iter().flat_map(Lane::marks).collect()
+    }
+
+    /// What is promised.
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    fn refused(&self, at: usize, error: AppendError, messages: &[Message]) -> PublishError {
+        let partly = || self.lanes.iter().any(|lane| lane.has_any(messages));
+        let extent = match error.committed {
+            Committed::Unknown => Extent::Unknown,
+            _ if partly() => Extent::Partly,
+            _ => Extent::Nothing,
+        };
+        match self.lanes.get(at) {
+            Some(lane) => publish_error(lane, error, extent),
+            None => PublishError {
+                committed: extent,
+                transient: false,
+                cause: error.cause,
+            },
+        }
+    }
+}
+
+fn publish_error(lane: &Lane, error: AppendError, committed: Extent) -> PublishError {
+    let (stream, topic) = lane.name();
+    let cause = error
+        .cause
+        .context(format!("stream {stream}, topic {topic}"));
+    PublishError {
+        committed,
+        transient: error.transient,
+        cause,
+    }
+}
+
+fn offsets_of((stream, topic): (&str, &str), marks: &[Mark]) -> Vec<Offset> {
+    let ours = marks
+        .iter()
+        .filter(|mark| mark.stream == stream && mark.topic == topic);
+    ours.map(|mark| Offset {
+        partition: mark.partition,
+        next: mark.next,
+    })
+    .collect()
+}
+
+/// A batch comes over an interface that counts in 32 bits.
+fn count(messages: usize) -> u32 {
+    u32::try_from(messages).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,264 @@
+//! One destination and what the outbox knows of it.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use anyhow::anyhow;
+use tokio::time::Instant;
+
+use super::known::Known;
+use super::{Delivery, Limits, Mark};
+use crate::publisher::destination::{AppendError, Committed, Destination, Message, Offset, Tail};
+
+/// What is certain about the destination.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Certainty {
+    /// The lane knows what it has.
+    Certain,
+    /// A call is under way, or its future was dropped before it had an outcome.
+    InDoubt,
+    /// It was given up: from then on nothing of it can take effect.
+    SettledAt(Instant),
+}
+
+pub(super) struct Lane {
+    destination: Box<dyn Destination>,
+    delivery: Delivery,
+    limits: Limits,
+    known: Known,
+    end: Vec<Offset>,
+    certainty: Certainty,
+}
+
+impl Lane {
+    pub(super) fn new(
+        destination: Box<dyn Destination>,
+        delivery: Delivery,
+        limits: Limits,
+    ) -> Self {
+        let (known, end) = (Known::default(), Vec::new());
+        Self {
+            destination,
+            delivery,
+            limits,
+            known,
+            end,
+            certainty: Certainty::Certain,
+        }
+    }
+
+    pub(super) fn name(&self) -> (&str, &str) {
+        self.destination.name()
+    }
+
+    pub(super) fn doubt(&mut self) {
+        self.certainty = Certainty::InDoubt;
+    }
+
+    pub(super) async fn resume(&mut self, from: Option<Vec<Offset>>) -> Result<(), AppendError> {
+        self.check_readable()?;
+        if self.certainty != Certainty::Certain {
+            self.settle().await;
+        }
+        let from = from.filter(|_| self.delivery == Delivery::ExactlyOnce);
+        let tail = self.destination.read_from(from.as_deref()).await?;
+        self.learn(tail)
+    }
+
+    pub(super) fn report_unexpected_messages(&self) {
+        if self.end.iter().any(|offset| offset.next > 0) {
+            let (stream, topic) = self.name();
+            tracing::warn!(
+                stream,
+                topic,
+                "there is no saved state, but the topic is not empty: what it has is not compared with what is published now"
+            );
+        }
+    }
+
+    /// Appends what is not there yet and sets `written` for it.
+    pub(super) async fn publish(
+        &mut self,
+        messages: &[Message],
+        written: &mut [bool],
+    ) -> Result<(), AppendError> {
+        self.make_certain().await?;
+        self.check_room(messages.len())?;
+        self.known.begin();
+        let places = self.missing(messages);
+        let missing = pick(messages, &places);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let appended = self.append(&missing).await;
+        let done = match &appended {
+            Ok(()) => missing.len(),
+            Err(AppendError {
+                committed: Committed::Prefix(done, _),
+                ..
+            }) => *done,
+            Err(_) => 0,
+        };
+        self.known
+            .append(missing.iter().take(done).map(|message| message.id));
+        for place in places.into_iter().take(done) {
+            written
+                .get_mut(place)
+                .into_iter()
+                .for_each(|written| *written = true);
+        }
+        appended
+    }
+
+    pub(super) fn acknowledge(&mut self, sequence: u64, messages: &[Message]) {
+        self.known.acknowledge(sequence, messages);
+    }
+
+    pub(super) fn covered(&mut self, sequence: u64) {
+        self.known.covered(sequence, self.limits.unsaved_max);
+    }
+
+    pub(super) fn has_any(&self, messages: &[Message]) -> bool {
+        messages
+            .iter()
+            .any(|message| self.known.contains(message.id))
+    }
+
+    pub(super) fn marks(&self) -> impl Iterator<Item = Mark> {
+        let (stream, topic) = self.name();
+        self.end.iter().map(|offset| Mark {
+            stream: stream.to_owned(),
+            topic: topic.to_owned(),
+            partition: offset.partition,
+            next: offset.next,
+        })
+    }
+
+    /// Where in the batch the messages are that the destination lacks, each once.
+    fn missing(&self, messages: &[Message]) -> Vec<usize> {
+        let mut seen = HashSet::with_capacity(messages.len());
+        let mut lacks = |id| !self.known.contains(id) && seen.insert(id);
+        let places = messages
+            .iter()
+            .enumerate()
+            .filter(|(_, message)| lacks(message.id));
+        places.map(|(place, _)| place).collect()
+    }
+
+    async fn append(&mut self, missing: &[Message]) -> Result<(), AppendError> {
+        // Stays so if the future is dropped before there is an outcome.
+        self.certainty = Certainty::InDoubt;
+        let appended = self.destination.append(missing).await;
+        match &appended {
+            Err(AppendError {
+                committed: Committed::Unknown,
+                ..
+            }) => {
+                // At once, so that the quiet time runs while the caller waits anyway.
+                self.give_up();
+                return appended.map(drop);
+            }
+            Ok(end)
+            | Err(AppendError {
+                committed: Committed::Prefix(_, end),
+                ..
+            }) => {
+                self.advance(end);
+            }
+            Err(_) => {}
+        }
+        self.certainty = Certainty::Certain;
+        appended.map(drop)
+    }
+
+    fn give_up(&mut self) -> Instant {
+        let quiet = self.destination.abandon();
+        let settled = Instant::now() + quiet;
+        self.certainty = Certainty::SettledAt(settled);
+        settled
+    }
+
+    async fn settle(&mut self) {
+        let settled = match self.certainty {
+            Certainty::Certain => return,
+            Certainty::InDoubt => self.give_up(),
+            Certainty::SettledAt(settled) => settled,
+        };
+        if self.delivery == Delivery::ExactlyOnce {
+            tokio::time::sleep_until(settled).await;
+        }
+    }
+
+    /// After an unknown outcome: waits until nothing can take effect any more, and reads.
+    async fn make_certain(&mut self) -> Result<(), AppendError> {
+        if self.certainty == Certainty::Certain {
+            return Ok(());
+        }
+        self.settle().await;
+        if self.delivery == Delivery::ExactlyOnce {
+            let tail = self.destination.read_from(Some(&self.end)).await;
+            tail.and_then(|tail| self.learn(tail))
+                .map_err(|error| AppendError {
+                    committed: Committed::Unknown,
+                    ..error
+                })?;
+        }
+        self.certainty = Certainty::Certain;
+        Ok(())
+    }
+
+    fn learn(&mut self, tail: Tail) -> Result<(), AppendError> {
+        let found = tail.ids.len();
+        self.check_room(found)?;
+        self.known.find(tail.ids);
+        self.advance(&tail.end);
+        self.certainty = Certainty::Certain;
+        let (stream, topic) = self.name();
+        tracing::debug!(stream, topic, found, "read the topic to its end");
+        Ok(())
+    }
+
+    fn advance(&mut self, to: &[Offset]) {
+        for offset in to {
+            match self
+                .end
+                .iter_mut()
+                .find(|known| known.partition == offset.partition)
+            {
+                Some(known) => known.next = offset.next,
+                None => self.end.push(*offset),
+            }
+        }
+    }
+
+    fn check_readable(&self) -> Result<(), AppendError> {
+        if self.delivery == Delivery::AtLeastOnce || self.destination.readable() {
+            return Ok(());
+        }
+        Err(AppendError::permanent(anyhow!(
+            "this output cannot be read back, so that messages might be repeated after a \
+             failure: set delivery = \"at_least_once\" if they may, or choose another output"
+        )))
+    }
+
+    fn check_room(&self, more: usize) -> Result<(), AppendError> {
+        let (known, limit) = (self.known.len(), self.limits.remembered_max);
+        if known + more <= limit {
+            return Ok(());
+        }
+        Err(AppendError::permanent(anyhow!(
+            "{more} messages more than the {known} that no saved state covers are above the \
+             limit of {limit}: save more often, or give the source a topic of its own"
+        )))
+    }
+}
+
+fn pick<'a>(messages: &'a [Message], places: &[usize]) -> Cow<'a, [Message]> {
+    if places.len() == messages.len() {
+        return Cow::Borrowed(messages);
+    }
+    places
+        .iter()
+        .filter_map(|place| messages.get(*place).cloned())
+        .collect()
+}

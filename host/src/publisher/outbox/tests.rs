@@ -1,0 +1,440 @@
+//! Every fault at every append, over scripted destinations in memory: after a batch is
+//! published again until it succeeds, every destination has every id exactly once.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::*;
+use crate::publisher::destination::Tail;
+
+const QUIET: Duration = Duration::from_secs(5);
+
+/// What one append does instead of succeeding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    RefusedTransient,
+    RefusedPermanent,
+    Prefix(usize),
+    /// No answer, and as many messages are in at once.
+    UnknownNow(usize),
+    /// No answer, and as many messages appear just before the quiet time ends.
+    UnknownLater(usize),
+    /// No answer, and the next reading fails too.
+    UnknownThenUnreadable(usize),
+    /// The future never ends, and the caller drops it; everything is in.
+    Hangs,
+}
+
+const FAULTS: [Fault; 11] = [
+    Fault::RefusedTransient,
+    Fault::RefusedPermanent,
+    Fault::Prefix(1),
+    Fault::Prefix(2),
+    Fault::UnknownNow(0),
+    Fault::UnknownNow(2),
+    Fault::UnknownNow(9),
+    Fault::UnknownLater(1),
+    Fault::UnknownLater(9),
+    Fault::UnknownThenUnreadable(2),
+    Fault::Hangs,
+];
+
+#[derive(Default)]
+struct Content {
+    ids: Vec<u128>,
+    script: VecDeque<Option<Fault>>,
+    late: Vec<u128>,
+    unreadable: bool,
+}
+
+#[derive(Clone, Default)]
+struct Scripted {
+    topic: String,
+    unreadable_always: bool,
+    content: Arc<Mutex<Content>>,
+}
+
+impl Scripted {
+    fn topic(name: &str) -> Self {
+        Self {
+            topic: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    fn with(self, ids: impl IntoIterator<Item = u128>) -> Self {
+        self.content.lock().unwrap().ids.extend(ids);
+        self
+    }
+
+    fn fault_at(&self, append: usize, fault: Fault) {
+        let mut content = self.content.lock().unwrap();
+        content.script.resize(append, None);
+        content.script.push_back(Some(fault));
+    }
+
+    fn ids(&self) -> Vec<u128> {
+        self.content.lock().unwrap().ids.clone()
+    }
+}
+
+impl Content {
+    fn end(&self) -> Vec<Offset> {
+        vec![Offset {
+            partition: 0,
+            next: self.ids.len() as u64,
+        }]
+    }
+
+    /// `None`: no outcome, ever.
+    fn append(&mut self, ids: &[u128]) -> Option<Result<Vec<Offset>, AppendError>> {
+        let fault = self.script.pop_front().flatten();
+        let unknown = || Some(Err(AppendError::unknown(anyhow!("lost"))));
+        let first = |count: usize| ids.iter().copied().take(count);
+        match fault {
+            None => self.ids.extend(ids),
+            Some(Fault::RefusedTransient) => {
+                return Some(Err(AppendError::transient(anyhow!("busy"))));
+            }
+            Some(Fault::RefusedPermanent) => {
+                return Some(Err(AppendError::permanent(anyhow!("no"))));
+            }
+            Some(Fault::Prefix(count)) => {
+                let count = count.min(ids.len());
+                self.ids.extend(first(count));
+                let committed = Committed::Prefix(count, self.end());
+                return Some(Err(AppendError {
+                    committed,
+                    transient: true,
+                    cause: anyhow!("half"),
+                }));
+            }
+            Some(Fault::UnknownNow(count)) => {
+                self.ids.extend(first(count));
+                return unknown();
+            }
+            Some(Fault::UnknownLater(count)) => {
+                self.late = first(count).collect();
+                return unknown();
+            }
+            Some(Fault::UnknownThenUnreadable(count)) => {
+                self.ids.extend(first(count));
+                self.unreadable = true;
+                return unknown();
+            }
+            Some(Fault::Hangs) => {
+                self.ids.extend(ids);
+                return None;
+            }
+        }
+        Some(Ok(self.end()))
+    }
+}
+
+impl Destination for Scripted {
+    fn name(&self) -> (&str, &str) {
+        ("stream", &self.topic)
+    }
+
+    fn readable(&self) -> bool {
+        !self.unreadable_always
+    }
+
+    fn append<'a>(
+        &'a mut self,
+        messages: &'a [Message],
+    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+        async move {
+            let ids: Vec<u128> = messages.iter().map(|message| message.id).collect();
+            let outcome = self.content.lock().unwrap().append(&ids);
+            match outcome {
+                Some(outcome) => outcome,
+                None => std::future::pending().await,
+            }
+        }
+        .boxed()
+    }
+
+    fn read_from<'a>(
+        &'a mut self,
+        from: Option<&'a [Offset]>,
+    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        async move {
+            let mut content = self.content.lock().unwrap();
+            if std::mem::take(&mut content.unreadable) {
+                return Err(AppendError::transient(anyhow!("cannot read")));
+            }
+            let start = |from: &[Offset]| from.first().map_or(0, |offset| offset.next as usize);
+            let ids = from
+                .map(|from| content.ids[start(from)..].to_vec())
+                .unwrap_or_default();
+            Ok(Tail {
+                ids,
+                end: content.end(),
+            })
+        }
+        .boxed()
+    }
+
+    fn abandon(&mut self) -> Duration {
+        let content = Arc::clone(&self.content);
+        tokio::spawn(async move {
+            tokio::time::sleep(QUIET - Duration::from_millis(1)).await;
+            let mut content = content.lock().unwrap();
+            let late = std::mem::take(&mut content.late);
+            content.ids.extend(late);
+        });
+        QUIET
+    }
+}
+
+fn batch(ids: impl IntoIterator<Item = u128>) -> Vec<Message> {
+    let message = |id| Message {
+        id,
+        payload: Bytes::from_static(b"{}"),
+        headers: vec![],
+    };
+    ids.into_iter().map(message).collect()
+}
+
+fn outbox(destinations: &[&Scripted]) -> Outbox {
+    let boxed = |destination: &&Scripted| Box::new((*destination).clone()) as Box<dyn Destination>;
+    let destinations = destinations.iter().map(boxed).collect();
+    Outbox::new(destinations, Delivery::ExactlyOnce, Limits::default())
+}
+
+/// As a caller does it: again and again, dropping a publish that hangs.
+async fn publish(outbox: &mut Outbox, messages: &[Message]) -> Published {
+    for _ in 0..5 {
+        let publish = outbox.publish(messages);
+        if let Ok(Ok(published)) = tokio::time::timeout(QUIET * 9, publish).await {
+            return published;
+        }
+    }
+    panic!("never published");
+}
+
+/// Batches that overlap the ones before, as after a failed poll.
+fn cuts() -> [Vec<Vec<Message>>; 3] {
+    [
+        vec![batch(1..4), batch(4..7), batch(7..10)],
+        vec![batch(1..4), batch(3..8), batch(5..10)],
+        vec![batch([1, 2, 1, 3]), batch([4, 4, 5, 6]), batch(1..10)],
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_destination_has_every_message_once_and_in_order_whatever_fails() {
+    for fault in FAULTS {
+        for second_fault in [None, Some(Fault::UnknownLater(1)), Some(Fault::Prefix(1))] {
+            for (cut, batches) in cuts().iter().enumerate() {
+                for at in 0..3 {
+                    for failing in 0..2 {
+                        let topics = [Scripted::topic("a"), Scripted::topic("b")];
+                        topics[failing].fault_at(at, fault);
+                        if let Some(second) = second_fault {
+                            topics[1 - failing].fault_at(at, second);
+                        }
+                        let mut outbox = outbox(&[&topics[0], &topics[1]]);
+                        outbox.resume(None).await.unwrap();
+                        for messages in batches {
+                            publish(&mut outbox, messages).await;
+                        }
+                        for topic in &topics {
+                            let case =
+                                format!("{fault:?} and {second_fault:?} at append {at}, cut {cut}");
+                            assert_eq!(topic.ids(), (1..10).collect::<Vec<_>>(), "{case}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_cut_differently_after_a_failure_adds_only_what_is_missing() {
+    let topic = Scripted::topic("a");
+    topic.fault_at(0, Fault::UnknownLater(2));
+    let mut outbox = outbox(&[&topic]);
+    outbox.resume(None).await.unwrap();
+    let error = outbox.publish(&batch(1..6)).await.unwrap_err();
+    assert_eq!((error.committed, error.transient), (Extent::Unknown, true));
+    let first = outbox.publish(&batch(1..3)).await.unwrap();
+    let second = outbox.publish(&batch(3..6)).await.unwrap();
+    assert_eq!((first.new, first.already_there), (0, 2));
+    assert_eq!((second.new, second.already_there), (3, 0));
+    assert_eq!(topic.ids(), [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_destination_has_of_a_failed_batch_is_remembered_however_it_is_cut() {
+    for fault in [Fault::RefusedTransient, Fault::Prefix(1), Fault::Hangs] {
+        let topics = [Scripted::topic("a"), Scripted::topic("b")];
+        topics[1].fault_at(0, fault);
+        let mut outbox = outbox(&[&topics[0], &topics[1]]);
+        let whole = batch(1..6);
+        let failed = outbox.publish(&whole);
+        assert!(!matches!(
+            tokio::time::timeout(QUIET, failed).await,
+            Ok(Ok(_))
+        ));
+        for part in [batch(1..3), batch(3..4), batch(4..8)] {
+            let published = publish(&mut outbox, &part).await;
+            outbox.covered(published.sequence);
+        }
+        for topic in &topics {
+            assert_eq!(topic.ids(), [1, 2, 3, 4, 5, 6, 7], "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_extent_of_a_failure_counts_all_destinations() {
+    let rows = [
+        (0, Fault::RefusedTransient, Extent::Nothing),
+        (1, Fault::RefusedTransient, Extent::Partly),
+        (0, Fault::Prefix(1), Extent::Partly),
+        (0, Fault::UnknownNow(0), Extent::Unknown),
+        (1, Fault::UnknownNow(9), Extent::Unknown),
+    ];
+    for (failing, fault, expected) in rows {
+        let topics = [Scripted::topic("a"), Scripted::topic("b")];
+        topics[failing].fault_at(0, fault);
+        let mut outbox = outbox(&[&topics[0], &topics[1]]);
+        let error = outbox.publish(&batch(1..4)).await.unwrap_err();
+        assert_eq!(error.committed, expected, "{fault:?} in {failing}");
+        let name = format!("stream stream, topic {}", topics[failing].topic);
+        assert!(error.to_string().starts_with(&name), "{error}");
+    }
+}
+
+fn mark(topic: &str, next: u64) -> Mark {
+    Mark {
+        stream: "stream".into(),
+        topic: topic.into(),
+        partition: 0,
+        next,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn resume_reads_from_the_marks_and_skips_what_it_found() {
+    let topics = [
+        Scripted::topic("a").with(1..6),
+        Scripted::topic("b").with(1..4),
+    ];
+    let mut outbox = outbox(&[&topics[0], &topics[1]]);
+    let marks = outbox
+        .resume(Some(&[mark("a", 2), mark("b", 2)]))
+        .await
+        .unwrap();
+    assert_eq!(marks, [mark("a", 5), mark("b", 3)]);
+    let published = outbox.publish(&batch(3..8)).await.unwrap();
+    assert_eq!((published.new, published.already_there), (4, 1));
+    assert_eq!(published.marks, [mark("a", 7), mark("b", 7)]);
+    assert_eq!(topics[0].ids(), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(topics[1].ids(), [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_the_marks_do_not_name_starts_at_its_end() {
+    let topics = [Scripted::topic("a"), Scripted::topic("added").with(1..4)];
+    let mut outbox = outbox(&[&topics[0], &topics[1]]);
+    outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
+    outbox.publish(&batch(1..3)).await.unwrap();
+    assert_eq!(topics[1].ids(), [1, 2, 3, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn resume_after_an_unclean_end_waits_for_requests_under_way() {
+    let topic = Scripted::topic("a").with([1]);
+    topic.content.lock().unwrap().late = vec![2];
+    let mut outbox = outbox(&[&topic]);
+    outbox.suspect_requests_under_way();
+    outbox.resume(Some(&[mark("a", 1)])).await.unwrap();
+    assert_eq!(outbox.publish(&batch(2..4)).await.unwrap().already_there, 1);
+    assert_eq!(topic.ids(), [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_quiet_time_runs_from_the_failure_and_not_from_the_next_publish() {
+    let topic = Scripted::topic("a");
+    topic.fault_at(0, Fault::UnknownLater(9));
+    let mut outbox = outbox(&[&topic]);
+    outbox.publish(&batch(1..4)).await.unwrap_err();
+    tokio::time::sleep(QUIET).await;
+    let before = tokio::time::Instant::now();
+    assert_eq!(outbox.publish(&batch(1..4)).await.unwrap().already_there, 3);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_are_remembered_until_a_state_covers_them() {
+    let topic = Scripted::topic("a");
+    let mut outbox = outbox(&[&topic]);
+    let first = outbox.publish(&batch(1..3)).await.unwrap();
+    let second = outbox.publish(&batch(3..5)).await.unwrap();
+    outbox.covered(first.sequence);
+    assert_eq!(outbox.publish(&batch(3..5)).await.unwrap().already_there, 2);
+    assert!(second.sequence > first.sequence);
+    outbox.covered(second.sequence + 1);
+    assert_eq!(outbox.publish(&batch(1..5)).await.unwrap().new, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_ids_without_a_saved_state_are_a_permanent_error() {
+    let topic = Scripted::topic("a");
+    let limits = Limits {
+        unsaved_max: 5,
+        remembered_max: 5,
+    };
+    let mut outbox = Outbox::new(vec![Box::new(topic.clone())], Delivery::ExactlyOnce, limits);
+    let published = outbox.publish(&batch(1..5)).await.unwrap();
+    let error = outbox.publish(&batch(5..9)).await.unwrap_err();
+    assert!(
+        !error.transient && error.to_string().contains("limit of 5"),
+        "{error}"
+    );
+    outbox.covered(published.sequence);
+    outbox.publish(&batch(5..9)).await.unwrap();
+    assert_eq!(topic.ids(), (1..9).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn exactly_once_refuses_an_output_that_cannot_be_read() {
+    let topic = Scripted {
+        unreadable_always: true,
+        ..Scripted::topic("a")
+    };
+    let error = outbox(&[&topic]).resume(None).await.unwrap_err();
+    assert!(!error.transient, "{error}");
+    assert!(
+        error.to_string().contains("delivery = \"at_least_once\""),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_least_once_writes_again_instead_of_reading() {
+    let topic = Scripted {
+        unreadable_always: true,
+        ..Scripted::topic("a")
+    };
+    topic.fault_at(0, Fault::UnknownNow(1));
+    let mut outbox = Outbox::new(
+        vec![Box::new(topic.clone())],
+        Delivery::AtLeastOnce,
+        Limits::default(),
+    );
+    outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
+    outbox.publish(&batch(1..3)).await.unwrap_err();
+    outbox.publish(&batch(1..3)).await.unwrap();
+    assert_eq!(topic.ids(), [1, 1, 2]);
+}

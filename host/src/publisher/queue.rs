@@ -1,0 +1,100 @@
+//! The order in which a source's publishes reach its outbox.
+//!
+//! One task owns the outbox, so that a publish goes on to its outcome even when whoever
+//! asked for it is gone: a trapped component must not leave a destination in doubt.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::destination::Message;
+use super::outbox::{Extent, Mark, Outbox, PublishError, Published};
+use crate::clock;
+
+/// Calls that may wait for their turn.
+const WAITING_MAX: usize = 16;
+
+/// A handle to the task; the task ends with the last handle.
+#[derive(Clone)]
+pub struct Queue {
+    calls: mpsc::Sender<Call>,
+}
+
+/// The outcome of a publish and when it was known, in milliseconds since the epoch.
+pub type Outcome = Result<(Published, u64), PublishError>;
+
+enum Call {
+    Publish(Vec<Message>, oneshot::Sender<Outcome>),
+    Resume(
+        Option<Vec<Mark>>,
+        oneshot::Sender<Result<Vec<Mark>, PublishError>>,
+    ),
+    Covered(u64),
+}
+
+impl Queue {
+    /// Starts the task on the current runtime.
+    pub fn start(outbox: Outbox) -> Self {
+        let (calls, waiting) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(work(outbox, waiting));
+        Self { calls }
+    }
+
+    /// Publishes after everything that was submitted before.
+    ///
+    /// # Errors
+    /// The outcome says what failed. An outcome that never comes means that the task is gone.
+    pub fn publish(
+        &self,
+        messages: Vec<Message>,
+    ) -> Result<oneshot::Receiver<Outcome>, PublishError> {
+        let (answer, outcome) = oneshot::channel();
+        self.calls
+            .try_send(Call::Publish(messages, answer))
+            .map_err(|_| overrun())?;
+        Ok(outcome)
+    }
+
+    /// See [`Outbox::resume`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn resume(&self, from: Option<Vec<Mark>>) -> Result<Vec<Mark>, PublishError> {
+        let (answer, outcome) = oneshot::channel();
+        self.calls
+            .send(Call::Resume(from, answer))
+            .await
+            .map_err(|_| overrun())?;
+        outcome.await.map_err(|_| overrun())?
+    }
+
+    /// See [`Outbox::covered`].
+    pub async fn covered(&self, sequence: u64) {
+        // Without a task there is nothing left to forget.
+        let _ = self.calls.send(Call::Covered(sequence)).await;
+    }
+}
+
+async fn work(mut outbox: Outbox, mut waiting: mpsc::Receiver<Call>) {
+    while let Some(call) = waiting.recv().await {
+        // Nobody may be waiting for an answer any more; the outcome is in the outbox.
+        match call {
+            Call::Publish(messages, answer) => {
+                let outcome = outbox.publish(&messages).await;
+                let _ = answer.send(outcome.map(|published| (published, clock::now_ms())));
+            }
+            Call::Resume(from, answer) => {
+                let _ = answer.send(outbox.resume(from.as_deref()).await);
+            }
+            Call::Covered(sequence) => outbox.covered(sequence),
+        }
+    }
+}
+
+fn overrun() -> PublishError {
+    let cause =
+        anyhow::anyhow!("{WAITING_MAX} publishes are waiting already, or publishing has ended");
+    PublishError {
+        committed: Extent::Nothing,
+        transient: true,
+        cause,
+    }
+}
