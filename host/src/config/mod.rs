@@ -1,0 +1,171 @@
+//! The configuration: read from TOML and the environment, checked once, then typed.
+//!
+//! ```text
+//! text ── relaxed ──▶ TOML ── tree ──▶ nodes ── environment ──▶ nodes
+//!      ── schema: unknown keys ── section, value: the typed reading ──▶ Config
+//! ```
+//!
+//! Every mistake says where it was made. Keys of the component are passed on unjudged.
+//! Nothing is opened here but the configuration itself and the files of secrets.
+
+mod broker;
+mod environment;
+mod error;
+mod guest;
+mod limits;
+mod output;
+mod position;
+mod relaxed;
+mod schema;
+mod secret;
+mod section;
+mod service;
+mod source;
+mod state;
+mod stream;
+mod suggestion;
+mod summary;
+mod tree;
+mod units;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+pub use broker::{Iggy, Login, Tls};
+pub use environment::{PREFIX, variables};
+pub use error::{ConfigError, ConfigErrors};
+pub use limits::Limits;
+pub use output::Output;
+pub use position::Position;
+pub use secret::Secret;
+pub use service::{Http, LogFormat, LogLevel, Logging};
+pub use source::{Credentials, Delivery, Source};
+pub use state::{State, Storage};
+pub use stream::{Schema, Stream};
+
+use error::Report;
+use section::Section;
+
+/// Larger files are refused, in bytes.
+const FILE_MAX: u64 = 1024 * 1024;
+
+/// A whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[iggy]`; always there when the output is Iggy.
+    pub iggy: Option<Iggy>,
+    /// `[http]`
+    pub http: Http,
+    /// `[logging]`
+    pub logging: Logging,
+    /// `[output]`
+    pub output: Output,
+    /// `[sources]` by their keys, at least one.
+    pub sources: BTreeMap<String, Source>,
+}
+
+impl Config {
+    /// Reads and checks a file of at most 1 MiB, and lets environment variables override
+    /// it; [`variables`] are those of this process.
+    ///
+    /// # Errors
+    /// All mistakes that were found, each with its place.
+    pub fn load(
+        path: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigErrors> {
+        let file_name = path.display().to_string();
+        let mut text = String::new();
+        let opened = File::open(path);
+        let length = opened
+            .and_then(|file| file.take(FILE_MAX + 1).read_to_string(&mut text))
+            .map_err(|e| {
+                let message = format!(
+                    "the configuration can not be read ({e}): check the path and its permissions"
+                );
+                ConfigErrors::of_file(&file_name, message)
+            })?;
+        if length as u64 > FILE_MAX {
+            let message =
+                format!("the configuration is larger than {FILE_MAX} bytes: check the path");
+            return Err(ConfigErrors::of_file(&file_name, message));
+        }
+        Self::parse(&text, &file_name, environment)
+    }
+
+    /// The same of a text; the name of its file is for messages.
+    ///
+    /// # Errors
+    /// All mistakes that were found, each with its place.
+    pub fn parse(
+        text: &str,
+        file_name: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigErrors> {
+        let report = Report::on(file_name);
+        let toml = relaxed::to_toml(text).unwrap_or_else(|refusal| {
+            report.at(Some(refusal.position), refusal.message);
+            String::new()
+        });
+        report.verdict()?;
+        let mut root = tree::parse(&toml, &report);
+        report.verdict()?;
+        environment::apply(&mut root, environment, &report);
+        schema::check(&root, &report);
+        let config = read(&Section::root(&root, &report));
+        report.verdict()?;
+        config.ok_or_else(|| {
+            ConfigErrors::of_file(file_name, "the configuration is incomplete".to_owned())
+        })
+    }
+}
+
+fn read(root: &Section<'_>) -> Option<Config> {
+    let output = output::read(&root.section("output"));
+    let iggy = root.section("iggy");
+    let read_iggy = iggy.exists().then(|| broker::read(&iggy));
+    if output == Some(Output::Iggy) && read_iggy.is_none() {
+        root.refuse_table("documents go to iggy, but there is no [iggy]: write one with address and login, or [output] type = \"file\" and path");
+    }
+    let sources = read_sources(&root.section("sources"), output.as_ref());
+    Some(Config {
+        iggy: read_iggy.flatten(),
+        http: service::read_http(&root.section("http")),
+        logging: service::read_logging(&root.section("logging")),
+        output: output?,
+        sources,
+    })
+}
+
+fn read_sources(section: &Section<'_>, output: Option<&Output>) -> BTreeMap<String, Source> {
+    let children = section.children();
+    if children.is_empty() {
+        section.refuse_table("no source: write [sources.NAME]");
+    }
+    let mut sources = BTreeMap::new();
+    let mut states = BTreeSet::new();
+    for (key, child) in children {
+        let Some(source) = source::read(key, &child) else {
+            continue;
+        };
+        if source.delivery == Delivery::ExactlyOnce && output == Some(&Output::Stdout) {
+            child.refuse(
+                "delivery",
+                "standard output can not be read back, so write delivery = \"at_least_once\"",
+            );
+        }
+        let writes_state = source.enabled && source.state.enabled;
+        if writes_state && !states.insert(source.state.place()) {
+            let state = child.section("config").section("state");
+            state.refuse(
+                "state_id",
+                "another source keeps its state there: choose another state_id",
+            );
+        }
+        sources.insert(key.to_owned(), source);
+    }
+    sources
+}

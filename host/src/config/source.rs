@@ -1,0 +1,180 @@
+//! `[sources.NAME]`: what is read, and what runs the reading.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use serde_json::Value as Json;
+
+use crate::state_store;
+
+use super::error::ConfigError;
+use super::guest::{self, Places};
+use super::limits::{self, Limits};
+use super::position::Position;
+use super::secret::Secret;
+use super::section::Section;
+use super::state::{self, State};
+use super::stream::{self, Stream};
+use super::value::{choice, duration, flag, size, text};
+
+/// One source: a component, the cluster and index that it reads, and its streams.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The table's name, of letters, digits, `-` and `_`.
+    pub key: String,
+    /// Whether it runs; yes by default.
+    pub enabled: bool,
+    /// A name for people; the key by default.
+    pub name: String,
+    /// The component's file; absent, the embedded component.
+    pub path: Option<PathBuf>,
+    /// Where every document goes, at least one stream and topic.
+    pub streams: Vec<Stream>,
+    /// What is promised.
+    pub delivery: Delivery,
+    /// The cluster: `http` or `https`, maybe with a path in front of all paths, never
+    /// with credentials, a query or a fragment.
+    pub url: Url,
+    /// Basic authentication for the cluster.
+    pub credentials: Option<Credentials>,
+    /// The index expression.
+    pub index: String,
+    /// The time between two cycles, 1 ms to 30 days; 30 s by default.
+    pub polling_interval: Duration,
+    /// How long one request to the cluster may take, 10 ms to an hour; 30 s by default.
+    pub timeout: Duration,
+    /// The largest response, 1 KiB to 1 GiB; 64 MiB by default.
+    pub max_response_bytes: u64,
+    /// Where its state is kept.
+    pub state: State,
+    /// How much of the machine it may use.
+    pub limits: Limits,
+    /// The keys of `config` that belong to the component, as a JSON object: `index`, and
+    /// everything that the host does not know.
+    pub guest_config: Json,
+    pub(super) places: Places,
+}
+
+/// What is promised about every document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Delivered once; the output must be readable.
+    #[default]
+    ExactlyOnce,
+    /// Delivered, after a failure maybe twice.
+    AtLeastOnce,
+}
+
+impl Delivery {
+    /// The delivery as the configuration writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ExactlyOnce => "exactly_once",
+            Self::AtLeastOnce => "at_least_once",
+        }
+    }
+}
+
+/// A user of the cluster.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The user's name.
+    pub username: String,
+    /// The user's password.
+    pub password: Secret,
+}
+
+impl Source {
+    /// Where a key of the component stands in the file, its path below `config` joined
+    /// by dots; `None` if it is not there, or was set by an environment variable.
+    pub fn locate(&self, dotted_key: &str) -> Option<Position> {
+        self.places.find(dotted_key)?.key()
+    }
+
+    /// The error for a key that the component refuses: where the key was set or, if it
+    /// is missing, the table that lacks it.
+    pub fn refuse(&self, dotted_key: &str, message: &str) -> ConfigError {
+        self.places.refuse(dotted_key, message)
+    }
+}
+
+pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
+    check_key(key, section);
+    let config = section.section("config");
+    let streams = stream::read_all(section);
+    let deliveries = [Delivery::ExactlyOnce, Delivery::AtLeastOnce].map(|d| (d.as_str(), d));
+    let delivery = section.optional("delivery", choice(&deliveries));
+    let enabled = section.optional("enabled", flag);
+    let name = section.optional("name", text);
+    let path = section.optional("path", text);
+    let limits = limits::read(&section.section("limits"));
+    let ms = Duration::from_millis;
+    let url = config.required("url", "url = \"http://localhost:9200\"", cluster_url);
+    let index = config.required("index", "index = \"logs-*\"", text);
+    let credentials = read_credentials(&config);
+    let polling_interval =
+        config.optional("polling_interval", duration(ms(1)..=ms(30 * 86_400_000)));
+    let timeout = config.optional("timeout", duration(ms(10)..=ms(3_600_000)));
+    let max_response_bytes = config.optional("max_response_bytes", size(1 << 10..=1 << 30));
+    let state = state::read(&config.section("state"), key);
+    Some(Source {
+        key: key.to_owned(),
+        enabled: enabled.unwrap_or(true),
+        name: name.unwrap_or_else(|| key.to_owned()),
+        path: path.map(PathBuf::from),
+        streams: streams?,
+        delivery: delivery.unwrap_or_default(),
+        url: url?,
+        credentials,
+        index: index?,
+        polling_interval: polling_interval.unwrap_or(ms(30_000)),
+        timeout: timeout.unwrap_or(ms(30_000)),
+        max_response_bytes: max_response_bytes.unwrap_or(64 << 20),
+        state: state?,
+        limits,
+        guest_config: guest::config(&config),
+        places: Places::of(&config),
+    })
+}
+
+/// Keys become names of states and parts of the names of environment variables.
+fn check_key(key: &str, section: &Section<'_>) {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if !key.bytes().all(plain) || state_store::check_id(key).is_err() {
+        section.refuse_table("the name of a source has 1 to 200 letters, digits, - and _");
+    }
+}
+
+fn read_credentials(config: &Section<'_>) -> Option<Credentials> {
+    let username = config.optional("username", text);
+    let password = config.optional("password", |node| Secret::from_setting(&text(node)?));
+    for (one, other) in [("username", "password"), ("password", "username")] {
+        if config.section(one).exists() && !config.section(other).exists() {
+            config.refuse(one, &format!("needs {other} beside it"));
+        }
+    }
+    Some(Credentials {
+        username: username?,
+        password: password?,
+    })
+}
+
+/// The text is not repeated in messages, as it may hold a password.
+fn cluster_url(node: &super::tree::Node) -> Result<Url, String> {
+    let url = Url::parse(&text(node)?)
+        .map_err(|e| format!("is no url ({e}): write one like \"http://localhost:9200\""))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("begins with http:// or https://".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "holds credentials: take them out and set the keys username and password beside it"
+                .to_owned(),
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("has a query or a fragment: leave out what begins with ? or #".to_owned());
+    }
+    Ok(url)
+}

@@ -1,0 +1,77 @@
+//! What a configuration would run, in a few lines without secrets.
+
+use super::units::{show_duration, show_size};
+use super::{Config, Output, Source};
+
+impl Config {
+    /// What would run, line by line, without secrets.
+    pub fn summary(&self) -> Vec<String> {
+        let output = self.output_line();
+        self.sources
+            .values()
+            .flat_map(|source| source_lines(source, &output))
+            .collect()
+    }
+
+    fn output_line(&self) -> String {
+        match (&self.output, &self.iggy) {
+            (Output::Iggy, Some(iggy)) => format!("iggy at {}", iggy.address),
+            (Output::Iggy, None) => "iggy".to_owned(),
+            (Output::File { path }, _) => format!("files below {}", path.display()),
+            (Output::Stdout, _) => "standard output".to_owned(),
+        }
+    }
+}
+
+fn source_lines(source: &Source, output: &str) -> Vec<String> {
+    let Source {
+        key, limits, state, ..
+    } = source;
+    let disabled = if source.enabled { "" } else { ", disabled" };
+    let component = source
+        .path
+        .as_ref()
+        .map_or("embedded".to_owned(), |path| path.display().to_string());
+    let user = source
+        .credentials
+        .as_ref()
+        .map(|credentials| format!(" as {}", credentials.username));
+    let place = match state.enabled {
+        true => format!("{}, id {}", state.place(), state.state_id),
+        false => "none, every start reads everything".to_owned(),
+    };
+    let mut lines = vec![
+        format!("source {key}: {}{disabled}", source.name),
+        format!("  component  {component}"),
+        format!(
+            "  reads      {}, index {}{}",
+            source.url,
+            source.index,
+            user.unwrap_or_default()
+        ),
+        format!(
+            "  interval   {}, request timeout {}, responses up to {}",
+            show_duration(source.polling_interval),
+            show_duration(source.timeout),
+            show_size(source.max_response_bytes)
+        ),
+        format!("  output     {output}, {}", source.delivery.as_str()),
+    ];
+    lines.extend(source.streams.iter().map(|stream| {
+        let linger = show_duration(stream.linger_time);
+        let (schema, length) = (stream.schema.as_str(), stream.batch_length);
+        format!(
+            "  stream     {}, topic {}, {schema}, batches of {length}, linger {linger}",
+            stream.stream, stream.topic
+        )
+    }));
+    lines.push(format!("  state      {place}"));
+    lines.push(format!(
+        "  limits     memory {}, {} pages or {} a poll, {} of computing a call",
+        show_size(limits.memory),
+        limits.poll_pages,
+        show_duration(limits.poll_time),
+        show_duration(limits.guest_time)
+    ));
+    lines
+}

@@ -1,0 +1,374 @@
+//! The configuration as users write it: the blocks of the reference as printed, every
+//! mistake with its place and remedy, environment variables, and no secrets anywhere.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail by panicking, as the tests themselves do"
+)]
+
+mod environment;
+mod mistakes;
+mod reference;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use elasticsearch_source::config::{
+    Config, ConfigErrors, Delivery, LogFormat, LogLevel, Login, Output, Position, Schema, Source,
+    Storage,
+};
+use serde_json::json;
+
+/// "Basic Configuration" as printed.
+const BASIC: &str = r#"[sources.elasticsearch]
+enabled = true
+name = "Elasticsearch source"
+path = "target/release/libiggy_connector_elasticsearch_source"
+
+[[sources.elasticsearch.streams]]
+stream = "elasticsearch_stream"
+topic = "documents"
+schema = "json"
+batch_length = 100
+linger_time = "5ms"
+
+[sources.elasticsearch.config]
+url = "http://localhost:9200"
+index = "logs-*"
+polling_interval = "30s"
+batch_size = 100
+timestamp_field = "@timestamp"
+query = {
+  "match_all": {}
+}
+"#;
+
+/// "State Management Configuration" as printed: a part of the table that BASIC ends with.
+const STATE: &str = r#"[sources.elasticsearch.config]
+# ... basic config ...
+state = {
+  enabled = true
+  storage_type = "file"  # "file", "elasticsearch", "redis"
+  storage_config = {
+    base_path = "./connector_states"  # for file storage
+    # index = "connector_states"      # for elasticsearch storage
+    # url = "redis://localhost:6379"  # for redis storage
+  }
+  state_id = "elasticsearch_logs_connector"
+  auto_save_interval = "5m"
+  tracked_fields = [
+    "last_poll_timestamp",
+    "last_document_id", 
+    "total_documents_fetched"
+  ]
+}
+"#;
+
+/// What BASIC needs around it to run without an Iggy server.
+const FILE_OUTPUT: &str = "[output]\ntype = \"file\"\npath = \"out\"\n";
+
+/// A small whole configuration: its lines 1 to 10, so that what is added begins at 11.
+const SMALL: &str = r#"[output]
+type = "file"
+path = "out"
+[[sources.a.streams]]
+stream = "s"
+topic = "t"
+[sources.a]
+[sources.a.config]
+url = "http://localhost:9200"
+index = "i"
+"#;
+
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    Config::parse(text, "c.toml", [])
+}
+
+fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    let variables = variables
+        .iter()
+        .map(|(name, value)| (format!("IGGY_CONNECTORS_{name}"), (*value).to_owned()));
+    Config::parse(text, "c.toml", variables)
+}
+
+/// The only source of a configuration that is right.
+fn source(text: &str) -> Source {
+    let config = parse(text).unwrap_or_else(|e| panic!("{e}\nin {text}"));
+    config.sources.into_values().next().unwrap()
+}
+
+fn messages(result: Result<Config, ConfigErrors>) -> Vec<String> {
+    let errors = result.expect_err("a mistake");
+    errors.errors().iter().map(ToString::to_string).collect()
+}
+
+/// Rows of a text, and the beginning and a part of its only mistake.
+fn check_mistakes(rows: &[(&str, &str, &str)]) {
+    for (text, place, part) in rows {
+        let messages = messages(parse(text));
+        let [message] = messages.as_slice() else {
+            panic!("one mistake expected in {text}\n{messages:#?}");
+        };
+        assert!(
+            message.starts_with(&format!("c.toml:{place}: ")),
+            "{message}\nin {text}"
+        );
+        assert!(message.contains(part), "{message}\nin {text}");
+        assert!(
+            !message.ends_with('.') && !message.contains("hunter2"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_written_has_its_documented_default() {
+    let config = parse(SMALL).unwrap();
+    assert_eq!(
+        (config.http.enabled, config.http.address.as_str()),
+        (false, "127.0.0.1:8081")
+    );
+    assert_eq!(
+        (config.logging.format, config.logging.level),
+        (LogFormat::Text, LogLevel::Info)
+    );
+    let source = &config.sources["a"];
+    assert!(
+        source.enabled
+            && source.state.enabled
+            && source.path.is_none()
+            && source.credentials.is_none()
+    );
+    assert_eq!(
+        (source.name.as_str(), source.delivery),
+        ("a", Delivery::ExactlyOnce)
+    );
+    assert_eq!(
+        (source.polling_interval.as_secs(), source.timeout.as_secs()),
+        (30, 30)
+    );
+    assert_eq!(source.max_response_bytes, 64 * 1024 * 1024);
+    assert_eq!(
+        (source.streams[0].batch_length, source.streams[0].schema),
+        (1_000, Schema::Json)
+    );
+    assert_eq!(
+        source.state.storage,
+        Storage::File {
+            base_path: "./connector_states".into()
+        }
+    );
+    let limits = source.limits;
+    assert_eq!((limits.memory, limits.poll_pages), (256 * 1024 * 1024, 64));
+    assert_eq!(
+        (limits.poll_time.as_secs(), limits.guest_time.as_secs()),
+        (1, 10)
+    );
+    assert_eq!(source.guest_config, json!({"index": "i"}));
+}
+
+#[test]
+fn every_key_of_the_host_is_read() {
+    let text = r#"
+        [iggy]
+        address = "iggy:8090"
+        username = "u"
+        password = "p"
+        timeout = "5s"
+        publish_quiet = "0s"
+        tls = { enabled = true, ca_file = "ca.pem", domain = "d" }
+        [http]
+        address = "[::1]:0"
+        api_key = "k"
+        [logging]
+        format = "json"
+        level = "debug"
+        [output]
+        type = "stdout"
+        [sources.a]
+        enabled = false
+        delivery = "at_least_once"
+        streams = [
+            { stream = "s", topic = "t", schema = "raw" },
+            { stream = "s", topic = "u", schema = "text", batch_length = 100_000, linger_time = "0s" },
+        ]
+        limits = { memory = "1GiB", poll_pages = 1, poll_time = "5s", guest_time = "1m" }
+        [sources.a.config]
+        url = "https://es.example:9243/prefix"
+        index = "i"
+        username = "elastic"
+        password = "secret"
+        polling_interval = "1h"
+        timeout = "5m"
+        max_response_bytes = 1048576
+        state = { enabled = false, state_id = "x" }
+    "#;
+    let config = parse(text).unwrap();
+    let iggy = config.iggy.unwrap();
+    assert!(
+        matches!(&iggy.login, Login::User { username, password } if username == "u" && password.expose() == "p")
+    );
+    assert_eq!(
+        (
+            iggy.address.as_str(),
+            iggy.timeout.as_secs(),
+            iggy.publish_quiet.as_secs()
+        ),
+        ("iggy:8090", 5, 0)
+    );
+    assert_eq!(
+        (iggy.tls.enabled, iggy.tls.domain.as_deref()),
+        (true, Some("d"))
+    );
+    assert_eq!(iggy.tls.ca_file, Some("ca.pem".into()));
+    assert_eq!(
+        (config.http.enabled, config.http.address.as_str()),
+        (true, "[::1]:0")
+    );
+    assert_eq!(
+        (config.logging.format, config.logging.level),
+        (LogFormat::Json, LogLevel::Debug)
+    );
+    assert_eq!(config.output, Output::Stdout);
+    let source = &config.sources["a"];
+    assert_eq!(
+        (source.enabled, source.delivery, source.streams.len()),
+        (false, Delivery::AtLeastOnce, 2)
+    );
+    assert_eq!(
+        (source.streams[1].schema, source.streams[1].batch_length),
+        (Schema::Text, 100_000)
+    );
+    assert_eq!(
+        (source.url.path(), source.url.port()),
+        ("/prefix", Some(9243))
+    );
+    let credentials = source.credentials.as_ref().unwrap();
+    assert_eq!(
+        (credentials.username.as_str(), credentials.password.expose()),
+        ("elastic", "secret")
+    );
+    assert_eq!(
+        (source.limits.memory, source.limits.poll_pages),
+        (1 << 30, 1)
+    );
+    assert_eq!(
+        (
+            source.polling_interval.as_secs(),
+            source.timeout.as_secs(),
+            source.max_response_bytes
+        ),
+        (3_600, 300, 1 << 20)
+    );
+    assert_eq!(
+        (source.state.enabled, source.state.state_id.as_str()),
+        (false, "x")
+    );
+}
+
+#[test]
+fn keys_of_the_component_reach_it_as_they_are() {
+    let added = r#"
+query = {"bool": {"filter": [{"range": {"@t": {"gte": 1.5e3}}}, {"term": {"a\/b": "\ud83d\ude00"}}], "x": -1, "y": true}}
+sort = [{"a": "asc"}, "_doc"]
+big = 18446744073709551615
+since = 2024-01-15T10:30:00Z
+nested.key = "v"
+state = { auto_save_interval = "5m", enabled = true }
+"#;
+    let expected = json!({
+        "index": "i",
+        "query": {"bool": {"filter": [{"range": {"@t": {"gte": 1500.0}}}, {"term": {"a/b": "😀"}}], "x": -1, "y": true}},
+        "sort": [{"a": "asc"}, "_doc"],
+        "big": u64::MAX,
+        "since": "2024-01-15T10:30:00Z",
+        "nested": {"key": "v"},
+        "state": {"auto_save_interval": "5m"},
+    });
+    assert_eq!(source(&format!("{SMALL}{added}")).guest_config, expected);
+}
+
+#[test]
+fn a_key_of_the_component_can_be_located() {
+    let source = source(&format!(
+        "{SMALL}query = {{\n  \"a\": [{{\"b\": 1}}]\n}}\n  state = {{ saev = 1\n  other = 2 }}\nurll = 1\n"
+    ));
+    let at = |line, column| Some(Position { line, column });
+    let rows = [
+        ("index", at(10, 1)),
+        ("query", at(11, 1)),
+        ("query.a", at(12, 3)),
+        ("query.a.0.b", at(12, 10)),
+        ("state.saev", at(14, 13)),
+        ("state.other", at(15, 3)),
+        ("absent", None),
+    ];
+    for (key, expected) in rows {
+        assert_eq!(source.locate(key), expected, "{key}");
+    }
+    let refusals = [
+        ("query.a.0.c", "c.toml:12:9: query.a.0.c: is unknown"),
+        ("absent", "c.toml:8:12: absent: is unknown"),
+        (
+            "urll",
+            "c.toml:16:1: urll: is unknown; did you mean \"url\"?",
+        ),
+    ];
+    for (key, expected) in refusals {
+        assert_eq!(source.refuse(key, "is unknown").to_string(), expected);
+    }
+}
+
+#[test]
+fn nothing_shows_a_secret() {
+    let text = format!(
+        "{SMALL}username = \"elastic\"\npassword = \"hunter2\"\n[iggy]\ntoken = \"hunter2\"\n[http]\napi_key = \"hunter2\""
+    );
+    let config = parse(&text).unwrap();
+    assert!(format!("{config:?}").contains("***"));
+    assert!(!format!("{config:#?}{:?}", config.summary()).contains("hunter2"));
+}
+
+#[test]
+fn the_summary_says_what_would_run() {
+    let (_, state) = STATE.split_once('\n').unwrap();
+    let summary = parse(&format!("{FILE_OUTPUT}{BASIC}{state}"))
+        .unwrap()
+        .summary()
+        .join("\n");
+    let expected = "\
+source elasticsearch: Elasticsearch source
+  component  target/release/libiggy_connector_elasticsearch_source
+  reads      http://localhost:9200/, index logs-*
+  interval   30s, request timeout 30s, responses up to 64MiB
+  output     files below out, exactly_once
+  stream     elasticsearch_stream, topic documents, json, batches of 100, linger 5ms
+  state      ./connector_states/elasticsearch_logs_connector.json, id elasticsearch_logs_connector
+  limits     memory 256MiB, 64 pages or 1s a poll, 10s of computing a call";
+    assert_eq!(summary, expected);
+}
+
+#[test]
+fn a_file_is_loaded_or_the_error_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("connector.toml");
+    std::fs::write(&path, SMALL).unwrap();
+    assert_eq!(Config::load(&path, []).unwrap().sources.len(), 1);
+    let large = folder.path().join("large.toml");
+    std::fs::write(&large, "#".repeat(1024 * 1024 + 1)).unwrap();
+    let binary = folder.path().join("binary.toml");
+    std::fs::write(&binary, [0xff, 0xfe]).unwrap();
+    let absent = folder.path().join("absent.toml");
+    for (path, part) in [
+        (absent, "check the path"),
+        (large, "larger than"),
+        (binary, "UTF-8"),
+    ] {
+        let error = Config::load(&path, []).unwrap_err().to_string();
+        assert!(error.starts_with(&path.display().to_string()), "{error}");
+        assert!(error.contains(part), "{error}");
+    }
+}

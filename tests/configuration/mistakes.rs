@@ -1,0 +1,292 @@
+//! Every mistake is said with its place and its remedy.
+
+use super::*;
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
+    let rows = [
+        (
+            "[htpp]\n",
+            "11:2",
+            "unknown key \"htpp\" in the file; did you mean \"http\"?; known keys: http, iggy, logging",
+        ),
+        (
+            "pasword = \"hunter2\"\n",
+            "11:1",
+            "unknown key \"pasword\" in [sources.a.config]; did you mean \"password\"?; known keys: url",
+        ),
+        (
+            "api_key = \"hunter2\"\n",
+            "11:1",
+            "unknown key \"api_key\" in [sources.a.config]; known keys: url",
+        ),
+        (
+            "[http]\nadress = 1\n",
+            "12:1",
+            "unknown key \"adress\" in [http]; did you mean \"address\"?",
+        ),
+        (
+            "[sources.a.limits]\nmem = 1\n",
+            "12:1",
+            "unknown key \"mem\" in [sources.a.limits]; known keys: memory, poll_pages",
+        ),
+        (
+            "state = { storage_config = {\n  base_pth = \"x\" } }\n",
+            "12:3",
+            "in [sources.a.config.state.storage_config]; did you mean \"base_path\"?",
+        ),
+        (
+            "state = { storage_config = {\n  url = \"x\" } }\n",
+            "12:9",
+            "does not belong to storage_type = \"file\"",
+        ),
+        (
+            "[[sources.a.streams]]\nstream = \"x\"\ntopic = \"y\"\nschemas = 1\n",
+            "14:1",
+            "in [sources.a.streams.1]; did you mean \"schema\"?",
+        ),
+    ];
+    for (added, place, part) in rows {
+        let text = format!("{SMALL}{added}");
+        check_mistakes(&[(&text, place, part)]);
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
+    let rows = [
+        ("polling_interval = \"30\"", "11:20", "like \"30s\""),
+        ("polling_interval = 30", "11:20", "duration in quotes"),
+        ("polling_interval = \"0s\"", "11:20", "from 1ms to 30d"),
+        ("max_response_bytes = \"64M\"", "11:22", "like \"64MiB\""),
+        ("max_response_bytes = 1", "11:22", "from 1KiB to 1GiB"),
+        ("max_response_bytes = -1", "11:22", "not negative"),
+        ("username = \"u\"", "11:12", "needs password beside it"),
+        (
+            "password = \"hunter2\"",
+            "11:12",
+            "needs username beside it",
+        ),
+        ("state = 1", "11:9", "is a table"),
+        (
+            "state = { enabled = \"true\" }",
+            "11:21",
+            "true or false, without quotes",
+        ),
+        (
+            "state = { storage_type = \"redsi\" }",
+            "11:26",
+            "\"file\", \"elasticsearch\", \"redis\"",
+        ),
+        ("state = { state_id = \"../x\" }", "11:22", "state_id"),
+        ("state = { state_id = \"\" }", "11:22", "is empty"),
+        ("n = 99999999999999999999999", "11:5", "64 bits"),
+        ("n = inf", "11:5", "finite"),
+        (
+            "[sources.a.limits]\npoll_pages = 0",
+            "12:14",
+            "from 1 to 10000",
+        ),
+        (
+            "[sources.a.limits]\nmemory = \"1MiB\"",
+            "12:10",
+            "from 16MiB to 4GiB",
+        ),
+        (
+            "[logging]\nlevel = \"loud\"",
+            "12:9",
+            "\"error\", \"warn\", \"info\", \"debug\", \"trace\"",
+        ),
+        (
+            "[http]\naddress = \"http://x:1\"",
+            "12:11",
+            "HOST:PORT without a scheme",
+        ),
+        (
+            "[[sources.a.streams]]\nstream = \"s\"\ntopic = \"u\"\nschema = \"avro\"",
+            "14:10",
+            "\"json\", \"raw\", \"text\"",
+        ),
+        (
+            "[[sources.a.streams]]\nstream = \"s\"\ntopic = \"u\"\nbatch_length = 100001",
+            "14:16",
+            "from 1 to 100000",
+        ),
+        (
+            "[[sources.a.streams]]\nstream = \"s\"\ntopic = \"t\"",
+            "13:9",
+            "every document twice",
+        ),
+        (
+            "[[sources.a.streams]]\nstream = \"s\"",
+            "11:1",
+            "\"topic\" is missing",
+        ),
+    ];
+    for (added, place, part) in rows {
+        check_mistakes(&[(&format!("{SMALL}{added}\n"), place, part)]);
+    }
+}
+
+#[test]
+fn a_cluster_url_is_http_and_holds_no_credentials() {
+    let rows = [
+        ("ftp://localhost", "http:// or https://"),
+        ("localhost:9200", "http:// or https://"),
+        ("http://", "is no url"),
+        (
+            "http://elastic:hunter2@localhost:9200",
+            "username and password",
+        ),
+        ("https://elastic@localhost", "username and password"),
+        ("http://localhost/?a=hunter2", "query or a fragment"),
+        ("http://localhost/#a", "query or a fragment"),
+        ("http://elastic:hunter2@local host", "is no url"),
+    ];
+    for (url, part) in rows {
+        check_mistakes(&[(&SMALL.replace("http://localhost:9200", url), "9:7", part)]);
+    }
+    assert_eq!(source(&SMALL.replace(":9200", "/es/")).url.path(), "/es/");
+}
+
+#[test]
+fn outputs_say_what_they_need() {
+    let stdout = SMALL.replace("\"file\"\npath = \"out\"", "\"stdout\"\n");
+    let iggy = SMALL.replace("type = \"file\"\npath = \"out\"", "type = \"iggy\"\n");
+    let rows = [
+        (stdout.clone(), "7:1", "delivery = \"at_least_once\""),
+        (
+            SMALL.replace("path = \"out\"", ""),
+            "1:2",
+            "\"path\" is missing",
+        ),
+        (
+            SMALL.replace("\"file\"", "\"files\""),
+            "2:8",
+            "\"iggy\", \"file\", \"stdout\"",
+        ),
+        (
+            SMALL.replace("type = \"file\"", ""),
+            "1:2",
+            "\"type\" is missing",
+        ),
+        (
+            iggy.replace("\"iggy\"\n", "\"iggy\"\npath = \"x\"") + "[iggy]\ntoken = \"t\"",
+            "3:8",
+            "belongs to type = \"file\" only",
+        ),
+        (format!("{SMALL}[iggy]\n"), "11:2", "token = \"file:PATH\""),
+        (
+            format!("{SMALL}[iggy]\nusername = \"u\"\n"),
+            "11:2",
+            "username and password",
+        ),
+        (
+            format!("{SMALL}[iggy]\nusername = \"u\"\npassword = \"hunter2\"\ntoken = \"t\""),
+            "14:9",
+            "one of the two ways",
+        ),
+        (
+            format!("{SMALL}[iggy]\ntoken = \"file:/absent/hunter\""),
+            "12:9",
+            "/absent/hunter",
+        ),
+        (
+            format!("{SMALL}[iggy]\ntoken = \"t\"\ntls = {{ domain = \"d\" }}"),
+            "13:1",
+            "enabled is not true",
+        ),
+    ];
+    for (text, place, part) in rows {
+        check_mistakes(&[(&text, place, part)]);
+    }
+    let without = messages(parse(BASIC));
+    assert_eq!(without.len(), 1);
+    assert!(
+        without[0].contains("[iggy]") && without[0].contains("[output]"),
+        "{without:?}"
+    );
+    parse(&stdout.replace(
+        "[sources.a]\n",
+        "[sources.a]\ndelivery = \"at_least_once\"\n",
+    ))
+    .unwrap();
+    let token = parse(&format!("{BASIC}[iggy]\ntoken = \"t\"")).unwrap();
+    assert!(matches!(token.iggy.unwrap().login, Login::Token(token) if token.expose() == "t"));
+}
+
+#[test]
+fn syntax_mistakes_stand_where_the_user_made_them() {
+    let (_, state) = STATE.split_once('\n').unwrap();
+    check_mistakes(&[
+        (
+            &format!("{SMALL}x = {{\n  a = 1\n  b = = 2\n}}"),
+            "13:7",
+            "extra",
+        ),
+        (
+            &format!("{SMALL}x = {{\n  a = 1\n  a = 2\n}}"),
+            "13:3",
+            "duplicate key",
+        ),
+        (
+            &format!("{SMALL}x = {{\n  \"a\": 1\n  \"b\": 2\n}}"),
+            "13:3",
+            "missing comma",
+        ),
+        (
+            &format!("{SMALL}x = {{\"a\\/b\": \"\\/\", \"c\": tru}}"),
+            "11:25",
+            "",
+        ),
+        (
+            &format!("{SMALL}x = {{\"a\": null}}"),
+            "11:11",
+            "leave the key out",
+        ),
+        (&format!("{SMALL}{state}{state}"), "29:1", "duplicate key"),
+        (&format!("{SMALL}x = [1\n2]"), "12:1", "missing comma"),
+    ]);
+}
+
+#[test]
+fn mistakes_are_reported_together_and_in_order() {
+    let text = SMALL
+        .replace("stream = \"s\"\n", "")
+        .replace("index = \"i\"", "timeout = 1\nx = 1");
+    let messages = messages(parse(&format!("{text}[http]\ny = 1\n[loging]\n")));
+    let places: Vec<_> = messages
+        .iter()
+        .map(|m| m.split(": ").next().unwrap())
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "c.toml:4:1",
+            "c.toml:7:12",
+            "c.toml:9:11",
+            "c.toml:12:1",
+            "c.toml:13:2"
+        ],
+        "{messages:#?}"
+    );
+}
+
+#[test]
+fn two_sources_do_not_share_a_state() {
+    let second = SMALL
+        .replace("[output]\ntype = \"file\"\npath = \"out\"\n", "")
+        .replace("sources.a", "sources.b");
+    let text = format!("{SMALL}{second}state = {{ state_id = \"a\" }}\n");
+    check_mistakes(&[(&text, "18:22", "choose another state_id")]);
+    parse(&text.replace("[sources.b]", "[sources.b]\nenabled = false")).unwrap();
+}
+
+#[test]
+fn a_source_name_that_is_no_file_name_is_refused() {
+    check_mistakes(&[(
+        &SMALL.replace("sources.a", "sources.\"a/b\""),
+        "7:10",
+        "letters, digits, - and _",
+    )]);
+}
