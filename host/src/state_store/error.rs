@@ -1,0 +1,71 @@
+//! Why a store did not do what it was asked, by what the caller can do.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use anyhow::anyhow;
+
+/// Each one names the place and the remedy.
+#[derive(Debug)]
+pub enum StoreError {
+    /// Somebody else holds or has changed the state; this source must stop.
+    Conflict(anyhow::Error),
+    /// The store did not answer, or has no room; the same call may work later.
+    Unavailable(anyhow::Error),
+    /// What is stored is no state; it stays as it is until somebody looks at it.
+    Corrupt(anyhow::Error),
+    /// The call can never work as it is.
+    Invalid(anyhow::Error),
+}
+
+impl StoreError {
+    /// The cause, with all that led to it.
+    pub fn cause(&self) -> &anyhow::Error {
+        match self {
+            Self::Conflict(cause)
+            | Self::Unavailable(cause)
+            | Self::Corrupt(cause)
+            | Self::Invalid(cause) => cause,
+        }
+    }
+
+    /// Something is at this place that can not be a state.
+    pub(super) fn corrupt(place: &str, why: impl fmt::Display) -> Self {
+        Self::Corrupt(anyhow!(
+            "{place} holds no readable state ({why}): move it away or restore a backup; starting without it reads everything again"
+        ))
+    }
+
+    /// What the operating system refused, and what to do about it.
+    pub(super) fn io(action: &str, path: &Path, cause: io::Error) -> Self {
+        use io::ErrorKind::{AlreadyExists, InvalidFilename, IsADirectory, NotADirectory};
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let kind = cause.kind();
+        let remedy = match kind {
+            PermissionDenied | ReadOnlyFilesystem => {
+                "let this process write there, or choose another base_path"
+            }
+            StorageFull | QuotaExceeded => "make room on that disk",
+            AlreadyExists | NotADirectory | IsADirectory | InvalidFilename => {
+                "choose another base_path"
+            }
+            _ => "check the path, the disk and its mount",
+        };
+        let cause =
+            anyhow::Error::new(cause).context(format!("{action} {}: {remedy}", path.display()));
+        match kind {
+            AlreadyExists | NotADirectory | IsADirectory | InvalidFilename => Self::Invalid(cause),
+            _ => Self::Unavailable(cause),
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.cause())
+    }
+}
+
+/// Its message holds all causes, so it names none as its source.
+impl std::error::Error for StoreError {}
