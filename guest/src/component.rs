@@ -13,7 +13,7 @@ use crate::state::{FORMAT, Mark, State};
 use self::bindings::exports::iggy::connector::source as exported;
 use self::bindings::iggy::connector::{http, log, publisher, state};
 
-#[expect(unsafe_code, clippy::all, reason = "generated")]
+#[expect(unsafe_code, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({ path: "../wit", world: "source-connector" });
     use super::Component;

@@ -1,0 +1,207 @@
+//! `http`: requests to the one cluster, granted by method and path.
+
+use bytes::Bytes;
+use reqwest::Method;
+use tokio::task::JoinHandle;
+use wasmtime::component::{HasData, Resource, ResourceTable};
+
+use crate::bindings::iggy::connector::http as wit;
+use crate::capability::grants::Grants;
+use crate::cluster::{Cluster, HttpError, Request, Response};
+
+/// Requests that may be under way at once.
+const OUTSTANDING_MAX: usize = 8;
+
+/// What a source's requests need.
+pub struct HttpCtx {
+    cluster: Cluster,
+    grants: Grants,
+    outstanding: usize,
+}
+
+/// The bytes of an answer, kept for publishing.
+pub struct Body(Bytes);
+
+/// A request under way; the outcome is taken once.
+pub struct Pending(Option<Outcome>);
+
+enum Outcome {
+    Denied(String),
+    Running(JoinHandle<Result<Response, HttpError>>),
+}
+
+/// The view that implements the import.
+pub struct HttpView<'a> {
+    /// The source's context.
+    pub ctx: &'a mut HttpCtx,
+    /// Where the guest's handles point to.
+    pub table: &'a mut ResourceTable,
+}
+
+/// Names the view for the linker.
+pub struct Http;
+
+impl HasData for Http {
+    type Data<'a> = HttpView<'a>;
+}
+
+impl HttpCtx {
+    /// Requests to this cluster, as granted.
+    pub fn new(cluster: Cluster, grants: Grants) -> Self {
+        Self {
+            cluster,
+            grants,
+            outstanding: 0,
+        }
+    }
+}
+
+impl Body {
+    /// A part of the body, sharing its memory. None where the span leaves it.
+    pub fn slice(&self, offset: u32, length: u32) -> Option<Bytes> {
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        (end <= self.0.len()).then(|| self.0.slice(start..end))
+    }
+}
+
+impl Drop for Pending {
+    /// Dropping a request abandons it.
+    fn drop(&mut self) {
+        if let Some(Outcome::Running(task)) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl HttpView<'_> {
+    fn start(&mut self, request: wit::Request) -> Outcome {
+        let method = method(request.method);
+        if !self
+            .ctx
+            .grants
+            .allow(method.as_str(), &request.path, request.body.as_deref())
+        {
+            return Outcome::Denied(format!(
+                "{method} {:?} is not granted; a source may only read its configured index",
+                request.path
+            ));
+        }
+        if self.ctx.outstanding >= OUTSTANDING_MAX {
+            return Outcome::Denied(format!("{OUTSTANDING_MAX} requests are under way already"));
+        }
+        self.ctx.outstanding += 1;
+        let headers = request
+            .headers
+            .into_iter()
+            .filter(|header| is_harmless(&header.name));
+        let headers = headers.map(|header| (header.name, header.value)).collect();
+        let request = Request {
+            method,
+            path: request.path,
+            headers,
+            body: request.body,
+        };
+        let cluster = self.ctx.cluster.clone();
+        Outcome::Running(tokio::spawn(async move { cluster.send(request).await }))
+    }
+
+    fn finish(&mut self, outcome: &Outcome) {
+        if matches!(outcome, Outcome::Running(_)) {
+            self.ctx.outstanding = self.ctx.outstanding.saturating_sub(1);
+        }
+    }
+}
+
+impl wit::Host for HttpView<'_> {
+    fn submit(&mut self, request: wit::Request) -> wasmtime::Result<Resource<Pending>> {
+        let outcome = self.start(request);
+        Ok(self.table.push(Pending(Some(outcome)))?)
+    }
+}
+
+impl wit::HostPending for HttpView<'_> {
+    async fn wait(
+        &mut self,
+        pending: Resource<Pending>,
+    ) -> wasmtime::Result<Result<wit::Response, wit::HttpError>> {
+        let outcome = self.table.get_mut(&pending)?.0.take();
+        let outcome =
+            outcome.ok_or_else(|| wasmtime::Error::msg("a request was waited for twice"))?;
+        self.finish(&outcome);
+        let response = match outcome {
+            Outcome::Denied(what) => return Ok(Err(wit::HttpError::Denied(what))),
+            Outcome::Running(task) => task.await?,
+        };
+        Ok(match response {
+            Ok(response) => Ok(self.respond(response)?),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    fn drop(&mut self, pending: Resource<Pending>) -> wasmtime::Result<()> {
+        let pending = self.table.delete(pending)?;
+        if let Some(outcome) = &pending.0 {
+            self.finish(outcome);
+        }
+        Ok(())
+    }
+}
+
+impl HttpView<'_> {
+    fn respond(&mut self, response: Response) -> wasmtime::Result<wit::Response> {
+        let headers = response
+            .headers
+            .into_iter()
+            .map(|(name, value)| wit::Header { name, value })
+            .collect();
+        let body = self.table.push(Body(response.body))?;
+        Ok(wit::Response {
+            status: response.status,
+            headers,
+            body,
+            at_ms: response.at_ms,
+        })
+    }
+}
+
+impl wit::HostBody for HttpView<'_> {
+    fn length(&mut self, body: Resource<Body>) -> wasmtime::Result<u64> {
+        Ok(self.table.get(&body)?.0.len() as u64)
+    }
+
+    fn read(&mut self, body: Resource<Body>) -> wasmtime::Result<Vec<u8>> {
+        Ok(self.table.get(&body)?.0.to_vec())
+    }
+
+    fn drop(&mut self, body: Resource<Body>) -> wasmtime::Result<()> {
+        self.table.delete(body)?;
+        Ok(())
+    }
+}
+
+/// Credentials, address and framing are the host's.
+fn is_harmless(name: &str) -> bool {
+    ["accept", "content-type", "x-opaque-id"].contains(&name.to_ascii_lowercase().as_str())
+}
+
+fn method(method: wit::Method) -> Method {
+    match method {
+        wit::Method::Get => Method::GET,
+        wit::Method::Head => Method::HEAD,
+        wit::Method::Post => Method::POST,
+        wit::Method::Put => Method::PUT,
+        wit::Method::Delete => Method::DELETE,
+    }
+}
+
+impl From<HttpError> for wit::HttpError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Connect(what) => Self::Connect(what),
+            HttpError::Timeout(what) => Self::Timeout(what),
+            HttpError::TooLarge(limit) => Self::TooLarge(limit),
+            HttpError::Protocol(what) => Self::Protocol(what),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `publisher`: spans of answers, to the configured streams and topics.
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use wasmtime::component::{HasData, Resource, ResourceTable};
+
+use crate::bindings::iggy::connector::publisher as wit;
+use crate::capability::http::Body;
+use crate::publisher::destination::{HeaderValue, Message};
+use crate::publisher::outbox::{Extent, Mark, PublishError};
+use crate::publisher::queue::{Outcome, Queue};
+
+/// What a source's publishes need.
+pub struct PublisherCtx {
+    queue: Queue,
+    /// The last publish of which the guest knows that it was acknowledged.
+    told: u64,
+    /// Messages of acknowledged publishes.
+    acknowledged: u64,
+}
+
+/// A publish under way; the outcome is taken once.
+pub struct Pending(Option<Result<oneshot::Receiver<Outcome>, PublishError>>);
+
+/// The view that implements the import.
+pub struct PublisherView<'a> {
+    /// The source's context.
+    pub ctx: &'a mut PublisherCtx,
+    /// Where the guest's handles point to.
+    pub table: &'a mut ResourceTable,
+}
+
+/// Names the view for the linker.
+pub struct Publisher;
+
+impl HasData for Publisher {
+    type Data<'a> = PublisherView<'a>;
+}
+
+impl PublisherCtx {
+    /// Publishes through this queue.
+    pub fn new(queue: Queue) -> Self {
+        Self {
+            queue,
+            told: 0,
+            acknowledged: 0,
+        }
+    }
+
+    /// Messages acknowledged since the last call. Counted here, so that a poll that fails
+    /// after some pages does not hide them.
+    pub fn take_acknowledged(&mut self) -> u64 {
+        std::mem::take(&mut self.acknowledged)
+    }
+
+    /// A state was saved: it covers what the guest knew to be acknowledged.
+    pub async fn covered(&self) {
+        self.queue.covered(self.told).await;
+    }
+}
+
+impl wit::Host for PublisherView<'_> {
+    fn submit(
+        &mut self,
+        body: Resource<Body>,
+        messages: Vec<wit::Message>,
+    ) -> wasmtime::Result<Resource<Pending>> {
+        let body = self.table.get(&body)?;
+        let messages = messages
+            .into_iter()
+            .map(|m| message(body, m))
+            .collect::<wasmtime::Result<_>>()?;
+        let pending = self.ctx.queue.publish(messages);
+        Ok(self.table.push(Pending(Some(pending)))?)
+    }
+
+    async fn resume(
+        &mut self,
+        from: Option<Vec<wit::Mark>>,
+    ) -> wasmtime::Result<Result<Vec<wit::Mark>, wit::PublishError>> {
+        let from = from.map(|marks| marks.into_iter().map(Mark::from).collect());
+        let resumed = self.ctx.queue.resume(from).await;
+        Ok(resumed.map(to_wit).map_err(wit::PublishError::from))
+    }
+}
+
+impl wit::HostPending for PublisherView<'_> {
+    async fn wait(
+        &mut self,
+        pending: Resource<Pending>,
+    ) -> wasmtime::Result<Result<wit::Published, wit::PublishError>> {
+        let pending = self.table.get_mut(&pending)?.0.take();
+        let pending =
+            pending.ok_or_else(|| wasmtime::Error::msg("a publish was waited for twice"))?;
+        let outcome = match pending {
+            Ok(outcome) => outcome
+                .await
+                .map_err(|_| wasmtime::Error::msg("publishing has ended"))?,
+            Err(error) => Err(error),
+        };
+        Ok(match outcome {
+            Ok((published, at_ms)) => {
+                self.ctx.told = published.sequence;
+                let (new, already_there) = (published.new, published.already_there);
+                self.ctx.acknowledged += u64::from(new) + u64::from(already_there);
+                Ok(wit::Published {
+                    new,
+                    already_there,
+                    position: to_wit(published.marks),
+                    at_ms,
+                })
+            }
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    fn drop(&mut self, pending: Resource<Pending>) -> wasmtime::Result<()> {
+        self.table.delete(pending)?;
+        Ok(())
+    }
+}
+
+/// A span outside of its body is no mistake that a guest could recover from.
+fn message(body: &Body, message: wit::Message) -> wasmtime::Result<Message> {
+    let payload = match message.payload {
+        wit::Payload::Bytes(bytes) => Bytes::from(bytes),
+        wit::Payload::Span(wit::Span { offset, length }) => {
+            body.slice(offset, length).ok_or_else(|| {
+                wasmtime::Error::msg(format!(
+                    "a payload at {offset} of {length} bytes leaves its body"
+                ))
+            })?
+        }
+    };
+    let id = u128::from(message.id.high) << 64 | u128::from(message.id.low);
+    let headers = message
+        .headers
+        .into_iter()
+        .map(|header| (header.name, header.value.into()))
+        .collect();
+    Ok(Message {
+        id,
+        payload,
+        headers,
+    })
+}
+
+fn to_wit(marks: Vec<Mark>) -> Vec<wit::Mark> {
+    let mark = |mark: Mark| wit::Mark {
+        stream: mark.stream,
+        topic: mark.topic,
+        partition: mark.partition,
+        next: mark.next,
+    };
+    marks.into_iter().map(mark).collect()
+}
+
+impl From<wit::Mark> for Mark {
+    fn from(mark: wit::Mark) -> Self {
+        Self {
+            stream: mark.stream,
+            topic: mark.topic,
+            partition: mark.partition,
+            next: mark.next,
+        }
+    }
+}
+
+impl From<wit::HeaderValue> for HeaderValue {
+    fn from(value: wit::HeaderValue) -> Self {
+        match value {
+            wit::HeaderValue::Text(text) => Self::Text(text),
+            wit::HeaderValue::Unsigned(number) => Self::Unsigned(number),
+        }
+    }
+}
+
+impl From<PublishError> for wit::PublishError {
+    fn from(error: PublishError) -> Self {
+        let committed = match error.committed {
+            Extent::Nothing => wit::Committed::Nothing,
+            Extent::Partly => wit::Committed::Partly,
+            Extent::Unknown => wit::Committed::Unknown,
+        };
+        Self {
+            committed,
+            transient: error.transient,
+            message: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The command line: arguments in, exit code out.
+
+mod check;
+mod demo;
+mod report;
+mod run;
+mod signals;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Documents from Elasticsearch and OpenSearch into Apache Iggy, every one exactly once.
+///
+/// Without a command, the demo runs.
+///
+/// Exit codes: 0 if everything asked for was done, 1 if a source stopped with an error,
+/// 2 if the arguments or the configuration are wrong.
+#[derive(Parser)]
+#[command(name = "elasticsearch-source", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Reads and publishes as the configuration says, until stopped by SIGINT or SIGTERM
+    Run(run::Arguments),
+    /// Checks a configuration and its component, without asking the cluster or the output
+    Check {
+        /// The configuration, in TOML
+        config: PathBuf,
+    },
+    /// Publishes 10,000 sample documents of a built-in Elasticsearch into a file
+    Demo(demo::Arguments),
+}
+
+/// Why a command ended early, by its exit code.
+pub(crate) enum Ended {
+    /// Everything was done.
+    Well,
+    /// A source stopped with an error, which is reported already.
+    SourceFailed,
+    /// The arguments or the configuration are wrong.
+    Misconfigured(anyhow::Error),
+}
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Well => Self::SUCCESS,
+            Ended::SourceFailed => Self::from(1),
+            Ended::Misconfigured(error) => {
+                eprintln!("error: {error:#}");
+                Self::from(2)
+            }
+        }
+    }
+}
+
+/// Runs the command of this process's arguments.
+pub async fn main() -> ExitCode {
+    let command = Arguments::parse()
+        .command
+        .unwrap_or_else(|| Command::Demo(demo::Arguments::default()));
+    let ended = match command {
+        Command::Run(arguments) => run::run(arguments).await,
+        Command::Check { config } => check::check(&config).await,
+        Command::Demo(arguments) => demo::demo(arguments).await,
+    };
+    ended.into()
+}

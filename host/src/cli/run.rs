@@ -1,0 +1,129 @@
+//! `run`: all enabled sources of a configuration, each in a task of its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tokio::sync::watch;
+use tracing::Instrument as _;
+
+use super::report::{Report, json};
+use super::{Ended, signals};
+use crate::assembly::Assembly;
+use crate::config::{self, Config, Output};
+use crate::instance::Failure;
+use crate::logging;
+use crate::runner::{self, Until};
+use crate::sandbox::Sandbox;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration, in TOML
+    config: PathBuf,
+    /// Read what is there now, then exit and say what was left
+    #[arg(long)]
+    once: bool,
+    /// Print the summary as one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Ended {
+    match prepare(&arguments) {
+        Ok((config, assembly, stop)) => {
+            let until = if arguments.once {
+                Until::CaughtUp
+            } else {
+                Until::Stopped
+            };
+            let reports = run_all(&config, &assembly, until, &stop).await;
+            print(&reports, arguments.json);
+            if reports.values().any(Report::is_failed) {
+                Ended::SourceFailed
+            } else {
+                Ended::Well
+            }
+        }
+        Err(error) => Ended::Misconfigured(error),
+    }
+}
+
+fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Assembly, watch::Receiver<bool>)> {
+    let config = Config::load(&arguments.config, config::variables()?)?;
+    if arguments.json && config.output == Output::Stdout {
+        anyhow::bail!(
+            "--json and [output] type = \"stdout\" would mix on standard output; use one of them"
+        );
+    }
+    logging::start(&config.logging)?;
+    let assembly = Assembly::new(&config, Sandbox::new()?);
+    Ok((
+        config,
+        assembly,
+        signals::stop().context("cannot listen for signals")?,
+    ))
+}
+
+async fn run_all(
+    config: &Config,
+    assembly: &Assembly,
+    until: Until,
+    stop: &watch::Receiver<bool>,
+) -> BTreeMap<String, Report> {
+    let enabled = config.sources.values().filter(|source| source.enabled);
+    let runs = enabled.map(|source| {
+        let span = tracing::info_span!("source", key = source.key);
+        let run = run_one(assembly, source, until, stop.clone()).instrument(span);
+        async { (source.key.clone(), run.await) }
+    });
+    futures::future::join_all(runs).await.into_iter().collect()
+}
+
+async fn run_one(
+    assembly: &Assembly,
+    source: &config::Source,
+    until: Until,
+    stop: watch::Receiver<bool>,
+) -> Report {
+    let ready = match assembly.source(source).await {
+        Ok(ready) => ready,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the source can not start");
+            return Report::failed(format!("{error:#}"));
+        }
+    };
+    let task = async move { runner::run(&ready, until, stop, &mut |_| {}).await };
+    let outcome = match tokio::spawn(task.in_current_span()).await {
+        Ok(outcome) => outcome,
+        Err(panic) => return Report::failed(format!("a defect of the program: {panic}")),
+    };
+    let error = outcome
+        .as_ref()
+        .err()
+        .map(|(failure, _)| explain(source, failure));
+    if let Some(error) = &error {
+        tracing::error!(error, "the source has stopped");
+    }
+    Report::new(&outcome, error)
+}
+
+/// A wrong key is named with its place in the file.
+pub(super) fn explain(source: &config::Source, failure: &Failure) -> String {
+    match failure {
+        Failure::InvalidConfig { key, message } => source.refuse(key, message).to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn print(reports: &BTreeMap<String, Report>, as_json: bool) {
+    if as_json {
+        println!("{}", json(reports));
+        return;
+    }
+    for (source, report) in reports {
+        report
+            .lines(source)
+            .iter()
+            .for_each(|line| eprintln!("{line}"));
+    }
+}

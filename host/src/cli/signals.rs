@@ -1,0 +1,25 @@
+//! SIGINT and SIGTERM: the first asks to stop, the second does.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Becomes true when the process is asked to stop.
+pub(super) fn stop() -> std::io::Result<watch::Receiver<bool>> {
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let (stop, asked) = watch::channel(false);
+    tokio::spawn(async move {
+        let mut next =
+            async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
+        next().await;
+        tracing::info!(
+            "stopping after the poll under way; a second signal ends the process at once"
+        );
+        let _ = stop.send(true);
+        next().await;
+        std::process::exit(1);
+    });
+    Ok(asked)
+}

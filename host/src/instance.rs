@@ -1,0 +1,185 @@
+//! A running component: its exports as plain calls, its failures by what can be done.
+
+use wasmtime::Store;
+
+use crate::bindings::SourceConnector;
+use crate::bindings::exports::iggy::connector::source as wit;
+use crate::component::Component;
+use crate::sandbox::Sandbox;
+use crate::source_state::{Capabilities, Limits, SourceState};
+
+pub use wit::{Budget, Description, Polled, Undelivered};
+
+/// One instance in its own store. After [`Failure::Trapped`] it is dead.
+pub struct Instance {
+    store: Store<SourceState>,
+    exports: SourceConnector,
+    description: Description,
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// May work later.
+    Transient {
+        /// What happened.
+        message: String,
+        /// The cluster's own wish, in milliseconds.
+        retry_after_ms: Option<u64>,
+    },
+    /// Stays until somebody changes something.
+    Permanent(String),
+    /// A key of the configuration is wrong.
+    InvalidConfig {
+        /// The dotted path below the source's configuration.
+        key: String,
+        /// What is wrong, and what would be right.
+        message: String,
+    },
+    /// Another writer has saved this state.
+    Conflict(String),
+    /// The component broke a rule or a limit; this instance can not be used again.
+    Trapped(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Transient { message, .. }
+            | Self::Permanent(message)
+            | Self::Conflict(message) => f.write_str(message),
+            Self::InvalidConfig { key, message } => write!(f, "{key}: {message}"),
+            Self::Trapped(message) => write!(f, "the component was stopped: {message}"),
+        }
+    }
+}
+
+impl Instance {
+    /// Instantiates the component with its capabilities.
+    ///
+    /// # Errors
+    /// [`Failure::Trapped`] if its start does not end well.
+    pub async fn new(
+        sandbox: &Sandbox,
+        component: &Component,
+        capabilities: Capabilities,
+        limits: Limits,
+    ) -> Result<Self, Failure> {
+        let mut store = SourceState::store(sandbox, capabilities, limits);
+        let exports = component.pre().instantiate_async(&mut store).await;
+        let exports = exports.map_err(|error| trapped(&store, &error))?;
+        let described = exports
+            .iggy_connector_source()
+            .call_describe(&mut store)
+            .await;
+        let description = described.map_err(|error| trapped(&store, &error))?;
+        store.data_mut().state.understands(description.state_format);
+        Ok(Self {
+            store,
+            exports,
+            description,
+        })
+    }
+
+    /// Name, version and state format.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Gives it its configuration.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn open(&mut self, config: &str, now_ms: u64) -> Result<(), Failure> {
+        self.store.data_mut().ticks = 0;
+        let opened = self
+            .exports
+            .iggy_connector_source()
+            .call_open(&mut self.store, config, now_ms)
+            .await;
+        self.outcome(opened)
+    }
+
+    /// Reads until it has caught up or the budget is spent.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn poll(&mut self, now_ms: u64, budget: Budget) -> Result<Polled, Failure> {
+        self.store.data_mut().ticks = 0;
+        let polled = self
+            .exports
+            .iggy_connector_source()
+            .call_poll(&mut self.store, now_ms, budget)
+            .await;
+        self.outcome(polled)
+    }
+
+    /// Messages that were acknowledged since the last call, also by polls that failed.
+    pub fn take_acknowledged(&mut self) -> u64 {
+        self.store.data_mut().publisher.take_acknowledged()
+    }
+
+    /// Counts what matches and is not delivered.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn backlog(&mut self, now_ms: u64) -> Result<Undelivered, Failure> {
+        self.store.data_mut().ticks = 0;
+        let backlog = self
+            .exports
+            .iggy_connector_source()
+            .call_backlog(&mut self.store, now_ms)
+            .await;
+        self.outcome(backlog)
+    }
+
+    /// Saves what is not saved, and lets go of the cluster.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn close(&mut self) -> Result<(), Failure> {
+        self.store.data_mut().ticks = 0;
+        let closed = self
+            .exports
+            .iggy_connector_source()
+            .call_close(&mut self.store)
+            .await;
+        self.outcome(closed)
+    }
+
+    fn outcome<T>(&self, called: wasmtime::Result<Result<T, wit::Error>>) -> Result<T, Failure> {
+        called
+            .map_err(|error| trapped(&self.store, &error))?
+            .map_err(Failure::from)
+    }
+}
+
+/// The cause of a trap, and what a panic had to say.
+fn trapped(store: &Store<SourceState>, error: &wasmtime::Error) -> Failure {
+    let cause = error.root_cause().to_string();
+    let last_words = store.data().last_words();
+    Failure::Trapped(if last_words.is_empty() {
+        cause
+    } else {
+        format!("{cause} ({last_words})")
+    })
+}
+
+impl From<wit::Error> for Failure {
+    fn from(error: wit::Error) -> Self {
+        match error {
+            wit::Error::Transient(wit::Setback {
+                message,
+                retry_after_ms,
+            }) => Self::Transient {
+                message,
+                retry_after_ms,
+            },
+            wit::Error::Permanent(message) => Self::Permanent(message),
+            wit::Error::InvalidConfig(wit::WrongKey { key, message }) => {
+                Self::InvalidConfig { key, message }
+            }
+            wit::Error::Conflict(message) => Self::Conflict(message),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! When to try again: exponentially later, with jitter, and not before the server's wish.
+
+use std::time::Duration;
+
+/// How often and how fast a failed poll is tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryPolicy {
+    /// The wait after the first failure.
+    pub first: Duration,
+    /// The longest wait, unless a server asks for more.
+    pub longest: Duration,
+    /// Failures in a row after which a run with an end gives up.
+    pub attempts: u32,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(60),
+            attempts: 5,
+        }
+    }
+}
+
+/// Failures in a row.
+#[derive(Debug)]
+pub struct Backoff {
+    policy: RetryPolicy,
+    failures: u32,
+}
+
+impl Backoff {
+    /// No failure yet.
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self {
+            policy,
+            failures: 0,
+        }
+    }
+
+    /// Something worked.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Something failed. Returns how long to wait, between half and all of the exponential
+    /// wait, so that many sources do not come back together.
+    pub fn wait(&mut self, asked: Option<Duration>) -> Duration {
+        let doubled = self.policy.first.saturating_mul(1 << self.failures.min(20));
+        self.failures += 1;
+        let longest = doubled.min(self.policy.longest);
+        let jittered = longest.mul_f64(rand::random_range(0.5..=1.0));
+        jittered.max(asked.unwrap_or_default())
+    }
+
+    /// Whether a run with an end has tried often enough.
+    pub fn is_exhausted(&self) -> bool {
+        self.failures >= self.policy.attempts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_with_jitter_and_respect_the_server() {
+        let policy = RetryPolicy {
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(1),
+            attempts: 5,
+        };
+        let mut backoff = Backoff::new(policy);
+        for most in [100, 200, 400, 800, 1_000, 1_000] {
+            let wait = backoff.wait(None);
+            let most = Duration::from_millis(most);
+            assert!(wait >= most / 2 && wait <= most, "{wait:?} for {most:?}");
+        }
+        assert!(backoff.is_exhausted());
+        assert_eq!(
+            backoff.wait(Some(Duration::from_secs(7))),
+            Duration::from_secs(7)
+        );
+        backoff.reset();
+        assert!(!backoff.is_exhausted() && backoff.wait(None) <= Duration::from_millis(100));
+    }
+}

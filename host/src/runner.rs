@@ -1,0 +1,213 @@
+//! The runner: when to poll, when to try again, when to stop.
+//!
+//! ```text
+//! open -> poll -> more? poll : wait until the next one -> .. -> close
+//!           \-> transient: wait longer each time    trapped: the same, in a new instance
+//!           \-> permanent: close and stop
+//! ```
+//!
+//! Only here does anything sleep or try again. A poll is short, as its budget is, so a stop
+//! waits for the poll under way and then closes, which saves the state.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::component::Component;
+use crate::instance::{Budget, Failure, Instance, Undelivered};
+use crate::retry::{Backoff, RetryPolicy};
+use crate::sandbox::Sandbox;
+use crate::source_state::{Capabilities, Limits};
+
+/// A source that is ready to run.
+pub struct Source {
+    /// Its name in messages.
+    pub name: String,
+    /// The engine.
+    pub sandbox: Sandbox,
+    /// What runs.
+    pub component: Component,
+    /// Makes the capabilities of an instance; the store and the output behind them stay.
+    pub capabilities: Box<dyn Fn() -> Capabilities + Send + Sync>,
+    /// What the component may use.
+    pub limits: Limits,
+    /// Its configuration, as JSON.
+    pub config: String,
+    /// What one poll may use.
+    pub budget: Budget,
+    /// From the end of a poll that has caught up to the next.
+    pub polling_interval: Duration,
+    /// What happens after failures.
+    pub retry: RetryPolicy,
+}
+
+/// How long a source runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Until it has read everything that was old enough when it started.
+    CaughtUp,
+    /// Until it is told to stop.
+    Stopped,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Documents published.
+    pub documents: u64,
+    /// Polls made.
+    pub polls: u64,
+    /// Polls that failed and were tried again.
+    pub retries: u64,
+    /// What matches and was left, if the run had an end.
+    pub left: Option<(u64, u64)>,
+    /// From start to end.
+    pub elapsed: Duration,
+}
+
+/// One run of a source.
+struct Run<'a> {
+    source: &'a Source,
+    until: Until,
+    instance: Option<Instance>,
+    backoff: Backoff,
+    /// The time that fixes the horizon of a run with an end.
+    started_ms: u64,
+    stop: watch::Receiver<bool>,
+    summary: Summary,
+}
+
+/// Runs a source. `progress` is told the documents published so far.
+///
+/// # Errors
+/// What stopped the source, with what it did until then.
+pub async fn run(
+    source: &Source,
+    until: Until,
+    stop: watch::Receiver<bool>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Summary, (Failure, Summary)> {
+    let (started, backoff) = (Instant::now(), Backoff::new(source.retry));
+    let summary = Summary::default();
+    let mut run = Run {
+        source,
+        until,
+        instance: None,
+        backoff,
+        started_ms: clock::now_ms(),
+        stop,
+        summary,
+    };
+    let ended = run.until_end(progress).await;
+    let closed = run.close().await;
+    run.summary.elapsed = started.elapsed();
+    match ended.and(closed) {
+        Ok(()) => Ok(run.summary),
+        Err(failure) => Err((failure, run.summary)),
+    }
+}
+
+impl Run<'_> {
+    async fn until_end(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Failure> {
+        while !*self.stop.borrow() {
+            match self.step().await {
+                Ok(more) => {
+                    self.backoff.reset();
+                    progress(self.summary.documents);
+                    if !more && self.until == Until::CaughtUp {
+                        return Ok(());
+                    }
+                    if !more {
+                        self.sleep(self.source.polling_interval).await;
+                    }
+                }
+                Err(failure) => self.fail(failure).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One poll, in an instance that is made if there is none. True if another should follow
+    /// at once; a run with an end counts what is left before it says no.
+    async fn step(&mut self) -> Result<bool, Failure> {
+        let now_ms = match self.until {
+            Until::CaughtUp => self.started_ms,
+            Until::Stopped => clock::now_ms(),
+        };
+        let source = self.source;
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            None => self.instance.insert(open(source, now_ms).await?),
+        };
+        self.summary.polls += 1;
+        let polled = instance.poll(now_ms, source.budget).await;
+        self.summary.documents += instance.take_acknowledged();
+        let polled = polled?;
+        tracing::debug!(documents = polled.documents, more = polled.more, "polled");
+        if !polled.more && self.until == Until::CaughtUp {
+            let Undelivered {
+                beyond_horizon,
+                without_timestamp,
+            } = instance.backlog(now_ms).await?;
+            self.summary.left = Some((beyond_horizon, without_timestamp));
+        }
+        Ok(polled.more)
+    }
+
+    /// Waits before the next try, or gives up.
+    async fn fail(&mut self, failure: Failure) -> Result<(), Failure> {
+        let asked = match &failure {
+            Failure::Transient { retry_after_ms, .. } => retry_after_ms.map(Duration::from_millis),
+            Failure::Trapped(_) => {
+                self.instance = None;
+                None
+            }
+            _ => return Err(failure),
+        };
+        let wait = self.backoff.wait(asked);
+        if self.until == Until::CaughtUp && self.backoff.is_exhausted() {
+            return Err(failure);
+        }
+        self.summary.retries += 1;
+        tracing::warn!(error = %failure, wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "the source will try again");
+        self.sleep(wait).await;
+        Ok(())
+    }
+
+    /// Sleeps, or stops sleeping.
+    async fn sleep(&mut self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            // A sender that is gone can stop nothing any more, so only the time ends this.
+            () = async { if self.stop.wait_for(|stop| *stop).await.is_err() { std::future::pending().await } } => {}
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), Failure> {
+        match self.instance.take() {
+            Some(mut instance) => instance.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A new instance, with its configuration and its state.
+async fn open(source: &Source, now_ms: u64) -> Result<Instance, Failure> {
+    let capabilities = (source.capabilities)();
+    let mut instance = Instance::new(
+        &source.sandbox,
+        &source.component,
+        capabilities,
+        source.limits,
+    )
+    .await?;
+    instance.open(&source.config, now_ms).await?;
+    let description = instance.description();
+    tracing::info!(
+        component = description.name,
+        version = description.version,
+        "the source is open"
+    );
+    Ok(instance)
+}
