@@ -1,0 +1,219 @@
+//! What goes wrong between a search and a saved state, and that nothing is lost by it.
+
+use elasticsearch_source::instance::Failure;
+use elasticsearch_source::mini_elasticsearch::{
+    Effect, Fault, MiniElasticsearch, Options, Product,
+};
+use serde_json::json;
+
+use crate::support::world::World;
+
+const INDEX: &str = "logs";
+const DOCUMENTS: u64 = 1_000;
+
+/// A cluster with 1,000 documents, 7 with each timestamp.
+fn cluster(product: Product) -> MiniElasticsearch {
+    let cluster = MiniElasticsearch::start(Options {
+        product,
+        ..Options::default()
+    })
+    .unwrap();
+    cluster
+        .create_index(
+            INDEX,
+            3,
+            &json!({"properties": {"@timestamp": {"type": "date"}}}),
+        )
+        .unwrap();
+    insert(&cluster, 0..DOCUMENTS);
+    cluster
+}
+
+fn insert(cluster: &MiniElasticsearch, range: std::ops::Range<u64>) {
+    for n in range {
+        let source = format!(
+            r#"{{"@timestamp":{},"number":{n}}}"#,
+            1_767_225_600_000 + n / 7
+        );
+        cluster
+            .insert(INDEX, Some(&format!("d{n}")), source)
+            .unwrap();
+    }
+}
+
+fn world(cluster: &MiniElasticsearch) -> World {
+    World::reading(cluster.url(), INDEX).raw("batch_size", "100")
+}
+
+fn ids(range: std::ops::Range<u64>) -> impl Iterator<Item = String> {
+    range.map(|n| format!("d{n}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_at_every_search_loses_and_repeats_nothing() {
+    let faults: [fn() -> Effect; 9] = [
+        || Effect::too_many_requests(0),
+        Effect::unavailable,
+        Effect::circuit_breaker,
+        || Effect::LoseRequest,
+        || Effect::LoseAnswer,
+        || Effect::CutAnswer,
+        || Effect::LoseShard(1),
+        || Effect::TimeOut,
+        || Effect::LoseContext,
+    ];
+    for product in [Product::Elasticsearch, Product::OpenSearch] {
+        for fault in faults {
+            for at in [0, 1, 5, 10, 11] {
+                let cluster = cluster(product);
+                cluster.inject(Fault::new(fault()).path("_search?").after(at));
+                let world = world(&cluster);
+                let summary = world.once().await.unwrap();
+                assert_eq!(
+                    summary.documents,
+                    DOCUMENTS,
+                    "{:?} at search {at} of {product:?}",
+                    fault()
+                );
+                world.assert_holds_exactly(ids(0..DOCUMENTS));
+                assert_eq!(
+                    cluster.open_pits(),
+                    0,
+                    "{:?} at search {at} of {product:?}",
+                    fault()
+                );
+                assert_eq!(world.published_once().await, 0);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_that_is_silently_missing_is_noticed_and_read_again() {
+    for at in 1..=10 {
+        let cluster = cluster(Product::Elasticsearch);
+        cluster.inject(
+            Fault::new(Effect::LoseHit(50))
+                .path("/_search?")
+                .body("\"sort\"")
+                .after(at),
+        );
+        let world = world(&cluster);
+        assert_eq!(world.published_once().await, DOCUMENTS, "search {at}");
+        assert_eq!(cluster.pending_faults(), 0);
+        world.assert_holds_exactly(ids(0..DOCUMENTS));
+        assert_eq!(
+            world.state()["data"]["receipts"]["differed"],
+            1,
+            "search {at}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_keeps_hiding_a_document_stops_the_source_with_both_figures() {
+    let cluster = cluster(Product::Elasticsearch);
+    // The last page of every pass lacks its last document.
+    cluster.inject(
+        Fault::new(Effect::LoseHit(5))
+            .path("/_search?")
+            .body("\"sort\"")
+            .after(1)
+            .times(1_000),
+    );
+    let (failure, _) = world(&cluster).once().await.unwrap_err();
+    let Failure::Permanent(message) = failure else {
+        panic!("{failure:?}")
+    };
+    assert!(
+        message.contains("the cluster counts 1000 documents but returned"),
+        "{message}"
+    );
+    assert_eq!(cluster.open_pits(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overloaded_cluster_is_left_alone_and_the_errors_are_counted() {
+    let cluster = cluster(Product::Elasticsearch);
+    cluster.inject(
+        Fault::new(Effect::too_many_requests(1))
+            .path("_search?")
+            .times(2),
+    );
+    let world = world(&cluster);
+    let started = std::time::Instant::now();
+    let summary = world.once().await.unwrap();
+    assert!(started.elapsed().as_secs() >= 2, "Retry-After is respected");
+    assert_eq!((summary.documents, summary.retries), (DOCUMENTS, 2));
+    let data = &world.state()["data"];
+    assert_eq!(data["error_count"], 2);
+    assert!(
+        data["last_error"]
+            .as_str()
+            .unwrap()
+            .contains("es_rejected_execution_exception"),
+        "{data}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_stays_away_ends_a_run_with_an_end() {
+    let cluster = cluster(Product::Elasticsearch);
+    cluster.inject(Fault::new(Effect::unavailable()).times(1_000));
+    let world = world(&cluster);
+    let (failure, summary) = world.once().await.unwrap_err();
+    assert!(matches!(failure, Failure::Transient { .. }), "{failure:?}");
+    assert_eq!(summary.documents, 0);
+    cluster.clear_faults();
+    assert_eq!(world.published_once().await, DOCUMENTS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn little_that_is_new_costs_one_request() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster);
+    assert_eq!(world.published_once().await, DOCUMENTS);
+    insert(&cluster, DOCUMENTS..DOCUMENTS + 3);
+    cluster.clear_requests();
+    assert_eq!(world.published_once().await, 3);
+    let searches = cluster
+        .requests()
+        .iter()
+        .filter(|request| request.path.contains("_search") || request.path.contains("_pit"))
+        .count();
+    assert_eq!(searches, 1, "{:?}", cluster.requests());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_publish_and_save_repeats_nothing() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster);
+    insert(&cluster, DOCUMENTS..DOCUMENTS + 10);
+    assert_eq!(world.published_once().await, DOCUMENTS + 10);
+    let newest = std::fs::read(world.state_file()).unwrap();
+    insert(&cluster, DOCUMENTS + 10..DOCUMENTS + 300);
+    assert_eq!(world.published_once().await, 290);
+    std::fs::write(world.state_file(), newest).unwrap();
+    world.once().await.unwrap();
+    world.assert_holds_exactly(ids(0..DOCUMENTS + 300));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_of_another_connector_resumes_at_its_timestamp_inclusive() {
+    let cluster = cluster(Product::OpenSearch);
+    let world = world(&cluster);
+    std::fs::create_dir_all(world.folder().join("states")).unwrap();
+    let state = json!({
+        "id": "test", "last_updated": "2026-01-15T10:30:00Z", "version": 1,
+        "data": {"last_poll_timestamp": "2026-01-01T00:00:00.100Z", "total_documents_fetched": 700, "poll_count": 7},
+        "metadata": {"connector_type": "elasticsearch_source", "connector_id": 1, "index": INDEX, "url": cluster.url()},
+    });
+    std::fs::write(world.state_file(), state.to_string()).unwrap();
+    assert_eq!(world.published_once().await, 300);
+    world.assert_holds_exactly(ids(700..1_000));
+    let data = &world.state()["data"];
+    assert_eq!(
+        (&data["total_documents_fetched"], &data["poll_count"]),
+        (&json!(1_000), &json!(8))
+    );
+}

@@ -1,0 +1,21 @@
+//! All integration tests, in one binary.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests fail by panicking, and nothing outside of them sees their helpers"
+)]
+
+mod component;
+mod configuration;
+mod destination_contract;
+mod elasticsearch_contract;
+mod failures;
+mod iggy_output;
+mod program;
+mod reading;
+mod state_store_contract;
+mod support;

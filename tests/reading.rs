@@ -1,0 +1,202 @@
+//! Every document exactly once, from every kind of cluster: ties, pages, restarts.
+
+use serde_json::{Value, json};
+
+use crate::support::servers::{Cluster, for_each_cluster};
+use crate::support::world::World;
+
+/// The first timestamp of all test documents, in milliseconds.
+const FIRST_MS: i64 = 1_767_225_600_000;
+
+/// Documents `from..to`, `per` of them with each timestamp, `step` nanoseconds apart.
+fn documents(range: std::ops::Range<u64>, per: u64, step: i64) -> Vec<(String, String)> {
+    range
+        .map(|n| {
+            (
+                format!("d{n}"),
+                document(n, FIRST_MS * 1_000_000 + (n / per) as i64 * step),
+            )
+        })
+        .collect()
+}
+
+fn document(number: u64, nanos: i64) -> String {
+    let at = chrono::DateTime::from_timestamp_nanos(nanos)
+        .to_rfc3339_opts(chrono::SecondsFormat::Nanos, true);
+    format!(r#"{{"@timestamp":"{at}","number":{number}}}"#)
+}
+
+fn ids(range: std::ops::Range<u64>) -> impl Iterator<Item = String> {
+    range.map(|n| format!("d{n}"))
+}
+
+/// An object field for a dotted name, as mappings write it.
+fn mapping(field: &str, format: &Value) -> Value {
+    match field.split_once('.') {
+        Some((parent, child)) => json!({parent: {"properties": {child: format}}}),
+        None => json!({field: format}),
+    }
+}
+
+/// Indexes documents and makes them visible.
+async fn load(cluster: &Cluster, index: &str, documents: &[(String, String)]) {
+    for chunk in documents.chunks(5_000) {
+        let line = |(id, source): &(String, String)| {
+            format!("{{\"index\":{{\"_id\":\"{id}\"}}}}\n{source}\n")
+        };
+        let lines: String = chunk.iter().map(line).collect();
+        let answer = cluster
+            .call("POST", &format!("/{index}/_bulk?refresh=true"), lines)
+            .await
+            .ok();
+        assert_eq!(answer["errors"], false, "{answer}");
+    }
+}
+
+async fn read_and_read_again(
+    cluster: &Cluster,
+    kind: &str,
+    documents: Vec<(String, String)>,
+    later: Vec<(String, String)>,
+    batch: u64,
+) {
+    let index = cluster
+        .create(
+            "logs",
+            3,
+            json!({"properties": {"@timestamp": {"type": kind}}}),
+        )
+        .await;
+    load(cluster, &index, &documents).await;
+    let world = World::reading(cluster.url(), &index).raw("batch_size", &batch.to_string());
+    let first = world.once().await.unwrap();
+    assert_eq!(first.documents, documents.len() as u64);
+    assert_eq!(first.left, Some((0, 0)));
+    assert_eq!(
+        world.published_once().await,
+        0,
+        "a second run has nothing to do"
+    );
+    load(cluster, &index, &later).await;
+    assert_eq!(world.published_once().await, later.len() as u64);
+    assert_eq!(world.published_once().await, 0);
+    world.assert_holds_exactly(documents.into_iter().chain(later).map(|(id, _)| id));
+}
+
+for_each_cluster! {
+    async fn seven_documents_per_millisecond_arrive_once(cluster) {
+        let (first, later) = (documents(0..9_999, 7, 1_000_000), documents(9_999..10_010, 7, 1_000_000));
+        read_and_read_again(cluster, "date", first, later, 1_000).await;
+    }
+
+    async fn dense_nanoseconds_arrive_once(cluster) {
+        let (first, later) = (documents(0..9_999, 7, 1), documents(9_999..10_010, 7, 1));
+        read_and_read_again(cluster, "date_nanos", first, later, 1_000).await;
+    }
+
+    async fn one_timestamp_for_all_arrives_once(cluster) {
+        let (first, later) = (documents(0..5_000, 1_000_000, 1), documents(5_000..5_003, 1_000_000, 1));
+        read_and_read_again(cluster, "date", first, later, 100).await;
+    }
+
+    async fn a_page_smaller_than_the_number_of_shards_grows(cluster) {
+        let (first, later) = (documents(0..300, 1_000, 1), documents(300..302, 1_000, 1));
+        read_and_read_again(cluster, "date", first, later, 2).await;
+    }
+
+    async fn a_group_larger_than_the_edge_arrives_once_and_a_surplus_is_an_error(cluster) {
+        let index = cluster.create("logs", 3, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+        load(cluster, &index, &documents(0..1_000, 1_000_000, 1)).await;
+        let world = World::reading(cluster.url(), &index).raw("batch_size", "50").raw("edge_max", "200");
+        assert_eq!(world.published_once().await, 1_000);
+        assert_eq!(world.published_once().await, 0);
+        load(cluster, &index, &documents(1_000..1_003, 1_000_000, 1)).await;
+        let (failure, _) = world.once().await.unwrap_err();
+        assert!(failure.to_string().contains("3 more documents appeared at 2026-01-01T00:00:00"), "{failure}");
+        assert!(failure.to_string().contains("edge_max"), "{failure}");
+        world.assert_holds_exactly(ids(0..1_000));
+    }
+
+    async fn several_segments_and_polls_arrive_once(cluster) {
+        let index = cluster.create("logs", 3, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+        load(cluster, &index, &documents(0..3_000, 7, 1_000_000)).await;
+        let world = World::reading(cluster.url(), &index).raw("batch_size", "50").raw("edge_max", "300").limits("poll_pages = 3");
+        let summary = world.once().await.unwrap();
+        assert_eq!(summary.documents, 3_000);
+        assert!(summary.polls >= 20, "{} polls", summary.polls);
+        world.assert_holds_exactly(ids(0..3_000));
+    }
+
+    async fn updates_and_deletions_between_cycles_do_not_disturb(cluster) {
+        let index = cluster.create("logs", 3, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+        load(cluster, &index, &documents(0..500, 7, 1_000_000)).await;
+        let world = World::reading(cluster.url(), &index).raw("batch_size", "100");
+        assert_eq!(world.published_once().await, 500);
+        cluster.call("DELETE", &format!("/{index}/_doc/d499?refresh=true"), "").await.ok();
+        load(cluster, &index, &[("d498".to_owned(), document(498, FIRST_MS * 1_000_000 + 71_000_000))]).await;
+        assert_eq!(world.published_once().await, 1, "the new version of d498, and nothing else");
+        assert_eq!(world.published_once().await, 0);
+    }
+
+    async fn every_kind_of_date_is_read_by_its_sort_value(cluster) {
+        let rows = [
+            ("@timestamp", json!({"type": "date"}), r#"{"@timestamp":1767225600000}"#),
+            ("@timestamp", json!({"type": "date", "format": "epoch_second"}), r#"{"@timestamp":1767225600}"#),
+            ("@timestamp", json!({"type": "date", "format": "dd/MM/yyyy HH:mm:ss"}), r#"{"@timestamp":"01/01/2026 00:00:00"}"#),
+            ("@timestamp", json!({"type": "date_nanos"}), r#"{"@timestamp":"2026-01-01T00:00:00.123456789Z"}"#),
+            ("event.created", json!({"type": "date"}), r#"{"event":{"created":"2026-01-01T00:00:00Z"}}"#),
+        ];
+        for (row, (field, format, source)) in rows.into_iter().enumerate() {
+            let index = cluster.create(&format!("dates-{row}"), 2, json!({"properties": mapping(field, &format)})).await;
+            let documents: Vec<_> = ids(0..250).map(|id| (id, source.to_owned())).collect();
+            load(cluster, &index, &documents).await;
+            let world = World::reading(cluster.url(), &index).key("timestamp_field", field).raw("batch_size", "100");
+            assert_eq!(world.published_once().await, 250, "{format}");
+            assert_eq!(world.published_once().await, 0, "{format}");
+            world.assert_holds_exactly(ids(0..250));
+        }
+    }
+
+    async fn documents_without_the_field_are_counted_and_never_repeated(cluster) {
+        let index = cluster.create("logs", 2, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+        let without: Vec<_> = (500..600).map(|n| (format!("d{n}"), r#"{"number":1}"#.to_owned())).collect();
+        load(cluster, &index, &without).await;
+        load(cluster, &index, &documents(0..500, 7, 1_000_000)).await;
+        let world = World::reading(cluster.url(), &index).raw("batch_size", "100");
+        let summary = world.once().await.unwrap();
+        assert_eq!((summary.documents, summary.left), (500, Some((0, 100))));
+        assert_eq!(world.published_once().await, 0);
+    }
+
+    async fn documents_of_the_future_wait(cluster) {
+        let index = cluster.create("logs", 2, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+        let future = chrono::Utc::now().timestamp_nanos_opt().unwrap() + 3_600_000_000_000;
+        load(cluster, &index, &[("future".to_owned(), document(0, future))]).await;
+        load(cluster, &index, &documents(0..10, 7, 1_000_000)).await;
+        let summary = World::reading(cluster.url(), &index).once().await.unwrap();
+        assert_eq!((summary.documents, summary.left), (10, Some((1, 0))));
+    }
+
+    async fn payloads_are_the_bytes_that_were_indexed(cluster) {
+        let index = cluster.create("logs", 1, json!({"properties": {"@timestamp": {"type": "date"}, "big": {"type": "object", "enabled": false}}})).await;
+        let source = r#"{"z": 1,"@timestamp":"2026-01-01T00:00:00Z", "big":{"n":123456789012345678901234567890,"f":0.10,"e":1E5},"a":"\u00e9 \/"}"#;
+        load(cluster, &index, &[("one".to_owned(), source.to_owned())]).await;
+        let world = World::reading(cluster.url(), &index);
+        assert_eq!(world.published_once().await, 1);
+        let line = &world.delivered()[0].line;
+        assert!(line.ends_with(&format!("\"payload\":{source}}}")), "{line}");
+        assert!(line.contains(&format!("\"_index\":\"{index}\"")) && line.contains("\"_id\":\"one\""), "{line}");
+    }
+
+    async fn several_indices_with_the_same_ids_and_mixed_dates_arrive_once(cluster) {
+        for (suffix, kind) in [("a", "date"), ("b", "date_nanos")] {
+            let index = cluster.create(suffix, 2, json!({"properties": {"@timestamp": {"type": kind}}})).await;
+            load(cluster, &index, &documents(0..1_000, 7, 1_000_000)).await;
+        }
+        let world = World::reading(cluster.url(), &cluster.name("*")).raw("batch_size", "100");
+        assert_eq!(world.published_once().await, 2_000);
+        assert_eq!(world.published_once().await, 0);
+        let lines: std::collections::BTreeSet<_> = world.delivered().into_iter().map(|message| message.id).collect();
+        assert_eq!(lines.len(), 2_000);
+    }
+}
