@@ -1,18 +1,16 @@
-//! What the server in this process does on command, or shows of itself.
+//! Faults that the server in this process plays on command.
 
 use std::time::{Duration, Instant};
 
-use elasticsearch_source::mini_elasticsearch::{
-    Credentials, Effect, Fault, MiniElasticsearch, Options, Product,
-};
-use reqwest::{Client, StatusCode};
+use elasticsearch_source::mini_elasticsearch::{Effect, Fault, Product};
+use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::reader::{hits, ids, open_pit};
 use crate::support::servers::Cluster;
 
 /// Ten documents over three shards, a second apart.
-fn cluster() -> Cluster {
+pub(super) fn cluster() -> Cluster {
     let cluster = Cluster::mini(Product::Elasticsearch);
     let mini = cluster.mini.as_ref().unwrap();
     mini.create_index("i", 3, &json!({"properties": {"at": {"type": "date"}}}))
@@ -28,7 +26,8 @@ fn inject(cluster: &Cluster, fault: Fault) {
     cluster.mini.as_ref().unwrap().inject(fault);
 }
 
-async fn search(cluster: &Cluster) -> Value {
+/// All documents, in order.
+pub(super) async fn search(cluster: &Cluster) -> Value {
     let path = "/i/_search?allow_partial_search_results=false";
     cluster
         .call("POST", path, r#"{"size":100,"sort":["at"]}"#)
@@ -201,129 +200,4 @@ async fn a_lost_context_stays_lost() {
         assert_eq!(answer.cause(404), "search_context_missing_exception");
     }
     assert_eq!(cluster.mini.as_ref().unwrap().open_pits(), 0);
-}
-
-#[tokio::test]
-async fn contexts_are_counted_and_expire() {
-    let cluster = cluster();
-    let mini = cluster.mini.as_ref().unwrap();
-    open_pit(&cluster, "i").await;
-    cluster
-        .call("POST", "/i/_search?scroll=1m", "{}")
-        .await
-        .ok();
-    assert_eq!((mini.open_pits(), mini.open_scrolls()), (1, 1));
-    mini.expire_contexts();
-    assert_eq!((mini.open_pits(), mini.open_scrolls()), (0, 0));
-    cluster
-        .call("POST", "/i/_pit?keep_alive=1ms", "")
-        .await
-        .ok();
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(mini.open_pits(), 0);
-}
-
-#[tokio::test]
-async fn the_id_of_a_point_in_time_changes_while_old_ones_stay_good() {
-    let cluster = cluster();
-    let first = open_pit(&cluster, "i").await;
-    let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..6 {
-        let answer = cluster
-            .call(
-                "POST",
-                "/_search",
-                json!({"pit": {"id": first}}).to_string(),
-            )
-            .await
-            .ok();
-        seen.insert(answer["pit_id"].as_str().unwrap().to_owned());
-    }
-    assert_eq!(seen.len(), 3);
-}
-
-#[tokio::test]
-async fn requests_are_recorded_up_to_a_limit() {
-    let mini = MiniElasticsearch::start(Options {
-        recorded_max: 2,
-        ..Options::default()
-    })
-    .unwrap();
-    for path in ["/a", "/b", "/i/_search?size=1"] {
-        let request = Client::new()
-            .post(format!("{}{path}", mini.url()))
-            .header("content-type", "application/json");
-        request.body("{}").send().await.unwrap();
-    }
-    let recorded: Vec<_> = mini
-        .requests()
-        .into_iter()
-        .map(|request| (request.method, request.path, request.body))
-        .collect();
-    let expected =
-        ["/b", "/i/_search?size=1"].map(|path| ("POST".to_owned(), path.to_owned(), "{}".into()));
-    assert_eq!(recorded, expected);
-    mini.clear_requests();
-    assert!(mini.requests().is_empty());
-}
-
-#[tokio::test]
-async fn only_who_has_the_credentials_is_let_in() {
-    let credentials = Some(Credentials::basic("reader", "open sesame"));
-    let mini = MiniElasticsearch::start(Options {
-        credentials,
-        ..Options::default()
-    })
-    .unwrap();
-    let status = async |password: Option<&str>| {
-        let request = Client::new().get(mini.url());
-        let request = match password {
-            Some(password) => request.basic_auth("reader", Some(password)),
-            None => request,
-        };
-        request.send().await.unwrap()
-    };
-    assert_eq!(status(Some("open sesame")).await.status(), StatusCode::OK);
-    for password in [None, Some("wrong")] {
-        let refused = status(password).await;
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-        assert!(refused.headers().contains_key("www-authenticate"));
-        let body: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
-        assert_eq!(body["error"]["type"], "security_exception");
-    }
-    assert_eq!(
-        format!("{:?}", Credentials::api_key("secret")),
-        "Credentials(..)"
-    );
-}
-
-#[tokio::test]
-async fn shards_can_become_visible_one_after_the_other() {
-    let cluster = cluster();
-    let mini = cluster.mini.as_ref().unwrap();
-    mini.refresh();
-    mini.set_manual_refresh(true);
-    let late: Vec<_> = (0..6)
-        .map(|n| mini.insert("i", Some(&format!("late{n}")), "{}").unwrap())
-        .collect();
-    assert_eq!(hits(&search(&cluster).await).len(), 10);
-    mini.refresh_shard("i", late[0].shard);
-    let visible = late
-        .iter()
-        .filter(|late_one| late_one.shard == late[0].shard)
-        .count();
-    assert_eq!(hits(&search(&cluster).await).len(), 10 + visible);
-    mini.refresh();
-    assert_eq!(hits(&search(&cluster).await).len(), 16);
-}
-
-#[tokio::test]
-async fn the_server_ends_when_it_is_dropped() {
-    let cluster = cluster();
-    let url = cluster.url().to_owned();
-    let client = Client::new();
-    client.get(&url).send().await.unwrap();
-    drop(cluster);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(client.get(&url).send().await.unwrap_err().is_connect());
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::Ended;
 use super::run::explain;
+use super::{Ended, load};
 use crate::assembly::Assembly;
 use crate::clock;
-use crate::config::{self, Config};
+use crate::config;
 use crate::instance::Instance;
 use crate::sandbox::Sandbox;
 
@@ -21,7 +21,7 @@ pub(super) async fn check(path: &Path) -> Ended {
 }
 
 async fn check_all(path: &Path) -> anyhow::Result<Vec<String>> {
-    let config = Config::load(path, config::variables()?)?;
+    let config = load(path)?;
     let assembly = Assembly::new(&config, Sandbox::new()?);
     for source in config.sources.values() {
         rehearse(&assembly, source).await?;

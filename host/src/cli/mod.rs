@@ -6,10 +6,12 @@ mod report;
 mod run;
 mod signals;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
 
 /// Documents from Elasticsearch and OpenSearch into Apache Iggy, every one exactly once.
 ///
@@ -58,6 +60,17 @@ impl From<Ended> for ExitCode {
             }
         }
     }
+}
+
+/// Reads a configuration with the variables of this process.
+pub(crate) fn load(path: &Path) -> anyhow::Result<Config> {
+    let config = Config::load(path, config::variables()?)?;
+    if config.http.enabled {
+        anyhow::bail!(
+            "[http] asks for a server that this version does not have; leave it out, or write enabled = false"
+        );
+    }
+    Ok(config)
 }
 
 /// Runs the command of this process's arguments.

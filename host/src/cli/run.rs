@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::report::{Report, json};
-use super::{Ended, signals};
+use super::{Ended, load, signals};
 use crate::assembly::Assembly;
 use crate::config::{self, Config, Output};
 use crate::instance::Failure;
@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
 }
 
 fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Assembly, watch::Receiver<bool>)> {
-    let config = Config::load(&arguments.config, config::variables()?)?;
+    let config = load(&arguments.config)?;
     if arguments.json && config.output == Output::Stdout {
         anyhow::bail!(
             "--json and [output] type = \"stdout\" would mix on standard output; use one of them"

@@ -65,16 +65,10 @@ impl LogLevel {
 
 pub(super) fn read_http(section: &Section<'_>) -> Http {
     let address = section.optional("address", host_and_port);
-    let enabled = section
-        .optional("enabled", flag)
-        .unwrap_or(section.exists());
-    if enabled {
-        section.refuse_table(
-            "there is no such server in this version: leave [http] out, or write enabled = false",
-        );
-    }
     Http {
-        enabled,
+        enabled: section
+            .optional("enabled", flag)
+            .unwrap_or(section.exists()),
         address: address.unwrap_or_else(|| "127.0.0.1:8081".to_owned()),
         api_key: section.optional("api_key", |node| Secret::from_setting(&text(node)?)),
     }
