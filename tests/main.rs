@@ -17,5 +17,6 @@ mod failures;
 mod iggy_output;
 mod program;
 mod reading;
+mod readme;
 mod state_store_contract;
 mod support;

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::support::servers::{Cluster, for_each_cluster};
 use crate::support::world::World;
 
+/// Enough for many pages and several receipts; the last group of seven is not full.
+const MANY: u64 = 100_000;
 /// The first timestamp of all test documents, in milliseconds.
 const FIRST_MS: i64 = 1_767_225_600_000;
 
@@ -85,12 +87,12 @@ async fn read_and_read_again(
 
 for_each_cluster! {
     async fn seven_documents_per_millisecond_arrive_once(cluster) {
-        let (first, later) = (documents(0..9_999, 7, 1_000_000), documents(9_999..10_010, 7, 1_000_000));
+        let (first, later) = (documents(0..MANY, 7, 1_000_000), documents(MANY..MANY + 11, 7, 1_000_000));
         read_and_read_again(cluster, "date", first, later, 1_000).await;
     }
 
     async fn dense_nanoseconds_arrive_once(cluster) {
-        let (first, later) = (documents(0..9_999, 7, 1), documents(9_999..10_010, 7, 1));
+        let (first, later) = (documents(0..MANY, 7, 1), documents(MANY..MANY + 11, 7, 1));
         read_and_read_again(cluster, "date_nanos", first, later, 1_000).await;
     }
 

@@ -1,0 +1,102 @@
+//! The README: what it prints loads, and every command in it runs.
+
+use elasticsearch_source::config::Config;
+use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Options};
+use serde_json::json;
+
+use crate::support::iggy::IggyStandIn;
+use crate::support::program;
+
+const README: &str = include_str!("../README.md");
+const CI: &str = include_str!("../.ci/run");
+
+/// The contents of the code blocks of this language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let blocks = README.split(&format!("```{language}\n")).skip(1);
+    blocks
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect()
+}
+
+fn commands() -> Vec<&'static str> {
+    blocks("sh").into_iter().flat_map(str::lines).collect()
+}
+
+#[test]
+fn every_configuration_in_the_readme_loads() {
+    let [quick, files, full] = blocks("toml")[..] else {
+        panic!("other blocks than this test knows")
+    };
+    let (_, source) = quick.split_once("\n\n").unwrap();
+    for text in [
+        quick.to_owned(),
+        format!("{files}\n{source}"),
+        format!("{files}\n{full}"),
+    ] {
+        let config =
+            Config::parse(&text, "README.md", []).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(config.sources.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_the_program_in_the_readme_runs() {
+    let cluster = MiniElasticsearch::start(Options::default()).unwrap();
+    cluster
+        .create_index(
+            "logs-1",
+            1,
+            &json!({"properties": {"@timestamp": {"type": "date"}}}),
+        )
+        .unwrap();
+    cluster
+        .insert(
+            "logs-1",
+            Some("a"),
+            r#"{"@timestamp":"2026-01-01T00:00:00Z"}"#,
+        )
+        .unwrap();
+    let server = IggyStandIn::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = blocks("toml")[0]
+        .replace("http://localhost:9200", cluster.url())
+        .replace("127.0.0.1:8090", server.address());
+    std::fs::write(folder.path().join("connector.toml"), config).unwrap();
+    let commands: Vec<_> = commands()
+        .into_iter()
+        .filter_map(|line| line.strip_prefix("cargo run -- "))
+        .collect();
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    tokio::task::spawn_blocking(move || {
+        for command in commands {
+            let arguments: Vec<_> = command.split(' ').collect();
+            let child = program::command(folder.path(), &arguments).spawn().unwrap();
+            if command == "run connector.toml" {
+                std::thread::sleep(std::time::Duration::from_secs(2));
+                program::terminate(&child);
+            }
+            let finished = program::finish(child);
+            assert_eq!(finished.code, Some(0), "{command}: {finished:?}");
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(
+        server.messages("elasticsearch_stream", "documents").len(),
+        1
+    );
+}
+
+#[test]
+fn every_other_command_of_the_readme_is_run_by_ci() {
+    let others = commands()
+        .into_iter()
+        .filter(|line| !line.starts_with("cargo run -- "));
+    let ci = CI.replace(" --locked", "");
+    for command in others {
+        assert!(
+            ci.contains(command),
+            "{command:?} is in the README and not in .ci/run"
+        );
+    }
+}
