@@ -25,7 +25,6 @@ struct Component;
 thread_local! {
     static SOURCE: RefCell<Option<Source<Imports>>> = const { RefCell::new(None) };
     /// The time of the last call, for a close that is given none.
-    static NOW_MS: RefCell<u64> = const { RefCell::new(0) };
 }
 
 impl exported::Guest for Component {
@@ -38,14 +37,12 @@ impl exported::Guest for Component {
     }
 
     fn open(config: String, now_ms: u64) -> Result<(), exported::Error> {
-        NOW_MS.set(now_ms);
         let source = Source::open(Imports, &config, now_ms)?;
         SOURCE.set(Some(source));
         Ok(())
     }
 
     fn poll(now_ms: u64, budget: exported::Budget) -> Result<exported::Polled, exported::Error> {
-        NOW_MS.set(now_ms);
         let budget = Budget {
             pages: budget.pages,
             milliseconds: budget.milliseconds,
@@ -71,8 +68,7 @@ impl exported::Guest for Component {
     }
 
     fn close() -> Result<(), exported::Error> {
-        let now_ms = NOW_MS.with_borrow(|now_ms| *now_ms);
-        with_source(|source| source.close(now_ms))?;
+        with_source(Source::close)?;
         SOURCE.set(None);
         Ok(())
     }

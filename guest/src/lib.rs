@@ -9,7 +9,7 @@
 //! | `reader` | one poll: the order of fetching, publishing, checking and saving |
 //! | `paging/` | one file per mode: from a page and the progress so far to what comes next |
 //! | `cluster/` | requests, answers, errors and differences of Elasticsearch and OpenSearch |
-//! | `state` | what is saved, in the format that users see |
+//! | `state`, `saves` | what is saved, in the format that users see, and when |
 //! | `edge`, `key`, `message`, `time` | the values that the above are made of |
 //! | `host` | the capabilities as a trait, so that tests can stand in for them |
 //! | `component` | the same capabilities from the generated bindings; nothing else names those |
@@ -26,6 +26,7 @@ pub mod key;
 pub mod message;
 pub mod paging;
 pub mod reader;
+pub mod saves;
 pub mod source;
 pub mod state;
 pub mod time;

@@ -8,6 +8,8 @@
 //! State is changed after an acknowledgement only, and saved after it is changed. An error
 //! at any arrow leaves what was true before it.
 
+mod receipt;
+
 use crate::cluster::answer::Page;
 use crate::cluster::client::Client;
 use crate::cluster::failure::Failure;
@@ -42,14 +44,45 @@ pub struct Done {
     pub more: bool,
 }
 
+/// What is left of a budget. Its time runs from the first answer on, since before that the
+/// guest knows no other time than the poll's, which may be fixed.
+struct Left {
+    budget: Budget,
+    since_ms: Option<u64>,
+    now_ms: u64,
+}
+
+impl Left {
+    fn of(budget: Budget) -> Self {
+        Self {
+            budget,
+            since_ms: None,
+            now_ms: 0,
+        }
+    }
+
+    fn spend_page(&mut self, at_ms: u64) {
+        self.budget.pages = self.budget.pages.saturating_sub(1);
+        self.now_ms = at_ms;
+        self.since_ms.get_or_insert(at_ms);
+    }
+
+    fn is_spent(&self) -> bool {
+        let spent_ms = self
+            .since_ms
+            .map_or(0, |since_ms| self.now_ms.saturating_sub(since_ms));
+        self.budget.pages == 0 || spent_ms > u64::from(self.budget.milliseconds)
+    }
+}
+
 /// A poll's work.
 pub struct Reader<'a, H: Host> {
     /// The cluster.
     pub client: Client<'a, H>,
     /// What to read.
     pub config: &'a Config,
-    /// How long a document is given to become visible.
-    pub settle_ms: u64,
+    /// Documents before this time are old enough to be read, in milliseconds.
+    pub until_ms: u64,
     /// What is known; changed page by page.
     pub state: &'a mut State,
 }
@@ -73,21 +106,15 @@ impl<H: Host> Reader<'_, H> {
         budget: Budget,
         mut save: impl FnMut(&mut H, &State, u64) -> Result<(), Error>,
     ) -> Result<Done, Error> {
-        let (mut done, until_ms) = (
-            Done::default(),
-            self.client
-                .now_ms
-                .saturating_add(budget.milliseconds.into()),
-        );
         self.begin()?;
-        let (mut pages, mut reopens, mut next) = (0, 0, None);
+        let (mut done, mut left, mut reopens, mut next) =
+            (Done::default(), Left::of(budget), 0, None);
         while self.cycle().is_ok() {
-            if pages >= budget.pages || (pages > 0 && self.client.now_ms >= until_ms) {
+            if left.is_spent() {
                 done.more = true;
                 break;
             }
-            pages += 1;
-            match self.page(&mut next, pages >= budget.pages) {
+            match self.page(&mut next, &mut left) {
                 Ok(documents) => done.documents += documents,
                 Err(Failure::ContextGone(reason)) if reopens < REOPENS_MAX => {
                     (reopens, next) = (reopens + 1, None);
@@ -132,16 +159,21 @@ impl<H: Host> Reader<'_, H> {
     }
 
     /// One page, from its answer to its receipt. Returns how many documents were published.
-    fn page(&mut self, next: &mut Option<Asked<H::Fetch>>, last: bool) -> Result<u64, Failure> {
+    fn page(
+        &mut self,
+        next: &mut Option<Asked<H::Fetch>>,
+        left: &mut Left,
+    ) -> Result<u64, Failure> {
         let (answer, asked_ms) = match next.take() {
             Some(asked) => self.answer(asked)?,
             None => self.fetch_page()?,
         };
+        left.spend_page(answer.at_ms);
         let page = Page::parse(&answer.bytes)?;
         self.keep_pit(&page);
         let seen = self.seen(&page);
         let plan = self.reading()?.progress.plan(&seen, page.total);
-        if plan.goes_on && !last {
+        if plan.goes_on && !left.is_spent() {
             *next = Some(self.ask_page(plan.after)?);
         }
         let documents = self.deliver(&answer, &page, &plan, asked_ms)?;
@@ -289,88 +321,10 @@ impl<H: Host> Reader<'_, H> {
         Ok(next)
     }
 
-    /// Compares what was read before `to` with what the cluster counts there.
-    fn receipt(&mut self, to: Key, total: Option<u64>) -> Result<Settled, Failure> {
-        let counted = match total {
-            Some(total) if self.cycle()?.pit.is_none() => total,
-            _ => self.count_before(to)?,
-        };
-        let Reading { unit, progress } = self.reading()?;
-        let fields = [
-            ("from", progress.start.describe(*unit)),
-            ("to", to.describe(*unit)),
-            ("counted", counted.to_string()),
-            ("read", progress.edge.met_before(to).to_string()),
-        ];
-        let cycle = progress.cycle.clone();
-        let settled = progress.settle(to, counted)?;
-        self.note_receipt(settled, &fields);
-        if settled == Settled::CycleOver {
-            self.state.count_cycle(
-                cycle.as_ref().map_or(0, |cycle| cycle.documents),
-                self.client.now_ms,
-            );
-            if let Some(pit) = cycle.and_then(|cycle| cycle.pit) {
-                self.client.close_pit(&pit);
-            }
-        }
-        Ok(settled)
-    }
-
-    fn note_receipt(&mut self, settled: Settled, fields: &[(&str, String)]) {
-        let (counter, level, message) = match settled {
-            Settled::Reread => (
-                &mut self.state.receipts.differed,
-                Level::Warn,
-                "the cluster counts other documents than it returned, reading them again",
-            ),
-            _ => (
-                &mut self.state.receipts.agreed,
-                Level::Debug,
-                "the cluster counts as many documents as were read",
-            ),
-        };
-        *counter += 1;
-        self.client.host.log(level, message, fields);
-    }
-
-    fn count_before(&mut self, to: Key) -> Result<u64, Failure> {
-        let request = self.search(None, 0, true, to)?;
-        let answer = self.client.ask(&request)?;
-        let page = Page::parse(&answer.bytes)?;
-        self.keep_pit(&page);
-        page.total
-            .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
-    }
-
-    /// A group larger than the edge is delivered once it was counted; more of it can not be
-    /// told from what was delivered.
-    fn check_crowd(&mut self) -> Result<(), Error> {
-        let config = self.config;
-        let Reading { unit, progress } = self.reading()?;
-        let (unit, Some(crowd)) = (*unit, progress.crowd) else {
-            return Ok(());
-        };
-        let query = Selection { config, unit }.at(crowd.timestamp);
-        let counted = self.client.count(&Request::count(&config.index, query))?;
-        let surplus = counted.saturating_sub(crowd.count);
-        if surplus == 0 {
-            return Ok(());
-        }
-        let (at, delivered, edge_max) =
-            (unit.to_iso(crowd.timestamp), crowd.count, config.edge_max);
-        Err(Error::permanent(format!(
-            "{surplus} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} and read them again"
-        )))
-    }
-
     /// Documents before this timestamp are old enough to be read.
     fn horizon(&mut self) -> Result<i64, Error> {
-        let millis = self.client.now_ms.saturating_sub(self.settle_ms);
-        Ok(self
-            .reading()?
-            .unit
-            .from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
+        let until_ms = self.until_ms;
+        Ok(self.reading()?.unit.from_millis(until_ms))
     }
 
     /// The newest id of the point in time replaces the old one.

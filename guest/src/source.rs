@@ -3,17 +3,18 @@
 //! `open` asks nothing of the cluster, so that a configuration can be checked without one;
 //! the first poll learns what it needs to know.
 
+mod learn;
+
 use crate::cluster::client::Client;
-use crate::cluster::facts::{Mapping, SETTLE_UNKNOWN_MS, settle_ms};
-use crate::cluster::failure::Failure;
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
 use crate::cluster::request::Request;
 use crate::config::Config;
 use crate::error::Error;
-use crate::host::{Host, Level};
+use crate::host::Host;
 use crate::reader::{Budget, Done, Reader};
-use crate::state::{FORMAT, State};
+use crate::saves::Saves;
+use crate::state::State;
 use crate::time::Unit;
 
 /// Without `auto_save_interval`, a long poll saves this often.
@@ -26,18 +27,18 @@ pub struct Source<H: Host> {
     state: State,
     saves: Saves,
     product: Option<Product>,
-    /// How long a document is given to become visible, once that is known.
-    settle_ms: Option<u64>,
+    /// What is read and since when it may be, once that is known.
+    learned: Option<Learned>,
+    /// The latest time that the host told.
+    now_ms: u64,
 }
 
-/// What was saved, and when.
-#[derive(Debug, Default)]
-struct Saves {
-    revision: Option<String>,
-    at_ms: u64,
-    documents: u64,
-    /// The last save failed: the next poll begins with it, and publishes nothing before.
-    failed: bool,
+/// What the cluster said of the configured index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Learned {
+    unit: Unit,
+    /// How long a document is given to become visible.
+    settle_ms: u64,
 }
 
 /// What matches and was not delivered.
@@ -63,25 +64,20 @@ impl<H: Host> Source<H> {
             .map(|saved| State::parse(&saved.data, saved.format))
             .transpose()?
             .unwrap_or_default();
-        let revision = saved.map(|saved| saved.revision);
         let position = host.resume(state.output.as_deref())?;
-        let saves = Saves {
-            revision,
-            at_ms: now_ms,
-            documents: state.total_documents_fetched,
-            failed: false,
-        };
+        let saves = Saves::following(saved, &state, now_ms);
         let mut source = Self {
             host,
             config,
             state,
             saves,
             product: None,
-            settle_ms: None,
+            learned: None,
+            now_ms,
         };
         if source.state.output.is_none() {
             source.state.output = Some(position);
-            source.save(now_ms)?;
+            source.save()?;
         }
         Ok(source)
     }
@@ -91,90 +87,57 @@ impl<H: Host> Source<H> {
     /// # Errors
     /// See [`Error`]. Whatever was acknowledged before stays acknowledged.
     pub fn poll(&mut self, now_ms: u64, budget: Budget) -> Result<Done, Error> {
+        self.now_ms = self.now_ms.max(now_ms);
         let outcome = self
-            .save_again(now_ms)
+            .save_again()
             .and_then(|()| self.learn_and_read(now_ms, budget));
         if let Err(error) = &outcome {
             self.state.count_error(error);
         }
-        let saved = if self.save_is_due(now_ms) {
-            self.save(now_ms)
-        } else {
-            Ok(())
-        };
+        let interval_ms = self.config.auto_save_interval_ms.unwrap_or(0);
+        let due = self
+            .saves
+            .is_due(&self.config, &self.state, self.now_ms, interval_ms);
+        let saved = if due { self.save() } else { Ok(()) };
         let done = outcome?;
         saved.map(|()| done)
     }
 
-    fn save_again(&mut self, now_ms: u64) -> Result<(), Error> {
-        if self.saves.failed {
-            self.save(now_ms)?;
+    fn save_again(&mut self) -> Result<(), Error> {
+        if self.saves.failed() {
+            self.save()
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     fn learn_and_read(&mut self, now_ms: u64, budget: Budget) -> Result<Done, Error> {
-        if self.learn(now_ms)? {
-            return self.read(now_ms, budget);
-        }
-        Ok(Done::default())
-    }
-
-    fn read(&mut self, now_ms: u64, budget: Budget) -> Result<Done, Error> {
+        let Some(Learned { settle_ms, .. }) = self.learn()? else {
+            return Ok(Done::default());
+        };
         let (config, saves) = (&self.config, &mut self.saves);
         let client = Client {
             host: &mut self.host,
             product: &mut self.product,
-            now_ms,
+            now_ms: self.now_ms,
         };
-        let settle_ms = self.settle_ms.unwrap_or(SETTLE_UNKNOWN_MS);
+        let until_ms = now_ms.saturating_sub(settle_ms);
         let mut reader = Reader {
             client,
             config,
-            settle_ms,
+            until_ms,
             state: &mut self.state,
         };
-        reader.read(budget, |host, state, now_ms| {
+        let done = reader.read(budget, |host, state, now_ms| {
             let interval_ms = config.auto_save_interval_ms.unwrap_or(SAVE_EVERY_MS);
             if saves.is_due(config, state, now_ms, interval_ms) {
                 saves.save(host, config, state, now_ms)
             } else {
                 Ok(())
             }
-        })
-    }
-
-    /// Learns product, unit and settle time, once. False while no index maps the field and
-    /// none holds a document.
-    fn learn(&mut self, now_ms: u64) -> Result<bool, Error> {
-        if self.settle_ms.is_some() {
-            return Ok(true);
-        }
-        let config = &self.config;
-        let mut client = Client {
-            host: &mut self.host,
-            product: &mut self.product,
-            now_ms,
-        };
-        if client.product.is_none() {
-            *client.product = detect(&mut client)?;
-        }
-        let Some(unit) = unit(&mut client, config)? else {
-            return Ok(false);
-        };
-        let settle_ms = match config.settle_ms {
-            Some(settle_ms) => settle_ms,
-            None => settle(&mut client, config)?,
-        };
-        let unit = self.state.reading(unit)?.unit;
-        let fields = [
-            ("field", config.timestamp_field.clone()),
-            ("unit", format!("{unit:?}").to_lowercase()),
-            ("settle_ms", settle_ms.to_string()),
-        ];
-        self.host.log(Level::Info, "reading by timestamp", &fields);
-        self.settle_ms = Some(settle_ms);
-        Ok(true)
+        });
+        self.now_ms = reader.client.now_ms;
+        done
     }
 
     /// Counts what matches and is not delivered at this time.
@@ -182,16 +145,14 @@ impl<H: Host> Source<H> {
     /// # Errors
     /// What the cluster answers.
     pub fn backlog(&mut self, now_ms: u64) -> Result<Backlog, Error> {
-        if !self.learn(now_ms)? {
+        let Some(Learned { unit, settle_ms }) = self.learn()? else {
             return Ok(Backlog::default());
-        }
-        let unit = self.state.reading(Unit::Ms)?.unit;
+        };
         let selection = Selection {
             config: &self.config,
             unit,
         };
-        let horizon_ms = now_ms.saturating_sub(self.settle_ms.unwrap_or(SETTLE_UNKNOWN_MS));
-        let horizon = unit.from_millis(i64::try_from(horizon_ms).unwrap_or(i64::MAX));
+        let horizon = unit.from_millis(now_ms.saturating_sub(settle_ms));
         let mut client = Client {
             host: &mut self.host,
             product: &mut self.product,
@@ -209,7 +170,7 @@ impl<H: Host> Source<H> {
     ///
     /// # Errors
     /// The store's.
-    pub fn close(&mut self, now_ms: u64) -> Result<(), Error> {
+    pub fn close(&mut self) -> Result<(), Error> {
         let pit = self
             .state
             .reading
@@ -219,106 +180,15 @@ impl<H: Host> Source<H> {
             Client {
                 host: &mut self.host,
                 product: &mut self.product,
-                now_ms,
+                now_ms: self.now_ms,
             }
             .close_pit(&pit);
         }
-        self.save(now_ms)
+        self.save()
     }
 
-    /// Without an interval, every poll ends with a save; one that has just failed waits for
-    /// the next poll.
-    fn save_is_due(&self, now_ms: u64) -> bool {
-        let interval_ms = self.config.auto_save_interval_ms.unwrap_or(0);
-        !self.saves.failed
-            && self
-                .saves
-                .is_due(&self.config, &self.state, now_ms, interval_ms)
-    }
-
-    fn save(&mut self, now_ms: u64) -> Result<(), Error> {
+    fn save(&mut self) -> Result<(), Error> {
         self.saves
-            .save(&mut self.host, &self.config, &self.state, now_ms)
+            .save(&mut self.host, &self.config, &self.state, self.now_ms)
     }
-}
-
-impl Saves {
-    /// Whether enough time has passed, or enough messages wait.
-    fn is_due(&self, config: &Config, state: &State, now_ms: u64, interval_ms: u64) -> bool {
-        let unsaved = state.total_documents_fetched.saturating_sub(self.documents);
-        now_ms.saturating_sub(self.at_ms) >= interval_ms
-            || unsaved + config.batch_size > config.unsaved_max
-    }
-
-    fn save<H: Host>(
-        &mut self,
-        host: &mut H,
-        config: &Config,
-        state: &State,
-        now_ms: u64,
-    ) -> Result<(), Error> {
-        let data = state.to_json(config.tracked_fields.as_deref())?;
-        self.failed = true;
-        let revision = host.save(data, FORMAT, self.revision.as_deref())?;
-        let documents = state.total_documents_fetched;
-        *self = Self {
-            revision: Some(revision),
-            at_ms: now_ms,
-            documents,
-            failed: false,
-        };
-        Ok(())
-    }
-}
-
-/// Asks the cluster what it is. A restricted user may not ask, which is no error.
-fn detect<H: Host>(client: &mut Client<'_, H>) -> Result<Option<Product>, Error> {
-    let fetch = client.host.fetch(&Request::root());
-    let answer = client.host.fetched(fetch)?;
-    Ok(Product::detect(
-        answer.header("x-elastic-product"),
-        &answer.bytes,
-    ))
-}
-
-/// The unit of the field. None while it is mapped nowhere and nothing is there to read.
-fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<Unit>, Error> {
-    let answer = client.ask(&Request::field_caps(&config.index, &config.timestamp_field))?;
-    if let Mapping::Dates(unit) = Mapping::parse(config, &answer.bytes)? {
-        return Ok(Some(unit));
-    }
-    let documents = client.count(&Request::count_all(&config.index))?;
-    let (field, index) = (&config.timestamp_field, &config.index);
-    if documents > 0 {
-        return Err(Error::permanent(format!(
-            "timestamp_field {field:?} is mapped in no index of {index:?}, though {documents} documents are there; check the field's name, or map it as a date"
-        )));
-    }
-    client.host.log(
-        Level::Info,
-        "no document to read yet",
-        &[("index", index.clone()), ("field", field.clone())],
-    );
-    Ok(None)
-}
-
-fn settle<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<u64, Error> {
-    let known = match client.ask(&Request::refresh_interval(&config.index)) {
-        Ok(answer) => settle_ms(&answer.bytes),
-        Err(Failure::Error(Error::Permanent(_)) | Failure::UnknownPath(_)) => None,
-        Err(failure) => return Err(failure.into()),
-    };
-    Ok(known.unwrap_or_else(|| {
-        let fields = [
-            ("settle_ms", SETTLE_UNKNOWN_MS.to_string()),
-            (
-                "remedy",
-                "allow view_index_metadata, or set \"settle\"".to_owned(),
-            ),
-        ];
-        client
-            .host
-            .log(Level::Warn, "the refresh interval can not be read", &fields);
-        SETTLE_UNKNOWN_MS
-    }))
 }

@@ -22,8 +22,9 @@ impl Unit {
         }
     }
 
-    /// A point in time, rounded down; beyond the range of the unit, its last value.
-    pub fn from_millis(self, millis: i64) -> i64 {
+    /// A point in time; beyond the range of the unit, its last value.
+    pub fn from_millis(self, millis: u64) -> i64 {
+        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
         match self {
             Self::Ms => millis,
             Self::Ns => millis.saturating_mul(1_000_000),

@@ -27,6 +27,9 @@ use crate::source_state::{Capabilities, Limits};
 use crate::state_store::envelope::Owner;
 use crate::state_store::{FileStore, MemoryStore, StateStore};
 
+/// The most messages of one page.
+const PAGE_MAX: u64 = 10_000;
+
 /// What all sources of a process share.
 pub struct Assembly {
     sandbox: Sandbox,
@@ -82,7 +85,7 @@ impl Assembly {
         let outbox = Outbox::new(
             destinations.collect::<anyhow::Result<_>>()?,
             delivery(source),
-            outbox::Limits::default(),
+            outbox_limits(source),
         );
         let capabilities = capabilities(
             cluster(source)?,
@@ -235,6 +238,15 @@ fn delivery(source: &config::Source) -> outbox::Delivery {
         config::Delivery::ExactlyOnce => outbox::Delivery::ExactlyOnce,
         config::Delivery::AtLeastOnce => outbox::Delivery::AtLeastOnce,
     }
+}
+
+/// The component may leave as many messages uncovered by its state as its `unsaved_max`
+/// says, and a page more; after a restart it meets all of them again.
+fn outbox_limits(source: &config::Source) -> outbox::Limits {
+    let defaults = outbox::Limits::default();
+    let configured = source.guest_config.pointer("/state/unsaved_max");
+    let unsaved_max = configured.and_then(serde_json::Value::as_u64).unwrap_or(defaults.unsaved_max);
+    outbox::Limits { unsaved_max: unsaved_max.saturating_add(PAGE_MAX), ..defaults }
 }
 
 fn iggy_config(iggy: &config::Iggy) -> IggyConfig {

@@ -80,6 +80,7 @@ for_each_cluster! {
             let answer = search(cluster, "/_search", body).await;
             let Some(last) = hits(&answer).last() else { break };
             read += hits(&answer).len();
+            assert!(read <= 60, "pages overlap");
             after = last["sort"].clone();
         }
         assert_eq!(read, if cluster.product == Product::Elasticsearch { 60 } else { 7 });

@@ -46,6 +46,7 @@ for_each_cluster! {
             while !hits(&answer).is_empty() {
                 assert_eq!(answer["_shards"]["failed"], 0);
                 read.extend(ids(&answer).into_iter().map(str::to_owned));
+                assert!(read.len() <= 51, "pages overlap");
                 answer = next(cluster, &answer["_scroll_id"]).await.ok();
             }
             read.retain(|id| id != "late");

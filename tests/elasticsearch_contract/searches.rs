@@ -50,6 +50,8 @@ for_each_cluster! {
             (json!({"bool": {}}), &["a", "b", "c", "d"]),
             (json!({"bool": {"should": [{"term": {"k": "x"}}, {"term": {"n": 7}}]}}), &["a", "c"]),
             (json!({"bool": {"filter": {"match_all": {}}, "should": [{"term": {"k": "x"}}]}}), &["a", "b", "c", "d"]),
+            (json!({"bool": {"filter": [{"range": {"n": {"gte": 3}}}], "should": [{"term": {"k": "x"}}], "minimum_should_match": 1}}), &["a"]),
+            (json!({"bool": {"filter": [{"range": {"n": {"gte": 3}}}], "must_not": [{"term": {"k": "x"}}]}}), &["c"]),
             (json!({"bool": {"must": [{"term": {"k": "y"}}], "filter": [{"range": {"n": {"lt": 0}}}]}}), &["b"]),
         ];
         for (query, expected) in cases {

@@ -79,7 +79,7 @@ impl Order {
             let place = self.places.get(middle).copied();
             if keys
                 .then_with(|| tie.map_or(Ordering::Equal, |tie| place.cmp(&Some(tie))))
-                .is_ge()
+                .is_gt()
             {
                 high = middle;
             } else {

@@ -1,0 +1,352 @@
+//! The pure steps against a cluster of a few lines: every page, every receipt, every order
+//! of small numbers, without a wire.
+
+use std::collections::BTreeMap;
+
+use super::{Cycle, Next, Progress, Seen, Settled};
+use crate::error::Error;
+use crate::key::Key;
+
+/// A document of the snapshot: its sort value, and another date that it also has.
+#[derive(Debug, Clone, Copy)]
+struct Document {
+    key: Key,
+    id: u128,
+    also: Option<i64>,
+}
+
+/// A point in time. `hide` says for which search (counted from 0) to leave out which hit.
+struct Snapshot {
+    documents: Vec<Document>,
+    hide: BTreeMap<usize, usize>,
+    searches: usize,
+}
+
+impl Snapshot {
+    fn new(mut documents: Vec<Document>) -> Self {
+        documents.sort_by_key(|document| (document.key, document.id));
+        Self {
+            documents,
+            hide: BTreeMap::new(),
+            searches: 0,
+        }
+    }
+
+    /// As a range over all values of a field selects.
+    fn selects(document: &Document, from: Key, to: Key) -> bool {
+        let within = |key: Key| key >= from && key < to;
+        within(document.key)
+            || document
+                .also
+                .is_some_and(|timestamp| within(Key::at(timestamp)))
+    }
+
+    fn page(&mut self, progress: &Progress, cycle: &Cycle) -> (Vec<Seen>, u64) {
+        let selected = self
+            .documents
+            .iter()
+            .filter(|d| Self::selects(d, progress.start, cycle.end()));
+        let total = selected.clone().count() as u64;
+        let after = cycle.after.map(|after| Key {
+            seq_no: after.seq_no - 1,
+            ..after
+        });
+        let follows = |document: &&Document| after.is_none_or(|after| document.key > after);
+        let hits = selected.filter(follows).map(|d| Seen {
+            key: d.key,
+            id: d.id,
+        });
+        let mut hits: Vec<_> = hits.take(usize::try_from(cycle.size).unwrap()).collect();
+        if let Some(hidden) = self.hide.get(&self.searches).filter(|at| **at < hits.len()) {
+            hits.remove(*hidden);
+        }
+        self.searches += 1;
+        (hits, total)
+    }
+
+    fn count(&self, from: Key, to: Key) -> u64 {
+        self.documents
+            .iter()
+            .filter(|d| Self::selects(d, from, to))
+            .count() as u64
+    }
+}
+
+/// Reads one cycle and returns what it delivered, in order.
+fn cycle(
+    progress: &mut Progress,
+    snapshot: &mut Snapshot,
+    horizon: i64,
+    size: u64,
+    edge_max: u64,
+) -> Result<Vec<u128>, Error> {
+    let mut delivered = Vec::new();
+    if !progress.begin(horizon, size) {
+        return Ok(delivered);
+    }
+    while let Some(cycle) = progress.cycle.clone() {
+        let (hits, total) = snapshot.page(progress, &cycle);
+        let plan = progress.plan(&hits, Some(total));
+        delivered.extend(plan.publish.iter().map(|(_, id)| *id));
+        if let Next::Receipt(to) = progress.apply(&hits, Some(total), edge_max) {
+            progress.settle(to, snapshot.count(progress.start, to))?;
+        }
+        assert!(snapshot.searches < 10_000, "reading does not end");
+    }
+    Ok(delivered)
+}
+
+/// `documents` spread over shards, each of which counts its own sequence numbers.
+fn spread(timestamps: impl IntoIterator<Item = i64>, shards: u128) -> Vec<Document> {
+    let mut next = BTreeMap::new();
+    let document = |(id, timestamp): (u128, i64)| {
+        let seq_no = next.entry(id % shards).or_insert(-1);
+        *seq_no += 1;
+        Document {
+            key: Key {
+                timestamp,
+                seq_no: *seq_no,
+            },
+            id,
+            also: None,
+        }
+    };
+    (0..).zip(timestamps).map(document).collect()
+}
+
+fn all(documents: &[Document]) -> Vec<u128> {
+    let mut ids: Vec<_> = documents.iter().map(|document| document.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn sorted(mut ids: Vec<u128>) -> Vec<u128> {
+    ids.sort_unstable();
+    ids
+}
+
+#[test]
+fn every_shape_of_ties_pages_edges_and_shards_is_read_exactly_once() {
+    for shards in [1, 2, 3, 5] {
+        for per in [1, 2, 7, 50, 1_000] {
+            for size in [2, 3, 7, 10, 100] {
+                for edge_max in [2 * size, 3 * size + 1, 1_000] {
+                    let documents = spread((0..200).map(|n| 10 + n / per), shards);
+                    let mut snapshot = Snapshot::new(documents.clone());
+                    let mut progress = Progress::from(Key::MIN);
+                    let shape = format!(
+                        "{shards} shards, {per} per timestamp, pages of {size}, edge of {edge_max}"
+                    );
+                    let first = cycle(&mut progress, &mut snapshot, 1_000, size, edge_max).unwrap();
+                    assert_eq!(sorted(first), all(&documents), "{shape}");
+                    let again = cycle(&mut progress, &mut snapshot, 1_000, size, edge_max).unwrap();
+                    assert_eq!(again, Vec::<u128>::new(), "{shape}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_comes_between_cycles_is_read_once_at_the_watermark_too() {
+    let early = spread((0..50).map(|n| n / 7), 3);
+    let both: Vec<_> = spread((0..90).map(|n| n / 7), 3);
+    let mut progress = Progress::from(Key::MIN);
+    let first = cycle(
+        &mut progress,
+        &mut Snapshot::new(early.clone()),
+        100,
+        10,
+        40,
+    )
+    .unwrap();
+    let second = cycle(&mut progress, &mut Snapshot::new(both.clone()), 100, 10, 40).unwrap();
+    assert_eq!(sorted([first, second].concat()), all(&both));
+    assert_eq!(progress.position.map(|key| key.timestamp), Some(12));
+}
+
+#[test]
+fn nothing_at_or_after_the_horizon_is_read() {
+    let documents = spread(0..20, 2);
+    let mut progress = Progress::from(Key::MIN);
+    let read = cycle(
+        &mut progress,
+        &mut Snapshot::new(documents.clone()),
+        10,
+        5,
+        20,
+    )
+    .unwrap();
+    assert_eq!(read.len(), 10);
+    let read = cycle(
+        &mut progress,
+        &mut Snapshot::new(documents.clone()),
+        5,
+        5,
+        20,
+    )
+    .unwrap();
+    assert!(read.is_empty(), "a clock that went back reads nothing");
+    let read = cycle(&mut progress, &mut Snapshot::new(documents), 20, 5, 20).unwrap();
+    assert_eq!(read.len(), 10);
+}
+
+#[test]
+fn a_document_that_a_page_hides_is_found_by_the_receipt() {
+    for hidden_in in 0..12 {
+        for at in 0..5 {
+            for edge_max in [20, 1_000] {
+                let documents = spread((0..100).map(|n| n / 3), 3);
+                let mut snapshot = Snapshot::new(documents.clone());
+                snapshot.hide.insert(hidden_in, at);
+                let mut progress = Progress::from(Key::MIN);
+                let read = cycle(&mut progress, &mut snapshot, 1_000, 10, edge_max).unwrap();
+                assert_eq!(
+                    sorted(read),
+                    all(&documents),
+                    "hit {at} of search {hidden_in}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cluster_that_always_hides_one_stops_the_source_with_both_figures() {
+    let documents = spread(0..30, 1);
+    let mut snapshot = Snapshot::new(documents);
+    snapshot.documents.remove(29);
+    let mut progress = Progress::from(Key::MIN);
+    progress.begin(100, 10);
+    let mut rereads = 0;
+    let error = loop {
+        let now = progress.cycle.clone().unwrap();
+        let (hits, total) = snapshot.page(&progress, &now);
+        if let Next::Receipt(to) = progress.apply(&hits, Some(total), 1_000) {
+            match progress.settle(to, 30) {
+                Ok(settled) => {
+                    assert_eq!(settled, Settled::Reread);
+                    rereads += 1;
+                }
+                Err(error) => break error.to_string(),
+            }
+        }
+    };
+    assert_eq!(rereads, 3);
+    assert!(
+        error.contains("counts 30 documents but returned 29"),
+        "{error}"
+    );
+}
+
+#[test]
+fn documents_with_several_dates_are_read_once_and_receipts_add_up() {
+    for edge_max in [20, 45, 1_000] {
+        let mut documents = spread((0..120).map(|n| n / 3), 3);
+        // Every tenth is also found by a later date, far behind its sort value.
+        for document in documents.iter_mut().step_by(10) {
+            document.also = Some(document.key.timestamp + 17);
+        }
+        let mut snapshot = Snapshot::new(documents.clone());
+        let mut progress = Progress::from(Key::MIN);
+        let first = cycle(&mut progress, &mut snapshot, 25, 10, edge_max).unwrap();
+        let second = cycle(&mut progress, &mut snapshot, 1_000, 10, edge_max).unwrap();
+        let third = cycle(&mut progress, &mut snapshot, 1_000, 10, edge_max).unwrap();
+        assert_eq!(
+            sorted([first, second, third].concat()),
+            all(&documents),
+            "edge of {edge_max}"
+        );
+    }
+}
+
+#[test]
+fn a_group_larger_than_the_edge_is_counted_and_left_behind() {
+    let documents = spread(std::iter::repeat_n(5, 300), 3);
+    let mut progress = Progress::from(Key::MIN);
+    let read = cycle(
+        &mut progress,
+        &mut Snapshot::new(documents.clone()),
+        100,
+        10,
+        30,
+    )
+    .unwrap();
+    assert_eq!(sorted(read), all(&documents));
+    let crowd = progress.crowd.unwrap();
+    assert_eq!(
+        (crowd.timestamp, crowd.count, progress.start),
+        (5, 300, Key::at(6))
+    );
+    let mut later = documents;
+    later.push(Document {
+        key: Key {
+            timestamp: 6,
+            seq_no: 100,
+        },
+        id: 1_000,
+        also: None,
+    });
+    let read = cycle(&mut progress, &mut Snapshot::new(later), 100, 10, 30).unwrap();
+    assert_eq!((read, progress.crowd), (vec![1_000], None));
+}
+
+#[test]
+fn a_point_in_time_that_is_gone_costs_no_document_and_repeats_none() {
+    for lost_at in 1..40 {
+        let documents = spread((0..200).map(|n| n / 7), 3);
+        let mut snapshot = Snapshot::new(documents.clone());
+        let mut progress = Progress::from(Key::MIN);
+        let mut delivered = Vec::new();
+        progress.begin(1_000, 10);
+        for _ in 0..lost_at {
+            let Some(now) = progress.cycle.clone() else {
+                break;
+            };
+            let (hits, total) = snapshot.page(&progress, &now);
+            delivered.extend(
+                progress
+                    .plan(&hits, Some(total))
+                    .publish
+                    .iter()
+                    .map(|(_, id)| *id),
+            );
+            if let Next::Receipt(to) = progress.apply(&hits, Some(total), 40) {
+                progress
+                    .settle(to, snapshot.count(progress.start, to))
+                    .unwrap();
+            }
+        }
+        progress.abandon();
+        delivered.extend(cycle(&mut progress, &mut snapshot, 1_000, 10, 40).unwrap());
+        assert_eq!(
+            sorted(delivered),
+            all(&documents),
+            "lost after {lost_at} pages"
+        );
+    }
+}
+
+#[test]
+fn documents_that_are_deleted_between_cycles_leave_the_receipts_right() {
+    let documents = spread((0..50).map(|n| n / 7), 3);
+    let mut progress = Progress::from(Key::MIN);
+    cycle(
+        &mut progress,
+        &mut Snapshot::new(documents.clone()),
+        100,
+        10,
+        40,
+    )
+    .unwrap();
+    let watermark = progress.position.unwrap().timestamp;
+    let mut left = documents;
+    left.retain(|document| document.key.timestamp < watermark);
+    let mut snapshot = Snapshot::new(left);
+    let read = cycle(&mut progress, &mut snapshot, 100, 10, 40).unwrap();
+    assert_eq!(
+        (read.len(), snapshot.searches),
+        (0, 1),
+        "nothing is read again"
+    );
+}

@@ -1,0 +1,89 @@
+//! Receipts: proof that what matched was delivered, before anything may be forgotten.
+
+use super::Reader;
+use crate::cluster::answer::Page;
+use crate::cluster::failure::Failure;
+use crate::cluster::query::Selection;
+use crate::cluster::request::Request;
+use crate::error::Error;
+use crate::host::{Host, Level};
+use crate::key::Key;
+use crate::paging::timestamp::Settled;
+use crate::state::Reading;
+
+impl<H: Host> Reader<'_, H> {
+    /// Compares what was read before `to` with what the cluster counts there.
+    pub(super) fn receipt(&mut self, to: Key, total: Option<u64>) -> Result<Settled, Failure> {
+        let counted = match total {
+            Some(total) if self.cycle()?.pit.is_none() => total,
+            _ => self.count_before(to)?,
+        };
+        let Reading { unit, progress } = self.reading()?;
+        let fields = [
+            ("from", progress.start.describe(*unit)),
+            ("to", to.describe(*unit)),
+            ("counted", counted.to_string()),
+            ("read", progress.edge.met_before(to).to_string()),
+        ];
+        let cycle = progress.cycle.clone();
+        let settled = progress.settle(to, counted)?;
+        self.note_receipt(settled, &fields);
+        if settled == Settled::CycleOver {
+            self.state.count_cycle(
+                cycle.as_ref().map_or(0, |cycle| cycle.documents),
+                self.client.now_ms,
+            );
+            if let Some(pit) = cycle.and_then(|cycle| cycle.pit) {
+                self.client.close_pit(&pit);
+            }
+        }
+        Ok(settled)
+    }
+
+    fn note_receipt(&mut self, settled: Settled, fields: &[(&str, String)]) {
+        let (counter, level, message) = match settled {
+            Settled::Reread => (
+                &mut self.state.receipts.differed,
+                Level::Warn,
+                "the cluster counts other documents than it returned, reading them again",
+            ),
+            _ => (
+                &mut self.state.receipts.agreed,
+                Level::Debug,
+                "the cluster counts as many documents as were read",
+            ),
+        };
+        *counter += 1;
+        self.client.host.log(level, message, fields);
+    }
+
+    fn count_before(&mut self, to: Key) -> Result<u64, Failure> {
+        let request = self.search(None, 0, true, to)?;
+        let answer = self.client.ask(&request)?;
+        let page = Page::parse(&answer.bytes)?;
+        self.keep_pit(&page);
+        page.total
+            .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
+    }
+
+    /// A group larger than the edge is delivered once it was counted; more of it can not be
+    /// told from what was delivered.
+    pub(super) fn check_crowd(&mut self) -> Result<(), Error> {
+        let config = self.config;
+        let Reading { unit, progress } = self.reading()?;
+        let (unit, Some(crowd)) = (*unit, progress.crowd) else {
+            return Ok(());
+        };
+        let query = Selection { config, unit }.at(crowd.timestamp);
+        let counted = self.client.count(&Request::count(&config.index, query))?;
+        let surplus = counted.saturating_sub(crowd.count);
+        if surplus == 0 {
+            return Ok(());
+        }
+        let (at, delivered, edge_max) =
+            (unit.to_iso(crowd.timestamp), crowd.count, config.edge_max);
+        Err(Error::permanent(format!(
+            "{surplus} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} and read them again"
+        )))
+    }
+}

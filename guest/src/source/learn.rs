@@ -1,0 +1,99 @@
+//! What a source asks its cluster before it reads: which server it is, how the field is
+//! mapped, how often the indices refresh.
+
+use super::{Learned, Source};
+use crate::cluster::client::Client;
+use crate::cluster::facts::{Mapping, SETTLE_UNKNOWN_MS, settle_ms};
+use crate::cluster::failure::Failure;
+use crate::cluster::product::Product;
+use crate::cluster::request::Request;
+use crate::config::Config;
+use crate::error::Error;
+use crate::host::{Host, Level};
+use crate::time::Unit;
+
+impl<H: Host> Source<H> {
+    /// Asks once. None while no index maps the field and none holds a document.
+    pub(super) fn learn(&mut self) -> Result<Option<Learned>, Error> {
+        if self.learned.is_some() {
+            return Ok(self.learned);
+        }
+        let config = &self.config;
+        let mut client = Client {
+            host: &mut self.host,
+            product: &mut self.product,
+            now_ms: self.now_ms,
+        };
+        if client.product.is_none() {
+            *client.product = detect(&mut client)?;
+        }
+        let Some(unit) = unit(&mut client, config)? else {
+            return Ok(None);
+        };
+        let settle_ms = match config.settle_ms {
+            Some(settle_ms) => settle_ms,
+            None => settle(&mut client, config)?,
+        };
+        // A state keeps the unit of its keys, whatever an index that joined maps.
+        let unit = self.state.reading(unit)?.unit;
+        let fields = [
+            ("field", config.timestamp_field.clone()),
+            ("unit", format!("{unit:?}").to_lowercase()),
+            ("settle_ms", settle_ms.to_string()),
+        ];
+        self.host.log(Level::Info, "reading by timestamp", &fields);
+        self.learned = Some(Learned { unit, settle_ms });
+        Ok(self.learned)
+    }
+}
+
+/// Asks the cluster what it is. A restricted user may not ask, which is no error.
+fn detect<H: Host>(client: &mut Client<'_, H>) -> Result<Option<Product>, Error> {
+    let fetch = client.host.fetch(&Request::root());
+    let answer = client.host.fetched(fetch)?;
+    Ok(Product::detect(
+        answer.header("x-elastic-product"),
+        &answer.bytes,
+    ))
+}
+
+/// The unit of the field. None while it is mapped nowhere and nothing is there to read.
+fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<Unit>, Error> {
+    let answer = client.ask(&Request::field_caps(&config.index, &config.timestamp_field))?;
+    if let Mapping::Dates(unit) = Mapping::parse(config, &answer.bytes)? {
+        return Ok(Some(unit));
+    }
+    let documents = client.count(&Request::count_all(&config.index))?;
+    let (field, index) = (&config.timestamp_field, &config.index);
+    if documents > 0 {
+        return Err(Error::permanent(format!(
+            "timestamp_field {field:?} is mapped in no index of {index:?}, though {documents} documents are there; check the field's name, or map it as a date"
+        )));
+    }
+    client.host.log(
+        Level::Info,
+        "no document to read yet",
+        &[("index", index.clone()), ("field", field.clone())],
+    );
+    Ok(None)
+}
+
+/// How long a document is given: derived from the refresh interval where that can be read.
+fn settle<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<u64, Error> {
+    let known = match client.ask(&Request::refresh_interval(&config.index)) {
+        Ok(answer) => settle_ms(&answer.bytes),
+        Err(Failure::Error(Error::Permanent(_)) | Failure::UnknownPath(_)) => None,
+        Err(failure) => return Err(failure.into()),
+    };
+    Ok(known.unwrap_or_else(|| {
+        let remedy = "allow view_index_metadata, or set \"settle\"".to_owned();
+        let fields = [
+            ("settle_ms", SETTLE_UNKNOWN_MS.to_string()),
+            ("remedy", remedy),
+        ];
+        client
+            .host
+            .log(Level::Warn, "the refresh interval can not be read", &fields);
+        SETTLE_UNKNOWN_MS
+    }))
+}
