@@ -12,7 +12,8 @@ const CI: &str = include_str!("../.ci/run");
 
 /// The contents of the code blocks of this language.
 fn blocks(language: &str) -> Vec<&'static str> {
-    let blocks = README.split(&format!("```{language}\n")).skip(1);
+    let start = format!("```{language}\n");
+    let blocks = README.split(start.as_str()).skip(1);
     blocks
         .map(|rest| rest.split("```").next().unwrap())
         .collect()

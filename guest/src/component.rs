@@ -24,7 +24,6 @@ struct Component;
 
 thread_local! {
     static SOURCE: RefCell<Option<Source<Imports>>> = const { RefCell::new(None) };
-    /// The time of the last call, for a close that is given none.
 }
 
 impl exported::Guest for Component {

@@ -245,8 +245,13 @@ fn delivery(source: &config::Source) -> outbox::Delivery {
 fn outbox_limits(source: &config::Source) -> outbox::Limits {
     let defaults = outbox::Limits::default();
     let configured = source.guest_config.pointer("/state/unsaved_max");
-    let unsaved_max = configured.and_then(serde_json::Value::as_u64).unwrap_or(defaults.unsaved_max);
-    outbox::Limits { unsaved_max: unsaved_max.saturating_add(PAGE_MAX), ..defaults }
+    let unsaved_max = configured
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or(defaults.unsaved_max);
+    outbox::Limits {
+        unsaved_max: unsaved_max.saturating_add(PAGE_MAX),
+        ..defaults
+    }
 }
 
 fn iggy_config(iggy: &config::Iggy) -> IggyConfig {
