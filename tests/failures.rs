@@ -4,6 +4,7 @@ use elasticsearch_source::instance::Failure;
 use elasticsearch_source::mini_elasticsearch::{
     Effect, Fault, MiniElasticsearch, Options, Product,
 };
+use elasticsearch_source::runner::{self, Until};
 use serde_json::json;
 
 use crate::support::world::World;
@@ -191,11 +192,145 @@ async fn a_crash_between_publish_and_save_repeats_nothing() {
     insert(&cluster, DOCUMENTS..DOCUMENTS + 10);
     assert_eq!(world.published_once().await, DOCUMENTS + 10);
     let newest = std::fs::read(world.state_file()).unwrap();
-    insert(&cluster, DOCUMENTS + 10..DOCUMENTS + 300);
-    assert_eq!(world.published_once().await, 290);
+    insert(&cluster, DOCUMENTS + 10..DOCUMENTS + 20_000);
+    assert_eq!(world.published_once().await, 19_990);
     std::fs::write(world.state_file(), newest).unwrap();
+    let summary = world.once().await.unwrap();
+    assert_eq!((summary.documents, summary.already_there), (0, 19_990));
+    world.assert_holds_exactly(ids(0..DOCUMENTS + 20_000));
+}
+
+/// Runs with one page a poll, and returns the state as it was after the first.
+async fn state_after_first_page(world: &World) -> Vec<u8> {
+    let source = world.source().await.unwrap();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let mut state = None;
+    let mut keep = |_| {
+        state.get_or_insert_with(|| std::fs::read(world.state_file()).unwrap());
+    };
+    runner::run(&source, Until::CaughtUp, stopped, &mut keep)
+        .await
+        .unwrap();
+    state.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_joins_has_every_later_document_once_after_a_crash_too() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster).limits("poll_pages = 1");
+    assert_eq!(world.published_once().await, DOCUMENTS);
+    let world = world.stream("s", "joined");
+    insert(&cluster, DOCUMENTS..DOCUMENTS + 1_000);
+    let early = state_after_first_page(&world).await;
+    std::fs::write(world.state_file(), early).unwrap();
     world.once().await.unwrap();
-    world.assert_holds_exactly(ids(0..DOCUMENTS + 300));
+    world.assert_holds_exactly(ids(0..DOCUMENTS + 1_000));
+    let joined = std::fs::read_to_string(world.folder().join("output/s/joined.ndjson")).unwrap();
+    assert_eq!(joined.lines().count(), 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_selection_under_the_same_state_is_refused_with_its_place() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster);
+    assert_eq!(world.published_once().await, DOCUMENTS);
+    let world = world.key("timestamp_field", "number");
+    let (failure, _) = world.once().await.unwrap_err();
+    let Failure::InvalidConfig { key, message } = failure else {
+        panic!("{failure:?}")
+    };
+    assert!(
+        key == "timestamp_field" && message.contains("state_id"),
+        "{key}: {message}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_deleted_during_a_read_does_not_stop_the_others() {
+    for product in [Product::Elasticsearch, Product::OpenSearch] {
+        let cluster = cluster(product);
+        cluster
+            .create_index(
+                "logs-old",
+                1,
+                &json!({"properties": {"@timestamp": {"type": "date"}}}),
+            )
+            .unwrap();
+        for n in 0..500 {
+            let source = format!(r#"{{"@timestamp":{}}}"#, 1_767_225_600_000_u64 + n);
+            cluster
+                .insert("logs-old", Some(&format!("old{n}")), source)
+                .unwrap();
+        }
+        let world = world(&cluster)
+            .key("index", "logs*")
+            .limits("poll_pages = 2");
+        let source = world.source().await.unwrap();
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        let url = format!("{}/logs-old", cluster.url());
+        let mut delete = |_| {
+            tokio::task::block_in_place(|| {
+                tokio::runtime::Handle::current()
+                    .block_on(reqwest::Client::new().delete(&url).send())
+            })
+            .unwrap();
+        };
+        runner::run(&source, Until::CaughtUp, stopped, &mut delete)
+            .await
+            .unwrap();
+        let current: std::collections::BTreeSet<_> = world
+            .delivered()
+            .into_iter()
+            .map(|message| message.document)
+            .filter(|id| id.starts_with('d'))
+            .collect();
+        assert_eq!(current.len() as u64, DOCUMENTS, "{product:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_point_in_time_that_only_fails_is_given_up() {
+    let cluster = cluster(Product::Elasticsearch);
+    cluster.inject(
+        Fault::new(Effect::unavailable())
+            .path("/_search?")
+            .after(3)
+            .times(4),
+    );
+    let world = world(&cluster);
+    assert_eq!(world.published_once().await, DOCUMENTS);
+    let opened = cluster
+        .requests()
+        .iter()
+        .filter(|request| request.path.contains("_pit?"))
+        .count();
+    assert_eq!(opened, 2);
+    world.assert_holds_exactly(ids(0..DOCUMENTS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_smaller_than_the_number_of_shards_grow_without_a_false_alarm() {
+    let cluster = MiniElasticsearch::start(Options::default()).unwrap();
+    cluster
+        .create_index(
+            INDEX,
+            70,
+            &json!({"properties": {"@timestamp": {"type": "date"}}}),
+        )
+        .unwrap();
+    for n in 0..300 {
+        cluster
+            .insert(
+                INDEX,
+                Some(&format!("d{n}")),
+                r#"{"@timestamp":1767225600000}"#,
+            )
+            .unwrap();
+    }
+    let world = World::reading(cluster.url(), INDEX).raw("batch_size", "2");
+    assert_eq!(world.published_once().await, 300);
+    assert_eq!(world.state()["data"]["receipts"]["differed"], 0);
+    world.assert_holds_exactly(ids(0..300));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -126,7 +126,12 @@ async fn a_publish_of_unknown_outcome_is_looked_up_before_it_is_repeated() {
         let (cluster, server) = (cluster(), IggyStandIn::start().await);
         server.inject(codes::SEND_MESSAGES_CODE, 1, fault);
         let world = world(&cluster, &server);
-        assert_eq!(world.published_once().await, DOCUMENTS, "{fault:?}");
+        let summary = world.once().await.unwrap();
+        assert_eq!(
+            summary.documents + summary.already_there,
+            DOCUMENTS,
+            "{fault:?}"
+        );
         assert_holds_all(&server);
     }
 }
@@ -155,4 +160,27 @@ async fn a_state_older_than_the_topic_repeats_nothing_beside_another_producer() 
     std::fs::write(world.state_file(), older.unwrap()).unwrap();
     world.once().await.unwrap();
     assert_eq!(server.messages("s", "t").len() as u64, DOCUMENTS + 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_after_an_unclean_end_waits_until_nothing_is_under_way() {
+    let (cluster, server) = (cluster(), IggyStandIn::start().await);
+    let world = world(&cluster, &server);
+    assert_eq!(world.published_once().await, DOCUMENTS);
+    let quick = std::time::Instant::now();
+    assert_eq!(world.published_once().await, 0);
+    let quick = quick.elapsed();
+    let state = std::fs::read_to_string(world.state_file()).unwrap();
+    assert!(state.contains("\"settled\":true"), "{state}");
+    std::fs::write(
+        world.state_file(),
+        state.replace("\"settled\":true", "\"settled\":false"),
+    )
+    .unwrap();
+    let slow = std::time::Instant::now();
+    assert_eq!(world.published_once().await, 0);
+    assert!(
+        slow.elapsed() >= std::time::Duration::from_millis(300) && quick < slow.elapsed(),
+        "{quick:?}"
+    );
 }

@@ -1,6 +1,8 @@
 //! The program: the demo, its commands, exit codes, signals, and what people do wrong.
 
-use elasticsearch_source::mini_elasticsearch::{Credentials, MiniElasticsearch, Options};
+use elasticsearch_source::mini_elasticsearch::{
+    Credentials, Effect, Fault, MiniElasticsearch, Options,
+};
 use serde_json::{Value, json};
 
 use crate::support::iggy::IggyStandIn;
@@ -116,6 +118,34 @@ fn a_stop_signal_ends_the_program_cleanly_with_its_state_saved() {
         "{}",
         again.stderr
     );
+}
+
+#[test]
+fn a_run_with_an_end_that_is_stopped_early_says_so() {
+    let cluster = cluster(700);
+    let slow = Effect::Delay(std::time::Duration::from_millis(200));
+    cluster.inject(Fault::new(slow).path("_search").times(1_000));
+    let world = World::reading(cluster.url(), "logs")
+        .raw("batch_size", "10")
+        .limits("poll_pages = 1");
+    let config = world.config_file();
+    let child = program::command(world.folder(), &["run", config.to_str().unwrap(), "--once"])
+        .spawn()
+        .unwrap();
+    program::wait_until("something is published", || !world.delivered().is_empty());
+    program::terminate(&child);
+    let finished = program::finish(child);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(
+        finished
+            .stderr
+            .contains("test: stopped before it had caught up"),
+        "{}",
+        finished.stderr
+    );
+    cluster.clear_faults();
+    assert_eq!(once(&world).code, Some(0));
+    world.assert_holds_exactly((0..700).map(|n| format!("d{n}")));
 }
 
 #[test]

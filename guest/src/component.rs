@@ -133,9 +133,9 @@ impl Host for Imports {
         })
     }
 
-    fn resume(&mut self, position: Option<&[Mark]>) -> Result<Vec<Mark>, Error> {
+    fn resume(&mut self, position: Option<&[Mark]>, settled: bool) -> Result<Vec<Mark>, Error> {
         let from: Option<Vec<_>> = position.map(|marks| marks.iter().map(to_mark).collect());
-        Ok(publisher::resume(from.as_deref())?
+        Ok(publisher::resume(from.as_deref(), settled)?
             .into_iter()
             .map(mark)
             .collect())

@@ -81,8 +81,9 @@ pub trait Host {
     fn publish(&mut self, body: &Self::Body, messages: Vec<Message>) -> Self::Publish;
     /// Waits for the acknowledgement.
     fn published(&mut self, publish: Self::Publish) -> Result<Published, Error>;
-    /// Tells the publisher where the saved state ends; returns where the output ends.
-    fn resume(&mut self, position: Option<&[Mark]>) -> Result<Vec<Mark>, Error>;
+    /// Tells the publisher where the saved state ends, and whether nothing can be under way
+    /// any more; returns where the output ends.
+    fn resume(&mut self, position: Option<&[Mark]>, settled: bool) -> Result<Vec<Mark>, Error>;
     /// Loads the state.
     fn load(&mut self) -> Result<Option<Saved>, Error>;
     /// Saves the state durably and returns its revision.

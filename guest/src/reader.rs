@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::host::{Answer, Host, Level};
 use crate::key::Key;
 use crate::message::{Message, headers, message_id};
-use crate::paging::timestamp::{Cycle, Next, Plan, Seen, Settled};
+use crate::paging::timestamp::{Arrived, Cycle, Next, Plan, Seen, Settled};
 use crate::state::{Reading, State};
 
 /// How often one poll opens a new point in time for one that is gone.
@@ -85,13 +85,23 @@ pub struct Reader<'a, H: Host> {
     pub until_ms: u64,
     /// What is known; changed page by page.
     pub state: &'a mut State,
+    /// Whether the last publish failed, and so may still take effect.
+    pub in_doubt: &'a mut bool,
 }
 
 /// A page's request under way, and when it was made.
 struct Asked<F> {
     fetch: F,
     request: Request,
+    size: u64,
     at_ms: u64,
+}
+
+/// A page that came.
+struct Fetched<B> {
+    answer: Answer<B>,
+    size: u64,
+    asked_ms: u64,
 }
 
 impl<H: Host> Reader<'_, H> {
@@ -164,7 +174,11 @@ impl<H: Host> Reader<'_, H> {
         next: &mut Option<Asked<H::Fetch>>,
         left: &mut Left,
     ) -> Result<u64, Failure> {
-        let (answer, asked_ms) = match next.take() {
+        let Fetched {
+            answer,
+            size,
+            asked_ms,
+        } = match next.take() {
             Some(asked) => self.answer(asked)?,
             None => self.fetch_page()?,
         };
@@ -172,12 +186,17 @@ impl<H: Host> Reader<'_, H> {
         let page = Page::parse(&answer.bytes)?;
         self.keep_pit(&page);
         let seen = self.seen(&page);
-        let plan = self.reading()?.progress.plan(&seen, page.total);
+        let arrived = Arrived {
+            hits: &seen,
+            total: page.total,
+            size,
+        };
+        let plan = self.reading()?.progress.plan(arrived);
         if plan.goes_on && !left.is_spent() {
             *next = Some(self.ask_page(plan.after)?);
         }
         let documents = self.deliver(&answer, &page, &plan, asked_ms)?;
-        let after = self.apply(&seen, page.total)?;
+        let after = self.apply(arrived)?;
         if let Next::Receipt(to) = after
             && self.receipt(to, page.total)? != Settled::GoesOn
         {
@@ -188,14 +207,14 @@ impl<H: Host> Reader<'_, H> {
 
     /// The first page of a cycle is a search of the index as it is. If it holds all that it
     /// counts, it is a snapshot by itself; if not, it is asked for again in a point in time.
-    fn fetch_page(&mut self) -> Result<(Answer<H::Body>, u64), Failure> {
+    fn fetch_page(&mut self) -> Result<Fetched<H::Body>, Failure> {
         let after = self.cycle()?.after;
         let asked = self.ask_page(after)?;
         let fetched = self.answer(asked)?;
         if self.cycle()?.pit.is_some() {
             return Ok(fetched);
         }
-        let page = Page::parse(&fetched.0.bytes)?;
+        let page = Page::parse(&fetched.answer.bytes)?;
         if page.total == Some(page.hits.len() as u64) {
             return Ok(fetched);
         }
@@ -212,13 +231,18 @@ impl<H: Host> Reader<'_, H> {
         Ok(Asked {
             fetch: self.client.host.fetch(&request),
             request,
+            size,
             at_ms: self.client.now_ms,
         })
     }
 
-    fn answer(&mut self, asked: Asked<H::Fetch>) -> Result<(Answer<H::Body>, u64), Failure> {
+    fn answer(&mut self, asked: Asked<H::Fetch>) -> Result<Fetched<H::Body>, Failure> {
         let answer = self.client.answer(&asked.request, asked.fetch)?;
-        Ok((answer, asked.at_ms))
+        Ok(Fetched {
+            answer,
+            size: asked.size,
+            asked_ms: asked.at_ms,
+        })
     }
 
     /// A search from the segment's start to `to`, in the cycle's point in time.
@@ -230,7 +254,7 @@ impl<H: Host> Reader<'_, H> {
         to: Key,
     ) -> Result<Request, Error> {
         let (config, product) = (self.config, *self.client.product);
-        let Reading { unit, progress } = self.reading()?;
+        let Reading { unit, progress, .. } = self.reading()?;
         let (selection, from) = (
             Selection {
                 config,
@@ -297,7 +321,9 @@ impl<H: Host> Reader<'_, H> {
             return Ok(0);
         }
         let publish = self.client.host.publish(&answer.body, messages);
+        *self.in_doubt = true;
         let published = self.client.host.published(publish)?;
+        *self.in_doubt = false;
         self.client.now_ms = self.client.now_ms.max(published.at_ms);
         let last = plan.publish.last().and_then(|(at, _)| page.hits.get(*at));
         self.state.output = Some(published.position);
@@ -308,10 +334,10 @@ impl<H: Host> Reader<'_, H> {
     }
 
     /// Advances position, edge and watermark together.
-    fn apply(&mut self, seen: &[Seen], total: Option<u64>) -> Result<Next, Error> {
+    fn apply(&mut self, page: Arrived<'_>) -> Result<Next, Error> {
         let edge_max = self.config.edge_max;
-        let Reading { unit, progress } = self.reading()?;
-        let next = progress.apply(seen, total, edge_max);
+        let Reading { unit, progress, .. } = self.reading()?;
+        let next = progress.apply(page, edge_max);
         if let Some(watermark) = progress
             .position
             .map(|position| unit.to_iso(position.timestamp))

@@ -11,12 +11,14 @@ use crate::cluster::query::Selection;
 use crate::cluster::request::Request;
 use crate::config::Config;
 use crate::error::Error;
-use crate::host::Host;
+use crate::host::{Host, Level};
 use crate::reader::{Budget, Done, Reader};
 use crate::saves::Saves;
-use crate::state::State;
+use crate::state::{Mark, State};
 use crate::time::Unit;
 
+/// After so many failed polls in a row, the point in time is given up.
+const FAILURES_MAX: u32 = 3;
 /// Without `auto_save_interval`, a long poll saves this often.
 const SAVE_EVERY_MS: u64 = 1_000;
 
@@ -31,6 +33,10 @@ pub struct Source<H: Host> {
     learned: Option<Learned>,
     /// The latest time that the host told.
     now_ms: u64,
+    /// Polls that failed in a row.
+    failures: u32,
+    /// A publish failed, and may still take effect.
+    in_doubt: bool,
 }
 
 /// What the cluster said of the configured index.
@@ -39,6 +45,8 @@ struct Learned {
     unit: Unit,
     /// How long a document is given to become visible.
     settle_ms: u64,
+    /// When that was asked, in milliseconds.
+    at_ms: u64,
 }
 
 /// What matches and was not delivered.
@@ -64,7 +72,11 @@ impl<H: Host> Source<H> {
             .map(|saved| State::parse(&saved.data, saved.format))
             .transpose()?
             .unwrap_or_default();
-        let position = host.resume(state.output.as_deref())?;
+        state.check(&config)?;
+        let position = host.resume(
+            state.output.as_deref(),
+            state.settled || state.output.is_none(),
+        )?;
         let saves = Saves::following(saved, &state, now_ms);
         let mut source = Self {
             host,
@@ -74,12 +86,34 @@ impl<H: Host> Source<H> {
             product: None,
             learned: None,
             now_ms,
+            failures: 0,
+            in_doubt: false,
         };
-        if source.state.output.is_none() {
-            source.state.output = Some(position);
-            source.save()?;
-        }
+        source.begin_run(position)?;
         Ok(source)
+    }
+
+    /// Before anything is published, the state says where every destination began, and that
+    /// a run is under way.
+    fn begin_run(&mut self, position: Vec<Mark>) -> Result<(), Error> {
+        let is_first = self.state.output.is_none();
+        let joined = self.state.join(position);
+        for mark in joined.iter().filter(|_| !is_first) {
+            let fields = [
+                ("stream", mark.stream.clone()),
+                ("topic", mark.topic.clone()),
+            ];
+            self.host.log(
+                Level::Warn,
+                "a destination that joins gets the documents from now on, not those before",
+                &fields,
+            );
+        }
+        if self.state.settled || !joined.is_empty() || is_first {
+            self.state.settled = false;
+            self.save()?;
+        }
+        Ok(())
     }
 
     /// Reads until it has caught up or the budget is spent.
@@ -91,8 +125,9 @@ impl<H: Host> Source<H> {
         let outcome = self
             .save_again()
             .and_then(|()| self.learn_and_read(now_ms, budget));
-        if let Err(error) = &outcome {
-            self.state.count_error(error);
+        match &outcome {
+            Ok(_) => self.failures = 0,
+            Err(error) => self.note_failure(error),
         }
         let interval_ms = self.config.auto_save_interval_ms.unwrap_or(0);
         let due = self
@@ -127,6 +162,7 @@ impl<H: Host> Source<H> {
             config,
             until_ms,
             state: &mut self.state,
+            in_doubt: &mut self.in_doubt,
         };
         let done = reader.read(budget, |host, state, now_ms| {
             let interval_ms = config.auto_save_interval_ms.unwrap_or(SAVE_EVERY_MS);
@@ -140,12 +176,41 @@ impl<H: Host> Source<H> {
         done
     }
 
+    /// A point in time that only fails, as its node is gone, is given up after a while: a new
+    /// one begins at the segment's start.
+    fn note_failure(&mut self, error: &Error) {
+        self.state.count_error(error);
+        self.failures += 1;
+        if self.failures.is_multiple_of(FAILURES_MAX) {
+            self.close_pit();
+        }
+    }
+
+    fn close_pit(&mut self) {
+        let pit = self
+            .state
+            .reading
+            .as_mut()
+            .and_then(|reading| reading.progress.abandon());
+        if let Some(pit) = pit {
+            Client {
+                host: &mut self.host,
+                product: &mut self.product,
+                now_ms: self.now_ms,
+            }
+            .close_pit(&pit);
+        }
+    }
+
     /// Counts what matches and is not delivered at this time.
     ///
     /// # Errors
     /// What the cluster answers.
     pub fn backlog(&mut self, now_ms: u64) -> Result<Backlog, Error> {
-        let Some(Learned { unit, settle_ms }) = self.learn()? else {
+        let Some(Learned {
+            unit, settle_ms, ..
+        }) = self.learn()?
+        else {
             return Ok(Backlog::default());
         };
         let selection = Selection {
@@ -171,19 +236,8 @@ impl<H: Host> Source<H> {
     /// # Errors
     /// The store's.
     pub fn close(&mut self) -> Result<(), Error> {
-        let pit = self
-            .state
-            .reading
-            .as_mut()
-            .and_then(|reading| reading.progress.abandon());
-        if let Some(pit) = pit {
-            Client {
-                host: &mut self.host,
-                product: &mut self.product,
-                now_ms: self.now_ms,
-            }
-            .close_pit(&pit);
-        }
+        self.close_pit();
+        self.state.settled = !self.in_doubt;
         self.save()
     }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::TRACKABLE;
+use crate::config::{Config, TRACKABLE};
 use crate::error::Error;
 use crate::key::Key;
 use crate::paging::timestamp::Progress;
@@ -41,6 +41,8 @@ pub struct State {
     /// Where the output ended when this state was true; none before the first open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Vec<Mark>>,
+    /// A clean stop left nothing under way. False from the first save after an open on.
+    pub settled: bool,
     /// Receipts: how many agreed, and how many led to another read.
     pub receipts: Receipts,
     /// What a later version wrote here stays.
@@ -69,11 +71,60 @@ pub struct Stats {
 /// Progress and the unit of its keys, which stays as it was first seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
+    /// What is read; another selection is another state.
+    pub selection: Fingerprint,
     /// Of every timestamp in here.
     pub unit: Unit,
     /// See [`Progress`].
     #[serde(flatten)]
     pub progress: Progress,
+}
+
+/// What decides which documents there are, and which ids they get.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The index expression.
+    pub index: String,
+    /// The field that orders.
+    pub timestamp_field: String,
+    /// The user's query.
+    pub query: Value,
+    /// The namespace of message ids.
+    pub id_namespace: String,
+}
+
+impl Fingerprint {
+    /// Of this configuration.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            index: config.index.clone(),
+            timestamp_field: config.timestamp_field.clone(),
+            query: config.query.clone(),
+            id_namespace: config.id_namespace.clone(),
+        }
+    }
+
+    /// Refuses to go on with another selection: what it adds behind the watermark would
+    /// never be read, and nobody would notice.
+    fn check(&self, config: &Config) -> Result<(), Error> {
+        let now = Self::of(config);
+        let rows = [
+            ("index", self.index == now.index),
+            (
+                "timestamp_field",
+                self.timestamp_field == now.timestamp_field,
+            ),
+            ("query", self.query == now.query),
+            ("id_namespace", self.id_namespace == now.id_namespace),
+        ];
+        match rows.iter().find(|(_, same)| !same) {
+            Some((key, _)) => Err(Error::config(
+                *key,
+                "is not the one that the saved state was made with; change it back, or choose another \"state_id\", which reads from the beginning",
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Proofs that what matched was delivered.
@@ -127,17 +178,46 @@ impl State {
         encoded.map_err(|e| Error::permanent(format!("the state can not be written as json: {e}")))
     }
 
+    /// Refuses a configuration that selects other documents than the state is about.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] names the key.
+    pub fn check(&self, config: &Config) -> Result<(), Error> {
+        self.reading
+            .as_ref()
+            .map_or(Ok(()), |reading| reading.selection.check(config))
+    }
+
     /// Where reading begins: at the saved place, or at the timestamp that a state without
     /// this connector's own fields names, inclusive, or at the beginning.
-    pub fn reading(&mut self, unit: Unit) -> Result<&mut Reading, Error> {
+    ///
+    /// # Errors
+    /// Permanent, if that timestamp is no date.
+    pub fn reading(&mut self, config: &Config, unit: Unit) -> Result<&mut Reading, Error> {
         let start = match (&self.reading, &self.last_poll_timestamp) {
             (None, Some(date)) => Key::at(unit.from_date(parse_date(date)?)),
             _ => Key::MIN,
         };
-        Ok(self.reading.get_or_insert_with(|| Reading {
+        let fresh = || Reading {
+            selection: Fingerprint::of(config),
             unit,
             progress: Progress::from(start),
-        }))
+        };
+        Ok(self.reading.get_or_insert_with(fresh))
+    }
+
+    /// Takes note of destinations that the state does not know yet, and returns them. Where
+    /// the known ones ended stays, since what was published behind it is still uncovered.
+    pub fn join(&mut self, position: Vec<Mark>) -> Vec<Mark> {
+        let known = self.output.get_or_insert_default();
+        let is_new = |mark: &Mark| {
+            !known
+                .iter()
+                .any(|k| k.stream == mark.stream && k.topic == mark.topic)
+        };
+        let joined: Vec<_> = position.into_iter().filter(is_new).collect();
+        known.extend(joined.iter().cloned());
+        joined
     }
 
     /// A page was acknowledged.
@@ -198,6 +278,57 @@ mod tests {
         "of_a_later_version": [1]
     }"#;
 
+    fn config() -> Config {
+        Config::parse(r#"{"index": "logs-*", "timestamp_field": "t"}"#).unwrap()
+    }
+
+    #[test]
+    fn another_selection_is_refused_with_its_key() {
+        let mut state = State::default();
+        state.reading(&config(), Unit::Ms).unwrap();
+        assert!(state.check(&config()).is_ok());
+        for (key, json) in [
+            ("index", r#"{"index": "other", "timestamp_field": "t"}"#),
+            (
+                "timestamp_field",
+                r#"{"index": "logs-*", "timestamp_field": "u"}"#,
+            ),
+            (
+                "query",
+                r#"{"index": "logs-*", "timestamp_field": "t", "query": {"term": {"a": 1}}}"#,
+            ),
+            (
+                "id_namespace",
+                r#"{"index": "logs-*", "timestamp_field": "t", "id_namespace": "n"}"#,
+            ),
+        ] {
+            let error = state
+                .check(&Config::parse(json).unwrap())
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with(key) && error.contains("state_id"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_destination_that_joins_is_added_and_the_others_keep_their_place() {
+        let mark = |topic: &str, next| Mark {
+            stream: "s".to_owned(),
+            topic: topic.to_owned(),
+            partition: 0,
+            next,
+        };
+        let mut state = State {
+            output: Some(vec![mark("a", 5)]),
+            ..State::default()
+        };
+        assert_eq!(state.join(vec![mark("a", 9), mark("b", 3)]), [mark("b", 3)]);
+        assert_eq!(state.output, Some(vec![mark("a", 5), mark("b", 3)]));
+    }
+
     #[test]
     fn a_state_of_the_reference_resumes_at_its_timestamp_inclusive() {
         let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
@@ -208,7 +339,7 @@ mod tests {
             ),
             (15_000, 145)
         );
-        let start = state.reading(Unit::Ms).unwrap().progress.start;
+        let start = state.reading(&config(), Unit::Ms).unwrap().progress.start;
         assert_eq!(start, Key::at(1_705_314_600_000));
     }
 
@@ -216,7 +347,7 @@ mod tests {
     fn what_a_state_says_survives_being_saved_unknown_fields_too() {
         let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
         state
-            .reading(Unit::Ns)
+            .reading(&config(), Unit::Ns)
             .unwrap()
             .progress
             .edge
@@ -233,7 +364,7 @@ mod tests {
     #[test]
     fn untracked_fields_are_left_out_but_never_what_reading_on_needs() {
         let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
-        state.reading(Unit::Ms).unwrap();
+        state.reading(&config(), Unit::Ms).unwrap();
         let saved = state.to_json(Some(&["poll_count".to_owned()])).unwrap();
         let saved: Value = serde_json::from_slice(&saved).unwrap();
         assert!(saved.get("poll_count").is_some() && saved.get("reading").is_some());

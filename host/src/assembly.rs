@@ -35,6 +35,8 @@ pub struct Assembly {
     sandbox: Sandbox,
     outputs: Outputs,
     retry: RetryPolicy,
+    /// The keys of all sources, in the order in which they are numbered.
+    keys: Vec<String>,
 }
 
 /// Where documents go.
@@ -53,6 +55,7 @@ impl Assembly {
             sandbox,
             outputs,
             retry: RetryPolicy::default(),
+            keys: config.sources.keys().cloned().collect(),
         }
     }
 
@@ -92,7 +95,7 @@ impl Assembly {
             Grants::reading(&source.index),
             Queue::start(outbox),
             store,
-            owner(source),
+            self.owner(source),
         );
         self.with_capabilities(source, capabilities)
     }
@@ -113,7 +116,7 @@ impl Assembly {
             Grants::reading(&source.index),
             Queue::start(outbox),
             store,
-            owner(source),
+            self.owner(source),
         );
         self.with_capabilities(source, capabilities)
     }
@@ -143,6 +146,18 @@ impl Assembly {
             polling_interval: source.polling_interval,
             retry: self.retry,
         })
+    }
+
+    fn owner(&self, source: &config::Source) -> Owner {
+        let before = self.keys.iter().position(|key| *key == source.key);
+        Owner {
+            state_id: source.state.state_id.clone(),
+            connector_id: before
+                .and_then(|before| u32::try_from(before + 1).ok())
+                .unwrap_or(1),
+            index: source.index.clone(),
+            url: source.url.clone(),
+        }
     }
 
     fn destination(
@@ -222,15 +237,6 @@ async fn open_store(source: &config::Source) -> anyhow::Result<Arc<dyn StateStor
     Ok(Arc::new(
         FileStore::open(base_path, &source.state.state_id).await?,
     ))
-}
-
-fn owner(source: &config::Source) -> Owner {
-    Owner {
-        state_id: source.state.state_id.clone(),
-        connector_id: 1,
-        index: source.index.clone(),
-        url: source.url.clone(),
-    }
 }
 
 fn delivery(source: &config::Source) -> outbox::Delivery {

@@ -114,8 +114,9 @@ impl Instance {
         self.outcome(polled)
     }
 
-    /// Messages that were acknowledged since the last call, also by polls that failed.
-    pub fn take_acknowledged(&mut self) -> u64 {
+    /// New messages that were acknowledged since the last call, and such as were there
+    /// already; also by polls that failed.
+    pub fn take_acknowledged(&mut self) -> (u64, u64) {
         self.store.data_mut().publisher.take_acknowledged()
     }
 

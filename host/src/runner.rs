@@ -56,6 +56,10 @@ pub enum Until {
 pub struct Summary {
     /// Documents published.
     pub documents: u64,
+    /// Documents that the output had already, from before a failure.
+    pub already_there: u64,
+    /// A run with an end was stopped before it had caught up.
+    pub stopped: bool,
     /// Polls made.
     pub polls: u64,
     /// Polls that failed and were tried again.
@@ -112,25 +116,25 @@ impl Run<'_> {
     async fn until_end(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Failure> {
         while !*self.stop.borrow() {
             match self.step().await {
-                Ok(more) => {
+                Ok(wait) => {
                     self.backoff.reset();
                     progress(self.summary.documents);
-                    if !more && self.until == Until::CaughtUp {
-                        return Ok(());
-                    }
-                    if !more {
-                        self.sleep(self.source.polling_interval).await;
+                    match wait {
+                        Some(_) if self.until == Until::CaughtUp => return Ok(()),
+                        Some(wait) => self.sleep(wait).await,
+                        None => {}
                     }
                 }
                 Err(failure) => self.fail(failure).await?,
             }
         }
+        self.summary.stopped = self.until == Until::CaughtUp;
         Ok(())
     }
 
-    /// One poll, in an instance that is made if there is none. True if another should follow
-    /// at once; a run with an end counts what is left before it says no.
-    async fn step(&mut self) -> Result<bool, Failure> {
+    /// One poll, in an instance that is made if there is none. Returns how long to wait if
+    /// it has caught up; a run with an end then counts what is left.
+    async fn step(&mut self) -> Result<Option<Duration>, Failure> {
         let now_ms = match self.until {
             Until::CaughtUp => self.started_ms,
             Until::Stopped => clock::now_ms(),
@@ -142,17 +146,25 @@ impl Run<'_> {
         };
         self.summary.polls += 1;
         let polled = instance.poll(now_ms, source.budget).await;
-        self.summary.documents += instance.take_acknowledged();
+        let (new, already_there) = instance.take_acknowledged();
+        self.summary.documents += new;
+        self.summary.already_there += already_there;
         let polled = polled?;
         tracing::debug!(documents = polled.documents, more = polled.more, "polled");
-        if !polled.more && self.until == Until::CaughtUp {
+        if polled.more {
+            return Ok(None);
+        }
+        if self.until == Until::CaughtUp {
             let Undelivered {
                 beyond_horizon,
                 without_timestamp,
             } = instance.backlog(now_ms).await?;
             self.summary.left = Some((beyond_horizon, without_timestamp));
         }
-        Ok(polled.more)
+        let hint = polled
+            .wait_hint_ms
+            .map_or(Duration::MAX, Duration::from_millis);
+        Ok(Some(source.polling_interval.min(hint)))
     }
 
     /// Waits before the next try, or gives up.

@@ -21,6 +21,7 @@ pub struct World {
     output: String,
     keys: Vec<String>,
     limits: String,
+    streams: String,
 }
 
 /// A message, as it stands in the output.
@@ -54,6 +55,7 @@ impl World {
             output,
             keys: vec![],
             limits: String::new(),
+            streams: String::new(),
         }
         .key("url", url)
         .key("index", index)
@@ -70,6 +72,13 @@ impl World {
         self.keys
             .retain(|line| !line.starts_with(&format!("{key} =")));
         self.keys.push(format!("{key} = {value}"));
+        self
+    }
+
+    /// Publishes to another stream and topic, too.
+    pub fn stream(mut self, stream: &str, topic: &str) -> Self {
+        let more = format!("[[sources.test.streams]]\nstream = {stream:?}\ntopic = {topic:?}\n");
+        self.streams.push_str(&more);
         self
     }
 
@@ -106,8 +115,9 @@ impl World {
         let has_state = self.keys.iter().any(|line| line.starts_with("state ="));
         let state = if has_state { "" } else { &state };
         format!(
-            "{}\n[sources.test]\n[[sources.test.streams]]\nstream = \"s\"\ntopic = \"t\"\n[sources.test.config]\n{}\n{state}\n[sources.test.limits]\n{}\n",
+            "{}\n[sources.test]\n[[sources.test.streams]]\nstream = \"s\"\ntopic = \"t\"\n{}[sources.test.config]\n{}\n{state}\n[sources.test.limits]\n{}\n",
             self.output,
+            self.streams,
             self.keys.join("\n"),
             self.limits
         )

@@ -74,6 +74,13 @@ pub fn check<B>(request: &Request, answer: &Answer<B>) -> Result<(), Failure> {
         format!("{kind}: {reason}")
     };
     let asked = format!("{} {}", method(request.method), request.path);
+    if request.in_pit() && (answer.status == 404 || kind == "index_closed_exception") {
+        // An index of the pattern was deleted or closed; a new point in time does without.
+        return Err(Failure::ContextGone(format!(
+            "{asked} was answered with status {}: {reason}",
+            answer.status
+        )));
+    }
     Err(classify(
         answer.status,
         kind,

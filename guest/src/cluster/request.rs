@@ -48,6 +48,11 @@ impl Request {
         }
     }
 
+    /// Whether it searches a point in time: then no index is named.
+    pub fn in_pit(&self) -> bool {
+        self.path.starts_with("/_search?")
+    }
+
     /// Which server is it?
     pub fn root() -> Self {
         Self::get("/".to_owned())

@@ -90,6 +90,17 @@ pub struct Seen {
     pub id: u128,
 }
 
+/// A page, as far as paging is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived<'a> {
+    /// Its hits, in reading order.
+    pub hits: &'a [Seen],
+    /// What it counted, if it was asked to.
+    pub total: Option<u64>,
+    /// How many hits it was asked for, which may be fewer than the next one is.
+    pub size: u64,
+}
+
 /// What a page means, worked out before it is published.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -108,6 +119,12 @@ pub enum Next {
     Page,
     /// A receipt for everything before this place.
     Receipt(Key),
+}
+
+impl Arrived<'_> {
+    fn is_short(&self) -> bool {
+        (self.hits.len() as u64) < self.size
+    }
 }
 
 impl Progress {
@@ -144,7 +161,8 @@ impl Progress {
     }
 
     /// Reads a page: which hits are new, and where the next page begins.
-    pub fn plan(&self, hits: &[Seen], total: Option<u64>) -> Plan {
+    pub fn plan(&self, page: Arrived<'_>) -> Plan {
+        let hits = page.hits;
         let new = hits
             .iter()
             .enumerate()
@@ -160,7 +178,7 @@ impl Progress {
         // The page may repeat hits of the last one, so that more may follow than this says.
         let met = cycle.met.saturating_add(hits.len() as u64);
         let goes_on =
-            !cycle.is_short(hits) && cycle.total.or(total).is_none_or(|total| met < total);
+            !page.is_short() && cycle.total.or(page.total).is_none_or(|total| met < total);
         Plan {
             publish,
             goes_on,
@@ -175,22 +193,22 @@ impl Progress {
     }
 
     /// Applies an acknowledged page and says what comes next.
-    pub fn apply(&mut self, hits: &[Seen], total: Option<u64>, edge_max: u64) -> Next {
-        let fresh = self.meet(hits);
+    pub fn apply(&mut self, page: Arrived<'_>, edge_max: u64) -> Next {
+        let fresh = self.meet(page.hits);
         let held = self.edge.len() as u64;
         let Some(cycle) = &mut self.cycle else {
             return Next::Page;
         };
         cycle.met += fresh;
-        cycle.total = cycle.total.or(total);
-        cycle.after = cycle.after_page(hits);
-        let stuck = fresh == 0 && (cycle.is_short(hits) || cycle.size >= PAGE_MAX);
+        cycle.total = cycle.total.or(page.total);
+        cycle.after = cycle.after_page(page.hits);
+        let stuck = fresh == 0 && (page.is_short() || page.size >= PAGE_MAX);
         if cycle.total == Some(cycle.met) || stuck {
             return Next::Receipt(cycle.end());
         }
         if fresh == 0 {
             // More documents than the page holds share the place where it begins.
-            cycle.size = (cycle.size * 2).min(PAGE_MAX);
+            cycle.size = cycle.size.max(page.size * 2).min(PAGE_MAX);
         }
         let full = held + cycle.size > edge_max;
         match cycle.after.map(|after| self.border(after)) {
@@ -237,10 +255,6 @@ impl Cycle {
 
     fn horizon_key(&self) -> Key {
         Key::at(self.horizon)
-    }
-
-    fn is_short(&self, hits: &[Seen]) -> bool {
-        (hits.len() as u64) < self.size
     }
 
     fn after_page(&self, hits: &[Seen]) -> Option<Key> {

@@ -8,7 +8,7 @@ use crate::cluster::request::Request;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::key::Key;
-use crate::paging::timestamp::Settled;
+use crate::paging::timestamp::{Crowd, Settled};
 use crate::state::Reading;
 
 impl<H: Host> Reader<'_, H> {
@@ -18,7 +18,7 @@ impl<H: Host> Reader<'_, H> {
             Some(total) if self.cycle()?.pit.is_none() => total,
             _ => self.count_before(to)?,
         };
-        let Reading { unit, progress } = self.reading()?;
+        let Reading { unit, progress, .. } = self.reading()?;
         let fields = [
             ("from", progress.start.describe(*unit)),
             ("to", to.describe(*unit)),
@@ -70,7 +70,7 @@ impl<H: Host> Reader<'_, H> {
     /// told from what was delivered.
     pub(super) fn check_crowd(&mut self) -> Result<(), Error> {
         let config = self.config;
-        let Reading { unit, progress } = self.reading()?;
+        let Reading { unit, progress, .. } = self.reading()?;
         let (unit, Some(crowd)) = (*unit, progress.crowd) else {
             return Ok(());
         };
@@ -78,12 +78,17 @@ impl<H: Host> Reader<'_, H> {
         let counted = self.client.count(&Request::count(&config.index, query))?;
         let surplus = counted.saturating_sub(crowd.count);
         if surplus == 0 {
+            // Fewer, as some were deleted: what comes from now on is more than these.
+            self.reading()?.progress.crowd = Some(Crowd {
+                count: counted,
+                ..crowd
+            });
             return Ok(());
         }
         let (at, delivered, edge_max) =
             (unit.to_iso(crowd.timestamp), crowd.count, config.edge_max);
         Err(Error::permanent(format!(
-            "{surplus} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} and read them again"
+            "{surplus} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} with a new \"state_id\", which delivers everything again"
         )))
     }
 }

@@ -12,10 +12,22 @@ use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::time::Unit;
 
+/// How long what was learned holds, in milliseconds.
+const LEARN_EVERY_MS: u64 = 5 * 60_000;
+
 impl<H: Host> Source<H> {
-    /// Asks once. None while no index maps the field and none holds a document.
+    /// Asks now and then, between cycles: an index that joins a pattern may be mapped, or
+    /// refresh, in another way. None while no index maps the field and none holds a document.
     pub(super) fn learn(&mut self) -> Result<Option<Learned>, Error> {
-        if self.learned.is_some() {
+        let in_cycle = self
+            .state
+            .reading
+            .as_ref()
+            .is_some_and(|reading| reading.progress.cycle.is_some());
+        let is_known = |learned: &Learned| {
+            in_cycle || self.now_ms.saturating_sub(learned.at_ms) < LEARN_EVERY_MS
+        };
+        if self.learned.as_ref().is_some_and(is_known) {
             return Ok(self.learned);
         }
         let config = &self.config;
@@ -35,15 +47,33 @@ impl<H: Host> Source<H> {
             None => settle(&mut client, config)?,
         };
         // A state keeps the unit of its keys, whatever an index that joined maps.
-        let unit = self.state.reading(unit)?.unit;
+        let unit = self.state.reading(&self.config, unit)?.unit;
+        let learned = Learned {
+            unit,
+            settle_ms,
+            at_ms: self.now_ms,
+        };
+        self.note(learned);
+        self.learned = Some(learned);
+        Ok(self.learned)
+    }
+
+    fn note(&mut self, learned: Learned) {
+        let Learned {
+            unit, settle_ms, ..
+        } = learned;
+        if self
+            .learned
+            .is_some_and(|before| before.unit == unit && before.settle_ms == settle_ms)
+        {
+            return;
+        }
         let fields = [
-            ("field", config.timestamp_field.clone()),
+            ("field", self.config.timestamp_field.clone()),
             ("unit", format!("{unit:?}").to_lowercase()),
             ("settle_ms", settle_ms.to_string()),
         ];
         self.host.log(Level::Info, "reading by timestamp", &fields);
-        self.learned = Some(Learned { unit, settle_ms });
-        Ok(self.learned)
     }
 }
 
@@ -86,14 +116,16 @@ fn settle<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<u64, E
         Err(failure) => return Err(failure.into()),
     };
     Ok(known.unwrap_or_else(|| {
-        let remedy = "allow view_index_metadata, or set \"settle\"".to_owned();
+        let remedy = "set \"settle\" to the time until a document is visible".to_owned();
         let fields = [
             ("settle_ms", SETTLE_UNKNOWN_MS.to_string()),
             ("remedy", remedy),
         ];
-        client
-            .host
-            .log(Level::Warn, "the refresh interval can not be read", &fields);
+        client.host.log(
+            Level::Warn,
+            "the refresh interval can not be read, or an index refreshes only on demand",
+            &fields,
+        );
         SETTLE_UNKNOWN_MS
     }))
 }

@@ -15,8 +15,8 @@ pub struct PublisherCtx {
     queue: Queue,
     /// The last publish of which the guest knows that it was acknowledged.
     told: u64,
-    /// Messages of acknowledged publishes.
-    acknowledged: u64,
+    /// Messages of acknowledged publishes: new ones, and such as were there already.
+    acknowledged: (u64, u64),
 }
 
 /// A publish under way; the outcome is taken once.
@@ -43,13 +43,14 @@ impl PublisherCtx {
         Self {
             queue,
             told: 0,
-            acknowledged: 0,
+            acknowledged: (0, 0),
         }
     }
 
-    /// Messages acknowledged since the last call. Counted here, so that a poll that fails
+    /// New messages acknowledged since the last call, and such as were there already. Counted
+    /// here, so that a poll that fails
     /// after some pages does not hide them.
-    pub fn take_acknowledged(&mut self) -> u64 {
+    pub fn take_acknowledged(&mut self) -> (u64, u64) {
         std::mem::take(&mut self.acknowledged)
     }
 
@@ -77,9 +78,10 @@ impl wit::Host for PublisherView<'_> {
     async fn resume(
         &mut self,
         from: Option<Vec<wit::Mark>>,
+        settled: bool,
     ) -> wasmtime::Result<Result<Vec<wit::Mark>, wit::PublishError>> {
         let from = from.map(|marks| marks.into_iter().map(Mark::from).collect());
-        let resumed = self.ctx.queue.resume(from).await;
+        let resumed = self.ctx.queue.resume(from, settled).await;
         Ok(resumed.map(to_wit).map_err(wit::PublishError::from))
     }
 }
@@ -102,7 +104,8 @@ impl wit::HostPending for PublisherView<'_> {
             Ok((published, at_ms)) => {
                 self.ctx.told = published.sequence;
                 let (new, already_there) = (published.new, published.already_there);
-                self.ctx.acknowledged += u64::from(new) + u64::from(already_there);
+                self.ctx.acknowledged.0 += u64::from(new);
+                self.ctx.acknowledged.1 += u64::from(already_there);
                 Ok(wit::Published {
                     new,
                     already_there,

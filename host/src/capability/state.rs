@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::Utc;
 use wasmtime::component::HasData;
 
@@ -18,6 +19,8 @@ pub struct StateCtx {
     newest: u32,
     /// What was loaded: fields that somebody else put there stay.
     loaded: Option<Envelope>,
+    /// What a save that failed tried to write; it may have done so.
+    unanswered: Option<Bytes>,
 }
 
 /// The view that implements the import.
@@ -43,6 +46,7 @@ impl StateCtx {
             owner,
             newest: 0,
             loaded: None,
+            unanswered: None,
         }
     }
 
@@ -67,13 +71,28 @@ impl StateCtx {
     }
 
     async fn save(
-        &self,
+        &mut self,
         data: &[u8],
         format: u32,
         expected: Option<&str>,
     ) -> Result<String, StoreError> {
         let bytes = envelope::wrap(&self.owner, data, format, self.loaded.as_ref(), Utc::now())?;
-        self.store.save(bytes, expected).await
+        let mut saved = self.store.save(bytes.clone(), expected).await;
+        if matches!(saved, Err(StoreError::Conflict(_)))
+            && let Some(ours) = self.revision_of_lost_answer().await
+        {
+            saved = self.store.save(bytes.clone(), Some(&ours)).await;
+        }
+        self.unanswered = matches!(saved, Err(StoreError::Unavailable(_))).then_some(bytes);
+        saved
+    }
+
+    /// The stored revision, if it is that of a save which took effect though it failed: then
+    /// nobody else has written in between.
+    async fn revision_of_lost_answer(&self) -> Option<String> {
+        let unanswered = self.unanswered.as_ref()?;
+        let stored = self.store.load().await.ok()??;
+        (stored.bytes == *unanswered).then_some(stored.revision)
     }
 }
 

@@ -17,8 +17,8 @@ use crate::config::{self, Config};
 ///
 /// Without a command, the demo runs.
 ///
-/// Exit codes: 0 if everything asked for was done, 1 if a source stopped with an error,
-/// 2 if the arguments or the configuration are wrong.
+/// Exit codes: 0 if everything asked for was done, 1 if a source stopped with an error or
+/// before it had caught up, 2 if the arguments or the configuration are wrong.
 #[derive(Parser)]
 #[command(name = "elasticsearch-source", version)]
 struct Arguments {
@@ -43,7 +43,7 @@ enum Command {
 pub(crate) enum Ended {
     /// Everything was done.
     Well,
-    /// A source stopped with an error, which is reported already.
+    /// A source stopped too early, which is reported already.
     SourceFailed,
     /// The arguments or the configuration are wrong.
     Misconfigured(anyhow::Error),

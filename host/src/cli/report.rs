@@ -11,6 +11,8 @@ use crate::runner::Summary;
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     documents: u64,
+    /// Documents that the output had already, from before a failure.
+    already_there: u64,
     polls: u64,
     retries: u64,
     elapsed_ms: u64,
@@ -18,6 +20,8 @@ pub(super) struct Report {
     beyond_horizon: Option<u64>,
     /// Matching documents that have no value to be ordered by.
     without_timestamp: Option<u64>,
+    /// Whether it was stopped before it had caught up.
+    stopped: bool,
     error: Option<String>,
 }
 
@@ -29,13 +33,20 @@ impl Report {
         let (Ok(summary) | Err((_, summary))) = outcome;
         Self {
             documents: summary.documents,
+            already_there: summary.already_there,
             polls: summary.polls,
             retries: summary.retries,
             elapsed_ms: u64::try_from(summary.elapsed.as_millis()).unwrap_or(u64::MAX),
             beyond_horizon: summary.left.map(|(beyond, _)| beyond),
             without_timestamp: summary.left.map(|(_, without)| without),
+            stopped: summary.stopped,
             error,
         }
+    }
+
+    /// Whether all that was asked for is done.
+    pub(super) fn is_done(&self) -> bool {
+        self.error.is_none() && !self.stopped
     }
 
     pub(super) fn failed(error: String) -> Self {
@@ -43,10 +54,6 @@ impl Report {
             error: Some(error),
             ..Self::new(&Ok(Summary::default()), None)
         }
-    }
-
-    pub(super) fn is_failed(&self) -> bool {
-        self.error.is_some()
     }
 
     /// Lines for a person.
@@ -65,6 +72,14 @@ impl Report {
             self.without_timestamp
                 .filter(|n| *n > 0)
                 .map(|n| format!("{source}: {n} documents have no timestamp and can not be read")),
+        );
+        lines.extend(
+            self.stopped
+                .then(|| format!("{source}: stopped before it had caught up")),
+        );
+        lines.extend(
+            (self.already_there > 0)
+                .then(|| format!("{source}: {} more were there already", self.already_there)),
         );
         lines.extend(
             self.error

@@ -38,10 +38,10 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
             };
             let reports = run_all(&config, &assembly, until, &stop).await;
             print(&reports, arguments.json);
-            if reports.values().any(Report::is_failed) {
-                Ended::SourceFailed
-            } else {
+            if reports.values().all(Report::is_done) {
                 Ended::Well
+            } else {
+                Ended::SourceFailed
             }
         }
         Err(error) => Ended::Misconfigured(error),

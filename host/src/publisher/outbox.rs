@@ -40,24 +40,9 @@ pub enum Delivery {
     AtLeastOnce,
 }
 
-/// How much an outbox remembers.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The most messages that a source publishes before a saved state covers them: after
-    /// as many, nothing that was read back can be met any more.
-    pub unsaved_max: u64,
-    /// The most ids remembered per destination; more is a permanent error.
-    pub remembered_max: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            unsaved_max: 65_536,
-            remembered_max: TAIL_MAX,
-        }
-    }
-}
+/// The most ids remembered per destination of each kind: those that were read back, and
+/// those of publishes that no saved state covers. More is a permanent error.
+const REMEMBERED_MAX: usize = TAIL_MAX;
 
 /// A batch that every destination has.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,21 +88,24 @@ impl std::fmt::Display for PublishError {
 /// All destinations of one source.
 pub struct Outbox {
     lanes: Vec<Lane>,
-    delivery: Delivery,
     sequence: u64,
 }
 
 impl Outbox {
     /// Touches no destination yet.
-    pub fn new(
+    pub fn new(destinations: Vec<Box<dyn Destination>>, delivery: Delivery) -> Self {
+        Self::remembering(destinations, delivery, REMEMBERED_MAX)
+    }
+
+    /// The same with another limit on the ids of each kind.
+    fn remembering(
         destinations: Vec<Box<dyn Destination>>,
         delivery: Delivery,
-        limits: Limits,
+        remembered_max: usize,
     ) -> Self {
-        let lane = |destination| Lane::new(destination, delivery, limits);
+        let lane = |destination| Lane::new(destination, delivery, remembered_max);
         Self {
             lanes: destinations.into_iter().map(lane).collect(),
-            delivery,
             sequence: 0,
         }
     }
@@ -178,8 +166,9 @@ impl Outbox {
     }
 
     /// Says that a saved state covers every publish up to this one: their ids can be
-    /// forgotten, as the source will not offer them again. Only publishes whose outcome
-    /// the source has been told may be covered.
+    /// forgotten, as the source will not offer them again. Ids that were read back stay
+    /// until they are published again. Only publishes whose outcome the source has been
+    /// told may be covered.
     pub fn covered(&mut self, sequence: u64) {
         self.lanes
             .iter_mut()
@@ -189,11 +178,6 @@ impl Outbox {
     /// Where every destination ends, as far as this outbox wrote or read.
     pub fn marks(&self) -> Vec<Mark> {
         self.lanes.iter().flat_map(Lane::marks).collect()
-    }
-
-    /// What is promised.
-    pub fn delivery(&self) -> Delivery {
-        self.delivery
     }
 
     fn refused(&self, at: usize, error: AppendError, messages: &[Message]) -> PublishError {

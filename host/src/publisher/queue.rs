@@ -25,6 +25,7 @@ enum Call {
     Publish(Vec<Message>, oneshot::Sender<Outcome>),
     Resume(
         Option<Vec<Mark>>,
+        bool,
         oneshot::Sender<Result<Vec<Mark>, PublishError>>,
     ),
     Covered(u64),
@@ -53,14 +54,19 @@ impl Queue {
         Ok(outcome)
     }
 
-    /// See [`Outbox::resume`].
+    /// See [`Outbox::resume`]; unless what was published before is `settled`, it first waits
+    /// until nothing of it can be under way.
     ///
     /// # Errors
     /// As there.
-    pub async fn resume(&self, from: Option<Vec<Mark>>) -> Result<Vec<Mark>, PublishError> {
+    pub async fn resume(
+        &self,
+        from: Option<Vec<Mark>>,
+        settled: bool,
+    ) -> Result<Vec<Mark>, PublishError> {
         let (answer, outcome) = oneshot::channel();
         self.calls
-            .send(Call::Resume(from, answer))
+            .send(Call::Resume(from, settled, answer))
             .await
             .map_err(|_| overrun())?;
         outcome.await.map_err(|_| overrun())?
@@ -81,7 +87,10 @@ async fn work(mut outbox: Outbox, mut waiting: mpsc::Receiver<Call>) {
                 let outcome = outbox.publish(&messages).await;
                 let _ = answer.send(outcome.map(|published| (published, clock::now_ms())));
             }
-            Call::Resume(from, answer) => {
+            Call::Resume(from, settled, answer) => {
+                if !settled {
+                    outbox.suspect_requests_under_way();
+                }
                 let _ = answer.send(outbox.resume(from.as_deref()).await);
             }
             Call::Covered(sequence) => outbox.covered(sequence),

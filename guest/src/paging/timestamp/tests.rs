@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cycle, Next, Progress, Seen, Settled};
+use super::{Arrived, Cycle, Next, Progress, Seen, Settled};
 use crate::error::Error;
 use crate::key::Key;
 
@@ -41,7 +41,7 @@ impl Snapshot {
                 .is_some_and(|timestamp| within(Key::at(timestamp)))
     }
 
-    fn page(&mut self, progress: &Progress, cycle: &Cycle) -> (Vec<Seen>, u64) {
+    fn page(&mut self, progress: &Progress, cycle: &Cycle) -> (Vec<Seen>, u64, u64) {
         let selected = self
             .documents
             .iter()
@@ -61,7 +61,7 @@ impl Snapshot {
             hits.remove(*hidden);
         }
         self.searches += 1;
-        (hits, total)
+        (hits, total, cycle.size)
     }
 
     fn count(&self, from: Key, to: Key) -> u64 {
@@ -85,10 +85,15 @@ fn cycle(
         return Ok(delivered);
     }
     while let Some(cycle) = progress.cycle.clone() {
-        let (hits, total) = snapshot.page(progress, &cycle);
-        let plan = progress.plan(&hits, Some(total));
+        let (hits, total, size) = snapshot.page(progress, &cycle);
+        let page = Arrived {
+            hits: &hits,
+            total: Some(total),
+            size,
+        };
+        let plan = progress.plan(page);
         delivered.extend(plan.publish.iter().map(|(_, id)| *id));
-        if let Next::Receipt(to) = progress.apply(&hits, Some(total), edge_max) {
+        if let Next::Receipt(to) = progress.apply(page, edge_max) {
             progress.settle(to, snapshot.count(progress.start, to))?;
         }
         assert!(snapshot.searches < 10_000, "reading does not end");
@@ -221,8 +226,13 @@ fn a_cluster_that_always_hides_one_stops_the_source_with_both_figures() {
     let mut rereads = 0;
     let error = loop {
         let now = progress.cycle.clone().unwrap();
-        let (hits, total) = snapshot.page(&progress, &now);
-        if let Next::Receipt(to) = progress.apply(&hits, Some(total), 1_000) {
+        let (hits, total, size) = snapshot.page(&progress, &now);
+        let page = Arrived {
+            hits: &hits,
+            total: Some(total),
+            size,
+        };
+        if let Next::Receipt(to) = progress.apply(page, 1_000) {
             match progress.settle(to, 30) {
                 Ok(settled) => {
                     assert_eq!(settled, Settled::Reread);
@@ -303,15 +313,14 @@ fn a_point_in_time_that_is_gone_costs_no_document_and_repeats_none() {
             let Some(now) = progress.cycle.clone() else {
                 break;
             };
-            let (hits, total) = snapshot.page(&progress, &now);
-            delivered.extend(
-                progress
-                    .plan(&hits, Some(total))
-                    .publish
-                    .iter()
-                    .map(|(_, id)| *id),
-            );
-            if let Next::Receipt(to) = progress.apply(&hits, Some(total), 40) {
+            let (hits, total, size) = snapshot.page(&progress, &now);
+            let page = Arrived {
+                hits: &hits,
+                total: Some(total),
+                size,
+            };
+            delivered.extend(progress.plan(page).publish.iter().map(|(_, id)| *id));
+            if let Next::Receipt(to) = progress.apply(page, 40) {
                 progress
                     .settle(to, snapshot.count(progress.start, to))
                     .unwrap();

@@ -1,21 +1,20 @@
 //! The ids that are in one destination and that no saved state covers. Pure.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 
 use crate::publisher::destination::Message;
 
 /// Three kinds of ids: those of acknowledged publishes, kept until a state covers the
 /// publish; those that a publish under way has appended; and *found* ones (read back, or
-/// of a publish that failed), kept until they are published again or can not be any more.
+/// of a publish that failed), kept until they are published again.
+///
+/// Nothing else makes a found id go: the state that the source started from may be any
+/// number of messages older than the output, so no count tells when it is past them.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     acknowledged: HashMap<u128, u64>,
     appended: HashSet<u128>,
     found: HashSet<u128>,
-    /// Sequence and number of messages of every publish that no state covers.
-    uncovered: VecDeque<(u64, u64)>,
-    /// Messages covered since ids were last found.
-    covered_since_found: u64,
 }
 
 impl Known {
@@ -25,8 +24,14 @@ impl Known {
             || self.found.contains(&id)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.acknowledged.len() + self.appended.len() + self.found.len()
+    /// How many ids the source published that no state covers.
+    pub(super) fn uncovered(&self) -> usize {
+        self.acknowledged.len() + self.appended.len()
+    }
+
+    /// How many ids were found and not published again.
+    pub(super) fn found(&self) -> usize {
+        self.found.len()
     }
 
     /// Remembers ids that were read back.
@@ -34,7 +39,6 @@ impl Known {
         let acknowledged = &self.acknowledged;
         self.found
             .extend(ids.into_iter().filter(|id| !acknowledged.contains_key(id)));
-        self.covered_since_found = 0;
     }
 
     /// Starts a publish. What an earlier one appended without being acknowledged as a
@@ -58,21 +62,12 @@ impl Known {
             self.found.remove(&message.id);
             self.acknowledged.insert(message.id, sequence);
         }
-        self.uncovered.push_back((sequence, messages.len() as u64));
     }
 
-    /// Forgets what the source will not offer again. A source starts at its saved state
-    /// and offers at most `unsaved_max` messages that were there before it fell, so that
-    /// after as many covered ones nothing that was found can come any more.
-    pub(super) fn covered(&mut self, sequence: u64, unsaved_max: u64) {
-        while let Some((_, count)) = self.uncovered.pop_front_if(|(first, _)| *first <= sequence) {
-            self.covered_since_found = self.covered_since_found.saturating_add(count);
-        }
+    /// Forgets the publishes up to this one, which the source will not offer again.
+    pub(super) fn covered(&mut self, sequence: u64) {
         self.acknowledged
             .retain(|_, published| *published > sequence);
-        if self.covered_since_found >= unsaved_max {
-            self.found = HashSet::new();
-        }
     }
 }
 
@@ -99,10 +94,10 @@ mod tests {
         let mut known = Known::default();
         known.acknowledge(1, &batch(1..3));
         known.acknowledge(2, &batch(2..4));
-        known.covered(1, 10);
+        known.covered(1);
         assert_eq!(has(&known, 0..9), [2, 3]);
-        known.covered(2, 10);
-        assert_eq!(known.len(), 0);
+        known.covered(2);
+        assert_eq!(has(&known, 0..9), [0; 0]);
     }
 
     #[test]
@@ -110,7 +105,7 @@ mod tests {
         let mut known = Known::default();
         known.find([1, 2]);
         known.acknowledge(1, &batch(1..2));
-        known.covered(1, 10);
+        known.covered(1);
         assert_eq!(has(&known, 0..9), [2]);
     }
 
@@ -121,39 +116,32 @@ mod tests {
         known.begin();
         known.append([2]);
         known.acknowledge(1, &batch(2..3));
-        known.covered(1, 10);
+        known.covered(1);
         assert_eq!(has(&known, 0..9), [1]);
     }
 
     #[test]
-    fn publishes_that_succeed_do_not_keep_found_ids_alive() {
+    fn found_ids_stay_however_many_other_messages_are_covered_first() {
         let mut known = Known::default();
-        known.find([100]);
-        for sequence in 1..11_u64 {
+        known.find([1_000_000]);
+        for sequence in 1..1_001_u64 {
+            let first = u128::from(sequence) * 100;
             known.begin();
-            known.append([u128::from(sequence)]);
-            known.acknowledge(sequence, &batch(sequence.into()..u128::from(sequence) + 1));
-            known.covered(sequence, 10);
+            known.append(first..first + 100);
+            known.acknowledge(sequence, &batch(first..first + 100));
+            known.covered(sequence);
         }
-        assert_eq!(known.len(), 0);
+        assert_eq!((known.uncovered(), known.found()), (0, 1));
+        assert!(known.contains(1_000_000));
     }
 
     #[test]
-    fn found_ids_go_once_unsaved_max_messages_were_covered_since() {
+    fn found_ids_that_were_published_again_go_with_the_next_save() {
         let mut known = Known::default();
-        known.find([100]);
+        known.find(1..6);
         known.acknowledge(1, &batch(1..6));
-        known.covered(1, 10);
-        known.find([200]);
-        known.acknowledge(2, &batch(6..11));
-        known.covered(2, 10);
-        assert_eq!(
-            has(&known, 100..201),
-            [100, 200],
-            "the later find starts the count again"
-        );
-        known.acknowledge(3, &batch(11..16));
-        known.covered(3, 10);
-        assert_eq!(known.len(), 0);
+        assert_eq!((known.uncovered(), known.found()), (5, 0));
+        known.covered(1);
+        assert_eq!(has(&known, 0..9), [0; 0]);
     }
 }

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use tokio::time::Instant;
 
 use super::known::Known;
-use super::{Delivery, Limits, Mark};
+use super::{Delivery, Mark};
 use crate::publisher::destination::{AppendError, Committed, Destination, Message, Offset, Tail};
 
 /// What is certain about the destination.
@@ -24,7 +24,7 @@ enum Certainty {
 pub(super) struct Lane {
     destination: Box<dyn Destination>,
     delivery: Delivery,
-    limits: Limits,
+    remembered_max: usize,
     known: Known,
     end: Vec<Offset>,
     certainty: Certainty,
@@ -34,13 +34,13 @@ impl Lane {
     pub(super) fn new(
         destination: Box<dyn Destination>,
         delivery: Delivery,
-        limits: Limits,
+        remembered_max: usize,
     ) -> Self {
         let (known, end) = (Known::default(), Vec::new());
         Self {
             destination,
             delivery,
-            limits,
+            remembered_max,
             known,
             end,
             certainty: Certainty::Certain,
@@ -115,7 +115,7 @@ impl Lane {
     }
 
     pub(super) fn covered(&mut self, sequence: u64) {
-        self.known.covered(sequence, self.limits.unsaved_max);
+        self.known.covered(sequence);
     }
 
     pub(super) fn has_any(&self, messages: &[Message]) -> bool {
@@ -208,13 +208,13 @@ impl Lane {
     }
 
     fn learn(&mut self, tail: Tail) -> Result<(), AppendError> {
-        let found = tail.ids.len();
-        self.check_room(found)?;
+        let read = tail.ids.len();
         self.known.find(tail.ids);
+        self.check_found()?;
         self.advance(&tail.end);
         self.certainty = Certainty::Certain;
         let (stream, topic) = self.name();
-        tracing::debug!(stream, topic, found, "read the topic to its end");
+        tracing::debug!(stream, topic, found = read, "read the topic to its end");
         Ok(())
     }
 
