@@ -1,14 +1,6 @@
 //! The configuration as users write it: the blocks of the reference as printed, every
 //! mistake with its place and remedy, environment variables, and no secrets anywhere.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "the helpers of tests fail by panicking, as the tests themselves do"
-)]
-
 mod environment;
 mod mistakes;
 mod reference;

@@ -2,14 +2,6 @@
 //! in this process and against real ones, so that the former cannot drift. What only the
 //! server in this process can do is in [`faults`] and [`in_process`].
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "the helpers of tests fail by panicking, as the tests themselves do"
-)]
-
 mod dates;
 mod documents;
 mod faults;

@@ -7,47 +7,18 @@ use elasticsearch_source::mini_elasticsearch::{
 use elasticsearch_source::runner::{self, Until};
 use serde_json::json;
 
+use crate::support::sample::{self, INDEX, ids, insert};
 use crate::support::world::World;
 
-const INDEX: &str = "logs";
 const DOCUMENTS: u64 = 1_000;
 
 /// A cluster with 1,000 documents, 7 with each timestamp.
 fn cluster(product: Product) -> MiniElasticsearch {
-    let cluster = MiniElasticsearch::start(Options {
-        product,
-        ..Options::default()
-    })
-    .unwrap();
-    cluster
-        .create_index(
-            INDEX,
-            3,
-            &json!({"properties": {"@timestamp": {"type": "date"}}}),
-        )
-        .unwrap();
-    insert(&cluster, 0..DOCUMENTS);
-    cluster
-}
-
-fn insert(cluster: &MiniElasticsearch, range: std::ops::Range<u64>) {
-    for n in range {
-        let source = format!(
-            r#"{{"@timestamp":{},"number":{n}}}"#,
-            1_767_225_600_000 + n / 7
-        );
-        cluster
-            .insert(INDEX, Some(&format!("d{n}")), source)
-            .unwrap();
-    }
+    sample::cluster(product, DOCUMENTS)
 }
 
 fn world(cluster: &MiniElasticsearch) -> World {
     World::reading(cluster.url(), INDEX).raw("batch_size", "100")
-}
-
-fn ids(range: std::ops::Range<u64>) -> impl Iterator<Item = String> {
-    range.map(|n| format!("d{n}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

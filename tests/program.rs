@@ -1,33 +1,17 @@
 //! The program: the demo, its commands, exit codes, signals, and what people do wrong.
 
 use elasticsearch_source::mini_elasticsearch::{
-    Credentials, Effect, Fault, MiniElasticsearch, Options,
+    Credentials, Effect, Fault, MiniElasticsearch, Options, Product,
 };
 use serde_json::{Value, json};
 
 use crate::support::iggy::IggyStandIn;
 use crate::support::program::{self, Finished};
+use crate::support::sample;
 use crate::support::world::World;
 
 fn cluster(documents: u64) -> MiniElasticsearch {
-    let cluster = MiniElasticsearch::start(Options::default()).unwrap();
-    cluster
-        .create_index(
-            "logs",
-            3,
-            &json!({"properties": {"@timestamp": {"type": "date"}}}),
-        )
-        .unwrap();
-    for n in 0..documents {
-        let source = format!(
-            r#"{{"@timestamp":{},"number":{n}}}"#,
-            1_767_225_600_000 + n / 7
-        );
-        cluster
-            .insert("logs", Some(&format!("d{n}")), source)
-            .unwrap();
-    }
-    cluster
+    sample::cluster(Product::Elasticsearch, documents)
 }
 
 fn once(world: &World) -> Finished {

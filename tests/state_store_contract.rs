@@ -3,14 +3,6 @@
 //! A backend implements [`Backend`] and adds one line of `state_store_contract!` below;
 //! every case is then a test of its own, named after the backend and the case.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "the helpers of tests fail by panicking, as the tests themselves do"
-)]
-
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -2,9 +2,14 @@
 //!
 //! Address, credentials, schedule and storage are the host's and never come here.
 
+mod date_math;
+mod keys;
+
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+
+use keys::Keys;
 
 /// The limit of Elasticsearch and OpenSearch for one page (`index.max_result_window`).
 const PAGE_MAX: u64 = 10_000;
@@ -101,177 +106,9 @@ impl Config {
     }
 }
 
-/// The keys of one table that were not taken yet.
-struct Keys {
-    prefix: &'static str,
-    keys: Map<String, Value>,
-}
-
-impl Keys {
-    fn error(&self, key: &str, message: impl Into<String>) -> Error {
-        Error::config(format!("{}{key}", self.prefix), message)
-    }
-
-    fn table(&mut self, key: &str) -> Result<Self, Error> {
-        match self.keys.remove(key) {
-            None => Ok(Self {
-                prefix: "state.",
-                keys: Map::new(),
-            }),
-            Some(Value::Object(keys)) => Ok(Self {
-                prefix: "state.",
-                keys,
-            }),
-            Some(_) => Err(self.error(key, "must be a table")),
-        }
-    }
-
-    fn text(&mut self, key: &str) -> Result<Option<String>, Error> {
-        match self.keys.remove(key) {
-            None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() || key == "id_namespace" => {
-                Ok(Some(text))
-            }
-            Some(_) => Err(self.error(key, "must be a text that is not empty")),
-        }
-    }
-
-    fn number(&mut self, key: &str, least: u64, most: u64) -> Result<Option<u64>, Error> {
-        let Some(value) = self.keys.remove(key) else {
-            return Ok(None);
-        };
-        match value.as_u64() {
-            Some(number) if (least..=most).contains(&number) => Ok(Some(number)),
-            _ => Err(self.error(
-                key,
-                format!("must be a whole number from {least} to {most}, not {value}"),
-            )),
-        }
-    }
-
-    /// A duration in milliseconds.
-    fn duration(&mut self, key: &str) -> Result<Option<u64>, Error> {
-        let Some(text) = self.text(key)? else {
-            return Ok(None);
-        };
-        match parse_duration(&text) {
-            Some(millis) => Ok(Some(millis)),
-            None => Err(self.error(
-                key,
-                format!(
-                    "must be a duration such as \"500ms\", \"30s\", \"5m\" or \"1h\", not {text:?}"
-                ),
-            )),
-        }
-    }
-
-    fn pagination(&mut self) -> Result<(), Error> {
-        match self.text("pagination")?.as_deref() {
-            None | Some("timestamp") => Ok(()),
-            Some(other) => Err(self.error(
-                "pagination",
-                format!("must be \"timestamp\", the one mode of this version, not {other:?}"),
-            )),
-        }
-    }
-
-    fn query(&mut self) -> Result<Value, Error> {
-        let query = self
-            .keys
-            .remove("query")
-            .unwrap_or_else(|| serde_json::json!({"match_all": {}}));
-        if !query.is_object() {
-            return Err(self.error(
-                "query",
-                "must be an object of the query language, such as {\"match_all\": {}}",
-            ));
-        }
-        match find_now(&query, false) {
-            Some(text) => Err(self.error("query", format!("must not contain {text:?}: \"now\" changes from page to page; write the date, or leave the limit to \"settle\""))),
-            None => Ok(query),
-        }
-    }
-
-    fn tracked_fields(&mut self) -> Result<Option<Vec<String>>, Error> {
-        let Some(value) = self.keys.remove("tracked_fields") else {
-            return Ok(None);
-        };
-        let fields: Vec<String> = serde_json::from_value(value)
-            .map_err(|_| self.error("tracked_fields", "must be a list of field names"))?;
-        match fields
-            .iter()
-            .find(|field| !TRACKABLE.contains(&field.as_str()))
-        {
-            Some(unknown) => Err(self.error(
-                "tracked_fields",
-                format!(
-                    "names the unknown field {unknown:?}; known are {}",
-                    TRACKABLE.join(", ")
-                ),
-            )),
-            None => Ok(Some(fields)),
-        }
-    }
-
-    fn finish(&self) -> Result<(), Error> {
-        match self.keys.keys().next() {
-            Some(unknown) => Err(self.error(
-                unknown,
-                format!("is not a known key; known are {}", known(self.prefix)),
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-fn known(prefix: &str) -> &'static str {
-    match prefix {
-        "" => {
-            "index, timestamp_field, query, batch_size, pagination, settle, edge_max, id_namespace, state, and the host's own: url, username, password, polling_interval, timeout, max_response_bytes"
-        }
-        _ => {
-            "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id"
-        }
-    }
-}
-
-/// "5ms", "30s", "5m", "1h", "1d" in milliseconds.
-fn parse_duration(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let unit_ms = match unit.trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(unit_ms)
-}
-
-/// Date math on the current time, in the bounds of a range or inside a query string.
-fn find_now(query: &Value, in_range: bool) -> Option<&str> {
-    match query {
-        Value::String(text) if in_range && text.trim_start().starts_with("now") => Some(text),
-        Value::String(text) if in_brackets(text) => Some(text),
-        Value::Array(items) => items.iter().find_map(|item| find_now(item, in_range)),
-        Value::Object(keys) => keys
-            .iter()
-            .find_map(|(key, value)| find_now(value, in_range || key == "range")),
-        _ => None,
-    }
-}
-
-/// `[now-1d TO *]`, `{* TO now}`, `>now-5m`, as query strings write it.
-fn in_brackets(text: &str) -> bool {
-    ["[now", "{now", " TO now", ">now", ">=now", "<now", "<=now"]
-        .iter()
-        .any(|start| text.contains(start))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::keys::parse_duration;
     use super::*;
 
     fn error(json: &str) -> String {

@@ -8,6 +8,8 @@
 //! State is changed after an acknowledgement only, and saved after it is changed. An error
 //! at any arrow leaves what was true before it.
 
+mod budget;
+mod deliver;
 mod receipt;
 
 use crate::cluster::answer::Page;
@@ -19,21 +21,15 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Answer, Host, Level};
 use crate::key::Key;
-use crate::message::{Message, headers, message_id};
-use crate::paging::timestamp::{Arrived, Cycle, Next, Plan, Seen, Settled};
+use crate::message::message_id;
+use crate::paging::timestamp::{Arrived, Cycle, Next, Seen, Settled};
 use crate::state::{Reading, State};
+
+pub use budget::Budget;
+use budget::Left;
 
 /// How often one poll opens a new point in time for one that is gone.
 const REOPENS_MAX: u32 = 3;
-
-/// What one poll may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// Pages to fetch.
-    pub pages: u32,
-    /// Milliseconds, by the times of the answers.
-    pub milliseconds: u32,
-}
 
 /// What a poll did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,37 +38,6 @@ pub struct Done {
     pub documents: u64,
     /// The cycle is not over.
     pub more: bool,
-}
-
-/// What is left of a budget. Its time runs from the first answer on, since before that the
-/// guest knows no other time than the poll's, which may be fixed.
-struct Left {
-    budget: Budget,
-    since_ms: Option<u64>,
-    now_ms: u64,
-}
-
-impl Left {
-    fn of(budget: Budget) -> Self {
-        Self {
-            budget,
-            since_ms: None,
-            now_ms: 0,
-        }
-    }
-
-    fn spend_page(&mut self, at_ms: u64) {
-        self.budget.pages = self.budget.pages.saturating_sub(1);
-        self.now_ms = at_ms;
-        self.since_ms.get_or_insert(at_ms);
-    }
-
-    fn is_spent(&self) -> bool {
-        let spent_ms = self
-            .since_ms
-            .map_or(0, |since_ms| self.now_ms.saturating_sub(since_ms));
-        self.budget.pages == 0 || spent_ms > u64::from(self.budget.milliseconds)
-    }
 }
 
 /// A poll's work.
@@ -287,50 +252,6 @@ impl<H: Host> Reader<'_, H> {
                 id: message_id(namespace, hit),
             })
             .collect()
-    }
-
-    /// Publishes what is new in a page, and takes note once it is acknowledged.
-    fn deliver(
-        &mut self,
-        answer: &Answer<H::Body>,
-        page: &Page<'_>,
-        plan: &Plan,
-        asked_ms: u64,
-    ) -> Result<u64, Error> {
-        let hits = plan
-            .publish
-            .iter()
-            .filter_map(|(at, id)| Some((page.hits.get(*at)?, *id)));
-        let messages = hits.map(|(hit, id)| {
-            let (offset, length) = hit.span(&answer.bytes).ok_or_else(|| {
-                Error::permanent("a page is larger than 4 GiB; lower \"batch_size\"")
-            })?;
-            Ok(Message {
-                id,
-                offset,
-                length,
-                headers: headers(hit),
-            })
-        });
-        let messages = messages.collect::<Result<Vec<_>, Error>>()?;
-        let (documents, bytes) = (
-            messages.len() as u64,
-            messages.iter().map(|m| u64::from(m.length)).sum(),
-        );
-        if documents == 0 {
-            return Ok(0);
-        }
-        let publish = self.client.host.publish(&answer.body, messages);
-        *self.in_doubt = true;
-        let published = self.client.host.published(publish)?;
-        *self.in_doubt = false;
-        self.client.now_ms = self.client.now_ms.max(published.at_ms);
-        let last = plan.publish.last().and_then(|(at, _)| page.hits.get(*at));
-        self.state.output = Some(published.position);
-        self.state.last_document_id = last.map(|hit| hit.id.clone().into_owned());
-        self.state
-            .count_batch(documents, bytes, published.at_ms.saturating_sub(asked_ms));
-        Ok(documents)
     }
 
     /// Advances position, edge and watermark together.

@@ -27,9 +27,6 @@ use crate::source_state::{Capabilities, Limits};
 use crate::state_store::envelope::Owner;
 use crate::state_store::{FileStore, MemoryStore, StateStore};
 
-/// The most messages of one page.
-const PAGE_MAX: u64 = 10_000;
-
 /// What all sources of a process share.
 pub struct Assembly {
     sandbox: Sandbox,
@@ -88,7 +85,6 @@ impl Assembly {
         let outbox = Outbox::new(
             destinations.collect::<anyhow::Result<_>>()?,
             delivery(source),
-            outbox_limits(source),
         );
         let capabilities = capabilities(
             cluster(source)?,
@@ -105,11 +101,7 @@ impl Assembly {
     /// # Errors
     /// As [`Assembly::source`].
     pub fn rehearsal(&self, source: &config::Source) -> anyhow::Result<Source> {
-        let outbox = Outbox::new(
-            Vec::new(),
-            outbox::Delivery::ExactlyOnce,
-            outbox::Limits::default(),
-        );
+        let outbox = Outbox::new(Vec::new(), outbox::Delivery::ExactlyOnce);
         let store: Arc<dyn StateStore> = Arc::new(MemoryStore::default());
         let capabilities = capabilities(
             cluster(source)?,
@@ -243,20 +235,6 @@ fn delivery(source: &config::Source) -> outbox::Delivery {
     match source.delivery {
         config::Delivery::ExactlyOnce => outbox::Delivery::ExactlyOnce,
         config::Delivery::AtLeastOnce => outbox::Delivery::AtLeastOnce,
-    }
-}
-
-/// The component may leave as many messages uncovered by its state as its `unsaved_max`
-/// says, and a page more; after a restart it meets all of them again.
-fn outbox_limits(source: &config::Source) -> outbox::Limits {
-    let defaults = outbox::Limits::default();
-    let configured = source.guest_config.pointer("/state/unsaved_max");
-    let unsaved_max = configured
-        .and_then(serde_json::Value::as_u64)
-        .unwrap_or(defaults.unsaved_max);
-    outbox::Limits {
-        unsaved_max: unsaved_max.saturating_add(PAGE_MAX),
-        ..defaults
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod component;
 pub mod config;
 pub mod instance;
+mod io_remedy;
 mod logging;
 pub mod mini_elasticsearch;
 pub mod publisher;

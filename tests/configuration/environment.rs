@@ -82,6 +82,7 @@ fn the_longest_source_name_that_fits_a_variable_is_meant() {
         SMALL
             .replace("[output]\ntype = \"file\"\npath = \"out\"\n", "")
             .replace("sources.a", "sources.a_b")
+            .replace("\"t\"", "\"u\"")
     );
     let config = parse_with(
         &two,

@@ -276,10 +276,35 @@ fn mistakes_are_reported_together_and_in_order() {
 fn two_sources_do_not_share_a_state() {
     let second = SMALL
         .replace("[output]\ntype = \"file\"\npath = \"out\"\n", "")
-        .replace("sources.a", "sources.b");
+        .replace("sources.a", "sources.b")
+        .replace("\"t\"", "\"u\"");
     let text = format!("{SMALL}{second}state = {{ state_id = \"a\" }}\n");
     check_mistakes(&[(&text, "18:22", "choose another state_id")]);
     parse(&text.replace("[sources.b]", "[sources.b]\nenabled = false")).unwrap();
+}
+
+#[test]
+fn two_sources_do_not_share_an_output_file() {
+    let second = SMALL
+        .replace("[output]\ntype = \"file\"\npath = \"out\"\n", "")
+        .replace("sources.a", "sources.b");
+    let text = format!("{SMALL}{second}");
+    check_mistakes(&[(&text, "13:9", "choose another topic")]);
+    let rows = [
+        ("[sources.b]", "[sources.b]\nenabled = false"),
+        (
+            "[[sources.b.streams]]\nstream = \"s\"",
+            "[[sources.b.streams]]\nstream = \"r\"",
+        ),
+        (
+            "type = \"file\"\npath = \"out\"",
+            "type = \"iggy\"\n[iggy]\ntoken = \"t\"",
+        ),
+    ];
+    for (from, to) in rows {
+        assert!(text.contains(from));
+        parse(&text.replace(from, to)).unwrap_or_else(|e| panic!("{e}"));
+    }
 }
 
 #[test]

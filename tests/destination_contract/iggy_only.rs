@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use elasticsearch_source::publisher::destination::{Committed, Destination, Offset};
 use elasticsearch_source::publisher::iggy::{IggyConfig, IggyDestination};
-use elasticsearch_source::publisher::outbox::{Delivery, Extent, Limits, Outbox};
+use elasticsearch_source::publisher::outbox::{Delivery, Extent, Outbox};
 use tokio::task::JoinSet;
 
 use super::backends::{config, iggy};
@@ -34,11 +34,7 @@ fn open(config: IggyConfig) -> IggyDestination {
 fn outbox(server: &IggyStandIn) -> Outbox {
     let batch_length = NonZeroUsize::new(2).unwrap();
     let destination = IggyDestination::new(short(server), "s", "t", batch_length, 1).unwrap();
-    Outbox::new(
-        vec![Box::new(destination)],
-        Delivery::ExactlyOnce,
-        Limits::default(),
-    )
+    Outbox::new(vec![Box::new(destination)], Delivery::ExactlyOnce)
 }
 
 #[tokio::test]

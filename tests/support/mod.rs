@@ -2,5 +2,6 @@
 
 pub(crate) mod iggy;
 pub(crate) mod program;
+pub(crate) mod sample;
 pub(crate) mod servers;
 pub(crate) mod world;

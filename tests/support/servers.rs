@@ -5,14 +5,6 @@
 //! per case and cluster. Which servers are real is decided when the tests are built (a
 //! part of the build script), so that a missing one shows as ignored, not as passed.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "the helpers of tests fail by panicking, as the tests themselves do"
-)]
-
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -146,7 +146,7 @@ fn read_sources(section: &Section<'_>, output: Option<&Output>) -> BTreeMap<Stri
         section.refuse_table("no source: write [sources.NAME]");
     }
     let mut sources = BTreeMap::new();
-    let mut states = BTreeSet::new();
+    let (mut states, mut files) = (BTreeSet::new(), BTreeSet::new());
     for (key, child) in children {
         let Some(source) = source::read(key, &child) else {
             continue;
@@ -165,7 +165,29 @@ fn read_sources(section: &Section<'_>, output: Option<&Output>) -> BTreeMap<Stri
                 "another source keeps its state there: choose another state_id",
             );
         }
+        if source.enabled && matches!(output, Some(Output::File { .. })) {
+            refuse_shared_files(&child, &source, &mut files);
+        }
         sources.insert(key.to_owned(), source);
     }
     sources
+}
+
+/// One file has one writer: the source that comes second could never publish.
+fn refuse_shared_files(
+    section: &Section<'_>,
+    source: &Source,
+    files: &mut BTreeSet<(String, String)>,
+) {
+    let file = |stream: &Stream| (stream.stream.clone(), stream.topic.clone());
+    for (section, stream) in section.list("streams").iter().zip(&source.streams) {
+        if files.contains(&file(stream)) {
+            section.refuse(
+                "topic",
+                "another source writes to the file of this stream and topic: choose another \
+                 topic",
+            );
+        }
+    }
+    files.extend(source.streams.iter().map(file));
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
+use crate::io_remedy::remedy;
+
 /// Each one names the place and the remedy.
 #[derive(Debug)]
 pub enum StoreError {
@@ -40,18 +42,8 @@ impl StoreError {
     /// What the operating system refused, and what to do about it.
     pub(super) fn io(action: &str, path: &Path, cause: io::Error) -> Self {
         use io::ErrorKind::{AlreadyExists, InvalidFilename, IsADirectory, NotADirectory};
-        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         let kind = cause.kind();
-        let remedy = match kind {
-            PermissionDenied | ReadOnlyFilesystem => {
-                "let this process write there, or choose another base_path"
-            }
-            StorageFull | QuotaExceeded => "make room on that disk",
-            AlreadyExists | NotADirectory | IsADirectory | InvalidFilename => {
-                "choose another base_path"
-            }
-            _ => "check the path, the disk and its mount",
-        };
+        let remedy = remedy(kind, "base_path");
         let cause =
             anyhow::Error::new(cause).context(format!("{action} {}: {remedy}", path.display()));
         match kind {

@@ -1,15 +1,18 @@
-//! One open, locked file of lines: append with fsync, read ids, repair what was torn.
+//! One open, locked file of lines: append with fsync, read ids, cut off what was torn.
 //!
 //! Everything blocks; [`super`] calls it on a thread for that. Only whole lines count:
-//! bytes after the last line break are a write that was never acknowledged.
+//! bytes after the last line break are a write that was never acknowledged. They are cut
+//! off only behind a position that was acknowledged, saved or of this run: what stands
+//! before it, or in a file of which nothing is known, may be somebody else's.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
+use crate::io_remedy::remedy;
 use crate::publisher::destination::{AppendError, Committed, TAIL_MAX};
 use crate::publisher::ndjson;
 
@@ -20,62 +23,71 @@ const CHUNK: usize = 64 * 1024;
 pub(super) struct Storage {
     file: File,
     path: PathBuf,
-    /// How many bytes are acknowledged. Held through every call, so that one whose caller
-    /// has gone ends before the next begins.
-    length: Mutex<u64>,
+    /// How many bytes are acknowledged, once a call has found out; always whole lines.
+    /// Held through every call, so that one whose caller has gone ends before the next
+    /// begins.
+    acknowledged: Mutex<Option<u64>>,
 }
 
 impl Storage {
-    /// Creates folders and file where missing, takes the lock, and cuts off a torn last
-    /// line.
+    /// Creates folders and file where missing and takes the lock; changes nothing in a
+    /// file that is there.
     pub(super) fn open(path: &Path) -> Result<Self, AppendError> {
-        let file = create(path)
-            .with_context(|| format!("cannot open the output file {}", path.display()))
-            .map_err(AppendError::transient)?;
+        let file = create(path).map_err(|error| failed("open", path, error))?;
         lock(&file, path)?;
-        let (path, length) = (path.to_owned(), Mutex::new(0));
-        let storage = Self { file, path, length };
-        *storage.length() = storage.cut_torn_line()?;
-        Ok(storage)
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            acknowledged: Mutex::new(None),
+        })
     }
 
     /// Appends the lines and returns the new length in bytes. After a failure the file is
     /// as it was, or the outcome is unknown.
     pub(super) fn append(&self, lines: &[u8]) -> Result<u64, AppendError> {
-        let mut length = self.length();
+        let mut acknowledged = self.acknowledged();
         self.check_place()?;
-        self.check_length(*length)?;
+        let length = match *acknowledged {
+            Some(length) => length,
+            None => self.whole_length()?,
+        };
+        self.check_length(length)?;
+        *acknowledged = Some(length);
         let written = (&self.file).write_all(lines);
         if let Err(error) = written.and_then(|()| self.file.sync_data()) {
             let mut failed = self.failed("write to", error);
-            if self.cut(*length).is_err() {
+            if self.cut(length).is_err() {
                 failed.committed = Committed::Unknown;
             }
             return Err(failed);
         }
-        *length += lines.len() as u64;
-        Ok(*length)
+        let length = length + lines.len() as u64;
+        *acknowledged = Some(length);
+        Ok(length)
     }
 
     /// The ids of the lines from a length in bytes on, and the length of the whole.
-    /// Everything that stands there then counts as acknowledged.
+    /// Everything that stands there then counts as acknowledged. A torn last line is cut
+    /// off behind what was acknowledged before, and is a permanent error in a file of
+    /// which nothing was.
     pub(super) fn read(&self, from: Option<u64>) -> Result<(Vec<u128>, u64), AppendError> {
-        let mut length = self.length();
+        let mut acknowledged = self.acknowledged();
         self.check_place()?;
-        *length = self.cut_torn_line()?;
-        let ids = from.map(|from| self.ids(from, *length)).transpose()?;
-        Ok((ids.unwrap_or_default(), *length))
+        let length = match from.max(*acknowledged) {
+            Some(least) => self.repair(from.unwrap_or(least), least)?,
+            None => self.whole_length()?,
+        };
+        *acknowledged = Some(length);
+        let ids = from.map(|from| self.ids(from, length)).transpose()?;
+        Ok((ids.unwrap_or_default(), length))
     }
 
-    fn length(&self) -> MutexGuard<'_, u64> {
-        self.length.lock().unwrap_or_else(PoisonError::into_inner)
+    fn acknowledged(&self) -> MutexGuard<'_, Option<u64>> {
+        let locked = self.acknowledged.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ids(&self, from: u64, length: u64) -> Result<Vec<u128>, AppendError> {
-        if length < from {
-            return Err(self.gone(from - length));
-        }
-        self.check_line_start(from)?;
         let ids = self
             .read_ids(from, length)
             .map_err(|error| self.failed("read", error))?;
@@ -106,20 +118,24 @@ impl Storage {
     }
 
     fn check_line_start(&self, from: u64) -> Result<(), AppendError> {
-        let Some(before) = from.checked_sub(1) else {
+        if self.is_line_start(from)? {
             return Ok(());
+        }
+        Err(AppendError::permanent(anyhow!(
+            "the saved position {from} is inside a line of {}: another file stands there now, \
+             put the right one back or start with a new state",
+            self.path.display()
+        )))
+    }
+
+    fn is_line_start(&self, at: u64) -> Result<bool, AppendError> {
+        let Some(before) = at.checked_sub(1) else {
+            return Ok(true);
         };
         let mut byte = [0];
         self.read_at(before, &mut byte)
             .map_err(|error| self.failed("read", error))?;
-        match byte {
-            [b'\n'] => Ok(()),
-            _ => Err(AppendError::permanent(anyhow!(
-                "the saved position {from} is inside a line of {}: another file stands there \
-                 now, put the right one back or start with a new state",
-                self.path.display()
-            ))),
-        }
+        Ok(byte == [b'\n'])
     }
 
     /// That the open file is still the one at the path.
@@ -133,11 +149,14 @@ impl Storage {
         )))
     }
 
-    fn check_length(&self, length: u64) -> Result<(), AppendError> {
+    fn found_length(&self) -> Result<u64, AppendError> {
         let metadata = self.file.metadata();
-        let found = metadata
-            .map_err(|error| self.failed("look at", error))?
-            .len();
+        let metadata = metadata.map_err(|error| self.failed("look at", error))?;
+        Ok(metadata.len())
+    }
+
+    fn check_length(&self, length: u64) -> Result<(), AppendError> {
+        let found = self.found_length()?;
         if found < length {
             return Err(self.gone(length - found));
         }
@@ -164,25 +183,44 @@ impl Storage {
         self.path.exists()
     }
 
-    /// Returns the length of what is whole.
-    fn cut_torn_line(&self) -> Result<u64, AppendError> {
-        let cut = || {
-            let length = self.file.metadata()?.len();
-            let whole = self.whole_lines(length)?;
-            if whole < length {
-                tracing::warn!(path = %self.path.display(), bytes = length - whole, "a torn last line was cut off");
-                self.cut(whole)?;
-            }
-            Ok(whole)
-        };
-        cut().map_err(|error| self.failed("repair", error))
+    /// The length of a file of which nothing is acknowledged yet.
+    fn whole_length(&self) -> Result<u64, AppendError> {
+        let length = self.found_length()?;
+        if self.is_line_start(length)? {
+            return Ok(length);
+        }
+        Err(AppendError::permanent(anyhow!(
+            "the output file {} does not end with a line break, and no saved state says whose \
+             its last line is: finish or remove that line, move the file away, or restore the \
+             state that belongs to it",
+            self.path.display()
+        )))
     }
 
-    /// The length up to and with the last line break.
-    fn whole_lines(&self, length: u64) -> io::Result<u64> {
+    /// Cuts off a torn last line behind `least`, which is acknowledged, once all of it and
+    /// `from` turned out to fit the file. Returns the length of what is whole.
+    fn repair(&self, from: u64, least: u64) -> Result<u64, AppendError> {
+        let length = self.found_length()?;
+        if length < least {
+            return Err(self.gone(least - length));
+        }
+        self.check_line_start(from)?;
+        let whole = self
+            .whole_lines(least, length)
+            .map_err(|error| self.failed("read", error))?;
+        if whole < length {
+            tracing::warn!(path = %self.path.display(), bytes = length - whole, "a torn last line was cut off");
+            self.cut(whole)
+                .map_err(|error| self.failed("repair", error))?;
+        }
+        Ok(whole)
+    }
+
+    /// The length up to and with the last line break, at least `least`.
+    fn whole_lines(&self, least: u64, length: u64) -> io::Result<u64> {
         let mut end = length;
-        while end > 0 {
-            let start = end.saturating_sub(CHUNK as u64);
+        while end > least {
+            let start = end.saturating_sub(CHUNK as u64).max(least);
             let mut chunk = vec![0; usize::try_from(end - start).unwrap_or(CHUNK)];
             self.read_at(start, &mut chunk)?;
             if let Some(at) = chunk.iter().rposition(|&byte| byte == b'\n') {
@@ -190,7 +228,7 @@ impl Storage {
             }
             end = start;
         }
-        Ok(0)
+        Ok(least)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
@@ -212,8 +250,22 @@ impl Storage {
     }
 
     fn failed(&self, what: &str, error: io::Error) -> AppendError {
-        let context = format!("cannot {what} the output file {}", self.path.display());
-        AppendError::transient(anyhow::Error::new(error).context(context))
+        failed(what, &self.path, error)
+    }
+}
+
+/// What the operating system refused, what to do about it, and whether waiting may help.
+pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> AppendError {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, IsADirectory, NotADirectory};
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let kind = error.kind();
+    let (path, remedy) = (path.display(), remedy(kind, "[output] path"));
+    let context = format!("cannot {what} the output file {path}: {remedy}");
+    let cause = anyhow::Error::new(error).context(context);
+    match kind {
+        AlreadyExists | InvalidFilename | IsADirectory | NotADirectory | PermissionDenied
+        | ReadOnlyFilesystem => AppendError::permanent(cause),
+        _ => AppendError::transient(cause),
     }
 }
 
@@ -238,15 +290,11 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), AppendError> {
-    file.try_lock().map_err(|error| {
-        let path = path.display();
-        AppendError::transient(match error {
-            TryLockError::WouldBlock => {
-                anyhow!("another process writes to {path}: stop it, or choose another path")
-            }
-            TryLockError::Error(error) => {
-                anyhow::Error::new(error).context(format!("cannot lock the output file {path}"))
-            }
-        })
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => AppendError::transient(anyhow!(
+            "another process writes to {}: stop it, or choose another [output] path",
+            path.display()
+        )),
+        TryLockError::Error(error) => failed("lock", path, error),
     })
 }

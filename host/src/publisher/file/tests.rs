@@ -1,6 +1,7 @@
 //! What only a file can suffer; the rest is in the contract suite of the destinations.
 
 use std::fs;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 
@@ -16,13 +17,20 @@ fn messages(ids: std::ops::Range<u128>) -> Vec<Message> {
     ids.map(message).collect()
 }
 
-struct Folder(PathBuf);
+/// A process that is being started shares all open files, and with them their locks, until
+/// it is another program: none is started while a test opens a file again.
+static STARTING: RwLock<()> = RwLock::new(());
+
+struct Folder(PathBuf, RwLockReadGuard<'static, ()>);
 
 impl Folder {
     fn new(test: &str) -> Self {
         let root = std::env::temp_dir().join(format!("file-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
-        Self(root)
+        Self(
+            root,
+            STARTING.read().unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     fn open(&self) -> FileDestination {
@@ -42,28 +50,89 @@ fn tear(path: &Path, bytes: &str) {
 }
 
 #[tokio::test]
-async fn a_torn_last_line_is_cut_off_before_reading_and_before_appending() {
+async fn a_torn_last_line_behind_the_saved_position_is_cut_off() {
     let folder = Folder::new("torn");
-    for first_call_reads in [true, false] {
-        let end = folder.open().append(&messages(1..3)).await.unwrap();
-        let whole = fs::read(folder.open().path()).unwrap();
-        for torn in ["{", "{\"id\":\"000", &"x".repeat(200_000)] {
+    let start = folder.open().read_from(None).await.unwrap().end;
+    let middle = folder.open().append(&messages(1..3)).await.unwrap();
+    let end = folder.open().append(&messages(3..5)).await.unwrap();
+    let whole = fs::read(folder.open().path()).unwrap();
+    for torn in ["{", "{\"id\":\"000", &"x".repeat(200_000)] {
+        for (from, ids) in [(&start, 4), (&middle, 2), (&end, 0)] {
             tear(folder.open().path(), torn);
             let mut destination = folder.open();
-            if first_call_reads {
-                let tail = destination.read_from(Some(&end)).await.unwrap();
-                assert_eq!((tail.ids.len(), &tail.end), (0, &end));
-            } else {
-                destination.append(&[]).await.unwrap();
-            }
-            assert!(
-                fs::read(destination.path()).unwrap() == whole,
-                "{} bytes",
-                torn.len()
-            );
+            let tail = destination.read_from(Some(from)).await.unwrap();
+            assert_eq!((tail.ids.len(), &tail.end), (ids, &end));
+            let left = fs::read(destination.path()).unwrap();
+            assert!(left == whole, "{} bytes from {from:?}", torn.len());
         }
-        fs::remove_file(folder.open().path()).unwrap();
     }
+}
+
+/// What a call does to a file of which no line end is known to be acknowledged.
+#[tokio::test]
+async fn a_file_that_cannot_be_told_to_be_ours_is_refused_and_stays_as_it_is() {
+    let folder = Folder::new("users");
+    let path = folder.open().path().to_owned();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let at = |next| vec![Offset { partition: 0, next }];
+    let unfinished = "does not end with a line break";
+    let rows = [
+        ("one line", None, unfinished),
+        ("first\nlast line", None, unfinished),
+        ("first\nlast line", Some(at(8)), "inside a line"),
+        ("first\nlast line", Some(at(15)), "inside a line"),
+        ("first\nlast line", Some(at(99)), "84 bytes of acknowledged"),
+        ("first\n", Some(at(8)), "2 bytes of acknowledged"),
+    ];
+    for (content, from, expected) in rows {
+        fs::write(&path, content).unwrap();
+        let mut destination = folder.open();
+        let error = destination.read_from(from.as_deref()).await.unwrap_err();
+        assert!(
+            !error.transient && error.to_string().contains(expected),
+            "{content:?} from {from:?}: {error}"
+        );
+        if expected == unfinished {
+            let error = destination.append(&messages(1..2)).await.unwrap_err();
+            assert_eq!(
+                (error.transient, &error.committed),
+                (false, &Committed::Nothing)
+            );
+            assert!(error.to_string().contains("move the file away"), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+}
+
+#[tokio::test]
+async fn a_last_line_that_somebody_finished_is_kept_and_written_after() {
+    let folder = Folder::new("finished");
+    let mut destination = folder.open();
+    let path = destination.path().to_owned();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "a line").unwrap();
+    destination.read_from(None).await.unwrap_err();
+    fs::write(&path, "a line\n").unwrap();
+    let tail = destination.read_from(None).await.unwrap();
+    assert_eq!(tail.end[0].next, 7);
+    destination.append(&messages(1..2)).await.unwrap();
+    let content = fs::read_to_string(&path).unwrap();
+    assert!(content.starts_with("a line\n{\"id\":"), "{content}");
+}
+
+#[tokio::test]
+async fn a_line_torn_in_this_run_is_cut_off_without_a_saved_position_too() {
+    let folder = Folder::new("this-run");
+    let mut destination = folder.open();
+    let end = destination.append(&messages(1..3)).await.unwrap();
+    tear(destination.path(), "{\"id\":");
+    let error = destination.append(&messages(3..4)).await.unwrap_err();
+    assert_eq!(error.committed, Committed::Unknown);
+    let tail = destination.read_from(None).await.unwrap();
+    assert_eq!((tail.ids, &tail.end), (vec![], &end));
+    destination.append(&messages(3..4)).await.unwrap();
+    let all = destination.read_from(Some(&[])).await.unwrap().ids;
+    assert_eq!(all, [1, 2, 3]);
 }
 
 #[tokio::test]
@@ -191,15 +260,52 @@ async fn a_write_whose_caller_is_gone_ends_before_the_next_call() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_made_is_named() {
-    let folder = Folder::new("unmade");
-    fs::write(&folder.0, "a file").unwrap();
-    let error = folder.open().append(&messages(1..2)).await.unwrap_err();
-    assert!(
-        error.to_string().contains("cannot open the output file"),
-        "{error}"
-    );
-    fs::remove_file(&folder.0).unwrap();
+async fn a_place_that_cannot_be_written_to_is_named_with_a_remedy() {
+    for file_for_folder in [true, false] {
+        let folder = Folder::new("unmade");
+        if file_for_folder {
+            fs::write(&folder.0, "a file").unwrap();
+        } else {
+            fs::create_dir_all(folder.open().path()).unwrap();
+        }
+        let error = folder.open().append(&messages(1..2)).await.unwrap_err();
+        let expected = format!(
+            "cannot open the output file {}: check that its folder exists and is writable, or \
+             choose another [output] path: ",
+            folder.open().path().display()
+        );
+        assert!(
+            !error.transient && error.to_string().starts_with(&expected),
+            "{error}"
+        );
+        let _ = fs::remove_file(&folder.0);
+    }
+}
+
+#[test]
+fn what_the_system_refuses_is_permanent_where_somebody_must_change_something() {
+    use std::io::ErrorKind::*;
+    let rows = [
+        (StorageFull, true, "make room on that disk"),
+        (QuotaExceeded, true, "make room on that disk"),
+        (TimedOut, true, "check the path, the disk and its mount"),
+        (PermissionDenied, false, "let this process write there"),
+        (ReadOnlyFilesystem, false, "let this process write there"),
+        (NotADirectory, false, "choose another [output] path"),
+        (IsADirectory, false, "choose another [output] path"),
+        (InvalidFilename, false, "choose another [output] path"),
+        (AlreadyExists, false, "choose another [output] path"),
+    ];
+    for (kind, transient, remedy) in rows {
+        let error = storage::failed("write to", Path::new("a/b"), kind.into());
+        let text = error.to_string();
+        assert!(
+            text.starts_with("cannot write to the output file a/b: "),
+            "{text}"
+        );
+        assert!(text.contains(remedy), "{text}");
+        assert_eq!(error.transient, transient, "{text}");
+    }
 }
 
 /// The file system refuses more in the middle of a write: the test runs itself again in a
@@ -213,12 +319,15 @@ async fn a_write_that_fails_half_way_leaves_the_file_as_it_was() {
         let script = format!("trap '' XFSZ; ulimit -f 8; exec \"$0\" {this}");
         let test = std::env::current_exe().unwrap();
         let mut limited = std::process::Command::new("sh");
-        let output = limited
+        limited
             .env(LIMITED, "1")
             .args(["-c", &script])
             .arg(test)
-            .output()
-            .unwrap();
+            .stdout(std::process::Stdio::piped());
+        let alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+        let started = limited.spawn().unwrap();
+        drop(alone);
+        let output = started.wait_with_output().unwrap();
         assert!(
             output.status.success(),
             "{}",

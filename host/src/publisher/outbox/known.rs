@@ -24,9 +24,9 @@ impl Known {
             || self.found.contains(&id)
     }
 
-    /// How many ids the source published that no state covers.
+    /// How many ids of acknowledged publishes no state covers.
     pub(super) fn uncovered(&self) -> usize {
-        self.acknowledged.len() + self.appended.len()
+        self.acknowledged.len()
     }
 
     /// How many ids were found and not published again.

@@ -83,8 +83,8 @@ impl Lane {
         written: &mut [bool],
     ) -> Result<(), AppendError> {
         self.make_certain().await?;
-        self.check_room(messages.len())?;
         self.known.begin();
+        self.check_room(messages.len())?;
         let places = self.missing(messages);
         let missing = pick(messages, &places);
         if missing.is_empty() {
@@ -241,14 +241,28 @@ impl Lane {
         )))
     }
 
+    /// For a publish. Found ids do not count: as many as there may be, they are read back
+    /// to be published again, and a stop here would be one for good.
     fn check_room(&self, more: usize) -> Result<(), AppendError> {
-        let (known, limit) = (self.known.len(), self.limits.remembered_max);
-        if known + more <= limit {
+        let (uncovered, limit) = (self.known.uncovered(), self.remembered_max);
+        if uncovered + more <= limit {
             return Ok(());
         }
         Err(AppendError::permanent(anyhow!(
-            "{more} messages more than the {known} that no saved state covers are above the \
-             limit of {limit}: save more often, or give the source a topic of its own"
+            "{more} messages more than the {uncovered} that no saved state covers are above \
+             the limit of {limit}: save more often"
+        )))
+    }
+
+    /// For a reading; the same messages read twice count once.
+    fn check_found(&self) -> Result<(), AppendError> {
+        let (found, limit) = (self.known.found(), self.remembered_max);
+        if found <= limit {
+            return Ok(());
+        }
+        Err(AppendError::permanent(anyhow!(
+            "{found} messages that were read back and not published again are above the \
+             limit of {limit}: give the source a topic of its own, and restart"
         )))
     }
 }

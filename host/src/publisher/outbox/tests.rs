@@ -206,7 +206,11 @@ fn batch(ids: impl IntoIterator<Item = u128>) -> Vec<Message> {
 fn outbox(destinations: &[&Scripted]) -> Outbox {
     let boxed = |destination: &&Scripted| Box::new((*destination).clone()) as Box<dyn Destination>;
     let destinations = destinations.iter().map(boxed).collect();
-    Outbox::new(destinations, Delivery::ExactlyOnce, Limits::default())
+    Outbox::new(destinations, Delivery::ExactlyOnce)
+}
+
+fn remembering(most: usize, topic: &Scripted) -> Outbox {
+    Outbox::remembering(vec![Box::new(topic.clone())], Delivery::ExactlyOnce, most)
 }
 
 /// As a caller does it: again and again, dropping a publish that hangs.
@@ -391,11 +395,7 @@ async fn ids_are_remembered_until_a_state_covers_them() {
 #[tokio::test(start_paused = true)]
 async fn too_many_ids_without_a_saved_state_are_a_permanent_error() {
     let topic = Scripted::topic("a");
-    let limits = Limits {
-        unsaved_max: 5,
-        remembered_max: 5,
-    };
-    let mut outbox = Outbox::new(vec![Box::new(topic.clone())], Delivery::ExactlyOnce, limits);
+    let mut outbox = remembering(5, &topic);
     let published = outbox.publish(&batch(1..5)).await.unwrap();
     let error = outbox.publish(&batch(5..9)).await.unwrap_err();
     assert!(
@@ -405,6 +405,52 @@ async fn too_many_ids_without_a_saved_state_are_a_permanent_error() {
     outbox.covered(published.sequence);
     outbox.publish(&batch(5..9)).await.unwrap();
     assert_eq!(topic.ids(), (1..9).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_back_takes_no_room_from_what_is_published() {
+    let topic = Scripted::topic("a").with(1..6);
+    let mut outbox = remembering(5, &topic);
+    for _ in 0..3 {
+        outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
+    }
+    let again = outbox.publish(&batch(1..6)).await.unwrap();
+    assert_eq!((again.new, again.already_there), (0, 5));
+    outbox.covered(again.sequence);
+    outbox.publish(&batch(6..9)).await.unwrap();
+    assert_eq!(topic.ids(), (1..9).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_messages_behind_the_marks_than_are_remembered_are_a_permanent_error() {
+    let topic = Scripted::topic("a").with(1..7);
+    let mut outbox = remembering(5, &topic);
+    let error = outbox.resume(Some(&[mark("a", 0)])).await.unwrap_err();
+    assert!(
+        !error.transient && error.to_string().contains("limit of 5"),
+        "{error}"
+    );
+    outbox = remembering(5, &topic);
+    outbox.resume(Some(&[mark("a", 1)])).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_of_any_age_repeats_nothing() {
+    let old = 1..20_001;
+    let topic = Scripted::topic("a").with(old.clone());
+    let mut outbox = outbox(&[&topic]);
+    outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
+    // Documents that are new since then sort before and between the old ones.
+    let offered: Vec<u128> = (100_000..200_000).chain(old).collect();
+    for page in offered.chunks(1_000) {
+        let published = outbox.publish(&batch(page.iter().copied())).await.unwrap();
+        outbox.covered(published.sequence);
+    }
+    let mut ids = topic.ids();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((all, ids.len()), (120_000, 120_000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -428,11 +474,7 @@ async fn at_least_once_writes_again_instead_of_reading() {
         ..Scripted::topic("a")
     };
     topic.fault_at(0, Fault::UnknownNow(1));
-    let mut outbox = Outbox::new(
-        vec![Box::new(topic.clone())],
-        Delivery::AtLeastOnce,
-        Limits::default(),
-    );
+    let mut outbox = Outbox::new(vec![Box::new(topic.clone())], Delivery::AtLeastOnce);
     outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
     outbox.publish(&batch(1..3)).await.unwrap_err();
     outbox.publish(&batch(1..3)).await.unwrap();

@@ -1,0 +1,161 @@
+//! Raw keys, taken one by one; what is left at the end is unknown.
+
+use serde_json::{Map, Value};
+
+use super::TRACKABLE;
+use super::date_math::find_now;
+use crate::error::Error;
+
+/// The keys of one table that were not taken yet.
+pub(super) struct Keys {
+    pub(super) prefix: &'static str,
+    pub(super) keys: Map<String, Value>,
+}
+
+impl Keys {
+    pub(super) fn error(&self, key: &str, message: impl Into<String>) -> Error {
+        Error::config(format!("{}{key}", self.prefix), message)
+    }
+
+    pub(super) fn table(&mut self, key: &str) -> Result<Self, Error> {
+        match self.keys.remove(key) {
+            None => Ok(Self {
+                prefix: "state.",
+                keys: Map::new(),
+            }),
+            Some(Value::Object(keys)) => Ok(Self {
+                prefix: "state.",
+                keys,
+            }),
+            Some(_) => Err(self.error(key, "must be a table")),
+        }
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, Error> {
+        match self.keys.remove(key) {
+            None => Ok(None),
+            Some(Value::String(text)) if !text.is_empty() || key == "id_namespace" => {
+                Ok(Some(text))
+            }
+            Some(_) => Err(self.error(key, "must be a text that is not empty")),
+        }
+    }
+
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        least: u64,
+        most: u64,
+    ) -> Result<Option<u64>, Error> {
+        let Some(value) = self.keys.remove(key) else {
+            return Ok(None);
+        };
+        match value.as_u64() {
+            Some(number) if (least..=most).contains(&number) => Ok(Some(number)),
+            _ => Err(self.error(
+                key,
+                format!("must be a whole number from {least} to {most}, not {value}"),
+            )),
+        }
+    }
+
+    /// A duration in milliseconds.
+    pub(super) fn duration(&mut self, key: &str) -> Result<Option<u64>, Error> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        match parse_duration(&text) {
+            Some(millis) => Ok(Some(millis)),
+            None => Err(self.error(
+                key,
+                format!(
+                    "must be a duration such as \"500ms\", \"30s\", \"5m\" or \"1h\", not {text:?}"
+                ),
+            )),
+        }
+    }
+
+    pub(super) fn pagination(&mut self) -> Result<(), Error> {
+        match self.text("pagination")?.as_deref() {
+            None | Some("timestamp") => Ok(()),
+            Some(other) => Err(self.error(
+                "pagination",
+                format!("must be \"timestamp\", the one mode of this version, not {other:?}"),
+            )),
+        }
+    }
+
+    pub(super) fn query(&mut self) -> Result<Value, Error> {
+        let query = self
+            .keys
+            .remove("query")
+            .unwrap_or_else(|| serde_json::json!({"match_all": {}}));
+        if !query.is_object() {
+            return Err(self.error(
+                "query",
+                "must be an object of the query language, such as {\"match_all\": {}}",
+            ));
+        }
+        match find_now(&query, false) {
+            Some(text) => Err(self.error("query", format!("must not contain {text:?}: \"now\" changes from page to page; write the date, or leave the limit to \"settle\""))),
+            None => Ok(query),
+        }
+    }
+
+    pub(super) fn tracked_fields(&mut self) -> Result<Option<Vec<String>>, Error> {
+        let Some(value) = self.keys.remove("tracked_fields") else {
+            return Ok(None);
+        };
+        let fields: Vec<String> = serde_json::from_value(value)
+            .map_err(|_| self.error("tracked_fields", "must be a list of field names"))?;
+        match fields
+            .iter()
+            .find(|field| !TRACKABLE.contains(&field.as_str()))
+        {
+            Some(unknown) => Err(self.error(
+                "tracked_fields",
+                format!(
+                    "names the unknown field {unknown:?}; known are {}",
+                    TRACKABLE.join(", ")
+                ),
+            )),
+            None => Ok(Some(fields)),
+        }
+    }
+
+    pub(super) fn finish(&self) -> Result<(), Error> {
+        match self.keys.keys().next() {
+            Some(unknown) => Err(self.error(
+                unknown,
+                format!("is not a known key; known are {}", known(self.prefix)),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn known(prefix: &str) -> &'static str {
+    match prefix {
+        "" => {
+            "index, timestamp_field, query, batch_size, pagination, settle, edge_max, id_namespace, state, and the host's own: url, username, password, polling_interval, timeout, max_response_bytes"
+        }
+        _ => {
+            "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id"
+        }
+    }
+}
+
+/// "5ms", "30s", "5m", "1h", "1d" in milliseconds.
+pub(super) fn parse_duration(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_ms)
+}

@@ -1,0 +1,54 @@
+//! From a page to messages, and to their acknowledgement.
+
+use super::Reader;
+use crate::cluster::answer::Page;
+use crate::error::Error;
+use crate::host::{Answer, Host};
+use crate::message::{Message, headers};
+use crate::paging::timestamp::Plan;
+
+impl<H: Host> Reader<'_, H> {
+    /// Publishes what is new in a page, and takes note once it is acknowledged.
+    pub(super) fn deliver(
+        &mut self,
+        answer: &Answer<H::Body>,
+        page: &Page<'_>,
+        plan: &Plan,
+        asked_ms: u64,
+    ) -> Result<u64, Error> {
+        let hits = plan
+            .publish
+            .iter()
+            .filter_map(|(at, id)| Some((page.hits.get(*at)?, *id)));
+        let messages = hits.map(|(hit, id)| {
+            let (offset, length) = hit.span(&answer.bytes).ok_or_else(|| {
+                Error::permanent("a page is larger than 4 GiB; lower \"batch_size\"")
+            })?;
+            Ok(Message {
+                id,
+                offset,
+                length,
+                headers: headers(hit),
+            })
+        });
+        let messages = messages.collect::<Result<Vec<_>, Error>>()?;
+        let (documents, bytes) = (
+            messages.len() as u64,
+            messages.iter().map(|m| u64::from(m.length)).sum(),
+        );
+        if documents == 0 {
+            return Ok(0);
+        }
+        let publish = self.client.host.publish(&answer.body, messages);
+        *self.in_doubt = true;
+        let published = self.client.host.published(publish)?;
+        *self.in_doubt = false;
+        self.client.now_ms = self.client.now_ms.max(published.at_ms);
+        let last = plan.publish.last().and_then(|(at, _)| page.hits.get(*at));
+        self.state.output = Some(published.position);
+        self.state.last_document_id = last.map(|hit| hit.id.clone().into_owned());
+        self.state
+            .count_batch(documents, bytes, published.at_ms.saturating_sub(asked_ms));
+        Ok(documents)
+    }
+}

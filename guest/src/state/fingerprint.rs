@@ -1,0 +1,57 @@
+//! Which documents a state is about.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::error::Error;
+
+/// What decides which documents there are, and which ids they get.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The index expression.
+    pub index: String,
+    /// The field that orders.
+    pub timestamp_field: String,
+    /// The user's query.
+    pub query: Value,
+    /// The namespace of message ids.
+    pub id_namespace: String,
+}
+
+impl Fingerprint {
+    /// Of this configuration.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            index: config.index.clone(),
+            timestamp_field: config.timestamp_field.clone(),
+            query: config.query.clone(),
+            id_namespace: config.id_namespace.clone(),
+        }
+    }
+
+    /// Refuses to go on with another selection: what it adds behind the watermark would
+    /// never be read, and nobody would notice.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] names the key.
+    pub(super) fn check(&self, config: &Config) -> Result<(), Error> {
+        let now = Self::of(config);
+        let rows = [
+            ("index", self.index == now.index),
+            (
+                "timestamp_field",
+                self.timestamp_field == now.timestamp_field,
+            ),
+            ("query", self.query == now.query),
+            ("id_namespace", self.id_namespace == now.id_namespace),
+        ];
+        match rows.iter().find(|(_, same)| !same) {
+            Some((key, _)) => Err(Error::config(
+                *key,
+                "is not the one that the saved state was made with; change it back, or choose another \"state_id\", which reads from the beginning",
+            )),
+            None => Ok(()),
+        }
+    }
+}
