@@ -323,3 +323,24 @@ async fn a_state_of_another_connector_resumes_at_its_timestamp_inclusive() {
         (&json!(1_000), &json!(8))
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crashes_in_a_row_repeat_nothing() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster).limits("poll_pages = 2");
+    let first = state_after_first_page(&world).await;
+    std::fs::write(world.state_file(), first).unwrap();
+    // The second run dies in the middle of what the first had already published.
+    let second = state_after_first_page(&world).await;
+    std::fs::write(world.state_file(), second).unwrap();
+    world.once().await.unwrap();
+    world.assert_holds_exactly(ids(0..DOCUMENTS));
+    let data = &world.state()["data"];
+    let length = std::fs::metadata(world.folder().join("output/s/t.ndjson"))
+        .unwrap()
+        .len();
+    assert_eq!(
+        data["output"][0]["next"], length,
+        "the position moves on once all of it is covered"
+    );
+}

@@ -10,6 +10,7 @@
 //! | `paging/` | one file per mode: from a page and the progress so far to what comes next |
 //! | `cluster/` | requests, answers, errors and differences of Elasticsearch and OpenSearch |
 //! | `state`, `saves` | what is saved, in the format that users see, and when |
+//! | `output` | where the output ends, and what of it the state may say |
 //! | `edge`, `key`, `message`, `time` | the values that the above are made of |
 //! | `host` | the capabilities as a trait, so that tests can stand in for them |
 //! | `component` | the same capabilities from the generated bindings; nothing else names those |
@@ -24,6 +25,7 @@ pub mod error;
 pub mod host;
 pub mod key;
 pub mod message;
+pub mod output;
 pub mod paging;
 pub mod reader;
 pub mod saves;

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::host::{Answer, Host, Level};
 use crate::key::Key;
 use crate::message::message_id;
+use crate::output::Output;
 use crate::paging::timestamp::{Arrived, Cycle, Next, Seen, Settled};
 use crate::state::{Reading, State};
 
@@ -50,8 +51,8 @@ pub struct Reader<'a, H: Host> {
     pub until_ms: u64,
     /// What is known; changed page by page.
     pub state: &'a mut State,
-    /// Whether the last publish failed, and so may still take effect.
-    pub in_doubt: &'a mut bool,
+    /// Where the output ends.
+    pub output: &'a mut Output,
 }
 
 /// A page's request under way, and when it was made.

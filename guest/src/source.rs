@@ -12,6 +12,7 @@ use crate::cluster::request::Request;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
+use crate::output::Output;
 use crate::reader::{Budget, Done, Reader};
 use crate::saves::Saves;
 use crate::state::{Mark, State};
@@ -35,8 +36,7 @@ pub struct Source<H: Host> {
     now_ms: u64,
     /// Polls that failed in a row.
     failures: u32,
-    /// A publish failed, and may still take effect.
-    in_doubt: bool,
+    output: Output,
 }
 
 /// What the cluster said of the configured index.
@@ -77,6 +77,7 @@ impl<H: Host> Source<H> {
             state.output.as_deref(),
             state.settled || state.output.is_none(),
         )?;
+        let output = Output::resumed(position.clone(), state.output.is_some());
         let saves = Saves::following(saved, &state, now_ms);
         let mut source = Self {
             host,
@@ -87,7 +88,7 @@ impl<H: Host> Source<H> {
             learned: None,
             now_ms,
             failures: 0,
-            in_doubt: false,
+            output,
         };
         source.begin_run(position)?;
         Ok(source)
@@ -162,7 +163,7 @@ impl<H: Host> Source<H> {
             config,
             until_ms,
             state: &mut self.state,
-            in_doubt: &mut self.in_doubt,
+            output: &mut self.output,
         };
         let done = reader.read(budget, |host, state, now_ms| {
             let interval_ms = config.auto_save_interval_ms.unwrap_or(SAVE_EVERY_MS);
@@ -237,7 +238,7 @@ impl<H: Host> Source<H> {
     /// The store's.
     pub fn close(&mut self) -> Result<(), Error> {
         self.close_pit();
-        self.state.settled = !self.in_doubt;
+        self.state.settled = self.output.is_settled();
         self.save()
     }
 

@@ -40,15 +40,19 @@ impl<H: Host> Reader<'_, H> {
             return Ok(0);
         }
         let publish = self.client.host.publish(&answer.body, messages);
-        *self.in_doubt = true;
-        let published = self.client.host.published(publish)?;
-        *self.in_doubt = false;
-        self.client.now_ms = self.client.now_ms.max(published.at_ms);
+        self.output.submitted();
+        let published = self
+            .client
+            .host
+            .published(publish)
+            .inspect_err(|_| self.output.failed())?;
+        let at_ms = published.at_ms;
+        self.client.now_ms = self.client.now_ms.max(at_ms);
+        self.output.acknowledged(published, self.state);
         let last = plan.publish.last().and_then(|(at, _)| page.hits.get(*at));
-        self.state.output = Some(published.position);
         self.state.last_document_id = last.map(|hit| hit.id.clone().into_owned());
         self.state
-            .count_batch(documents, bytes, published.at_ms.saturating_sub(asked_ms));
+            .count_batch(documents, bytes, at_ms.saturating_sub(asked_ms));
         Ok(documents)
     }
 }

@@ -29,6 +29,7 @@ impl<H: Host> Reader<'_, H> {
         let settled = progress.settle(to, counted)?;
         self.note_receipt(settled, &fields);
         if settled == Settled::CycleOver {
+            self.output.cycle_over(self.state);
             self.state.count_cycle(
                 cycle.as_ref().map_or(0, |cycle| cycle.documents),
                 self.client.now_ms,

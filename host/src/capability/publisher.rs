@@ -110,6 +110,7 @@ impl wit::HostPending for PublisherView<'_> {
                     new,
                     already_there,
                     position: to_wit(published.marks),
+                    unclaimed: published.unclaimed,
                     at_ms,
                 })
             }

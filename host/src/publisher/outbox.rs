@@ -53,6 +53,8 @@ pub struct Published {
     pub already_there: u32,
     /// Where every destination ends, as far as this outbox wrote or read.
     pub marks: Vec<Mark>,
+    /// Messages that were found in the destinations and not published again since.
+    pub unclaimed: u64,
     /// To be given to [`Outbox::covered`].
     pub sequence: u64,
 }
@@ -161,6 +163,7 @@ impl Outbox {
             new: count(new),
             already_there: count(messages.len() - new),
             marks: self.marks(),
+            unclaimed: self.lanes.iter().map(Lane::unclaimed).sum(),
             sequence: self.sequence,
         })
     }

@@ -21,7 +21,10 @@ fn messages(ids: std::ops::Range<u128>) -> Vec<Message> {
 /// it is another program: none is started while a test opens a file again.
 static STARTING: RwLock<()> = RwLock::new(());
 
-struct Folder(PathBuf, RwLockReadGuard<'static, ()>);
+struct Folder(
+    PathBuf,
+    #[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>,
+);
 
 impl Folder {
     fn new(test: &str) -> Self {

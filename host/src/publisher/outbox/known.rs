@@ -41,6 +41,11 @@ impl Known {
             .extend(ids.into_iter().filter(|id| !acknowledged.contains_key(id)));
     }
 
+    /// How many found ids were not published again yet.
+    pub(super) fn unclaimed(&self) -> u64 {
+        self.found.len() as u64
+    }
+
     /// Starts a publish. What an earlier one appended without being acknowledged as a
     /// whole, because it failed or was dropped, counts as found.
     pub(super) fn begin(&mut self) {

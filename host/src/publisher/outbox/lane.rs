@@ -118,6 +118,11 @@ impl Lane {
         self.known.covered(sequence);
     }
 
+    /// Messages found there and not published again since.
+    pub(super) fn unclaimed(&self) -> u64 {
+        self.known.unclaimed()
+    }
+
     pub(super) fn has_any(&self, messages: &[Message]) -> bool {
         messages
             .iter()
