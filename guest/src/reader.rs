@@ -125,8 +125,11 @@ impl<H: Host> Reader<'_, H> {
         );
         let documents = self.cycle().map_or(0, |cycle| cycle.documents);
         let (horizon, size) = (self.horizon()?, self.config.batch_size);
+        if let Some(pit) = self.reading()?.progress.abandon() {
+            // Parts of it may be there still: those of indices that are not gone.
+            self.client.close_pit(&pit);
+        }
         let progress = &mut self.reading()?.progress;
-        progress.abandon();
         progress.begin(horizon, size);
         if let Some(cycle) = &mut progress.cycle {
             cycle.documents = documents;
