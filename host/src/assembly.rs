@@ -86,14 +86,7 @@ impl Assembly {
             destinations.collect::<anyhow::Result<_>>()?,
             delivery(source),
         );
-        let capabilities = capabilities(
-            cluster(source)?,
-            Grants::reading(&source.index),
-            Queue::start(outbox),
-            store,
-            self.owner(source),
-        );
-        self.with_capabilities(source, capabilities)
+        self.put_together(source, outbox, store)
     }
 
     /// The component with capabilities that reach nothing: enough to check a configuration.
@@ -102,7 +95,15 @@ impl Assembly {
     /// As [`Assembly::source`].
     pub fn rehearsal(&self, source: &config::Source) -> anyhow::Result<Source> {
         let outbox = Outbox::new(Vec::new(), outbox::Delivery::ExactlyOnce);
-        let store: Arc<dyn StateStore> = Arc::new(MemoryStore::default());
+        self.put_together(source, outbox, Arc::new(MemoryStore::default()))
+    }
+
+    fn put_together(
+        &self,
+        source: &config::Source,
+        outbox: Outbox,
+        store: Arc<dyn StateStore>,
+    ) -> anyhow::Result<Source> {
         let capabilities = capabilities(
             cluster(source)?,
             Grants::reading(&source.index),
@@ -110,14 +111,6 @@ impl Assembly {
             store,
             self.owner(source),
         );
-        self.with_capabilities(source, capabilities)
-    }
-
-    fn with_capabilities(
-        &self,
-        source: &config::Source,
-        capabilities: MakeCapabilities,
-    ) -> anyhow::Result<Source> {
         let component = Component::load(&self.sandbox, Origin::find(source.path.as_deref())?)?;
         tracing::info!(source = source.key, component = %component.origin(), "loaded");
         let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
