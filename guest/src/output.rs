@@ -3,8 +3,8 @@
 //! After a restart or a failed publish, the output holds documents that the state does not
 //! cover yet. They are skipped when they are offered again; until then the saved position
 //! must stay before them, or a second crash would forget them. It moves on when the host
-//! knows of none any more, and at the end of a cycle at the latest, as a cycle offers again
-//! whatever the state does not cover: what is left then is another producer's.
+//! knows of none any more, and at the latest when a cycle ends that this run began, as that
+//! offers again whatever the state does not cover: what is left then is another producer's.
 
 use crate::host::Published;
 use crate::state::{Mark, State};
@@ -18,6 +18,9 @@ pub struct Output {
     ahead: bool,
     /// A publish has no outcome, and may still take effect.
     in_doubt: bool,
+    /// The cycle under way began in this run. One that a former run began has an older
+    /// horizon, and later cycles of that run may have published behind it.
+    cycle_is_ours: bool,
 }
 
 impl Output {
@@ -27,7 +30,13 @@ impl Output {
             end,
             ahead,
             in_doubt: false,
+            cycle_is_ours: false,
         }
+    }
+
+    /// A cycle begins, to a horizon of this run.
+    pub fn cycle_begun(&mut self) {
+        self.cycle_is_ours = true;
     }
 
     /// A publish begins.
@@ -48,9 +57,9 @@ impl Output {
         self.note(state);
     }
 
-    /// A cycle has offered everything that the state did not cover.
+    /// A cycle is over; if it began in this run, it offered all that the state did not cover.
     pub fn cycle_over(&mut self, state: &mut State) {
-        self.ahead = self.in_doubt;
+        self.ahead = self.in_doubt || (self.ahead && !self.cycle_is_ours);
         self.note(state);
     }
 
@@ -63,5 +72,63 @@ impl Output {
         if !self.ahead {
             state.output = Some(self.end.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(next: u64) -> Vec<Mark> {
+        vec![Mark {
+            stream: "s".to_owned(),
+            topic: "t".to_owned(),
+            partition: 0,
+            next,
+        }]
+    }
+
+    fn published(next: u64, unclaimed: u64) -> Published {
+        Published {
+            position: end(next),
+            unclaimed,
+            at_ms: 0,
+        }
+    }
+
+    fn next(state: &State) -> u64 {
+        state.output.as_deref().map_or(0, |marks| marks[0].next)
+    }
+
+    #[test]
+    fn the_position_stays_before_what_a_former_run_left_uncovered() {
+        let mut state = State {
+            output: Some(end(10)),
+            ..State::default()
+        };
+        let mut output = Output::resumed(end(50), true);
+        output.acknowledged(published(50, 30), &mut state);
+        assert_eq!(next(&state), 10, "30 messages were not offered again yet");
+        output.cycle_over(&mut state);
+        assert_eq!(next(&state), 10, "the former run's cycle ends before them");
+        output.cycle_begun();
+        output.acknowledged(published(60, 5), &mut state);
+        assert_eq!(next(&state), 10);
+        output.cycle_over(&mut state);
+        assert_eq!(next(&state), 60, "what is left is another producer's");
+    }
+
+    #[test]
+    fn the_position_moves_at_once_when_nothing_is_left() {
+        let mut state = State::default();
+        let mut output = Output::resumed(end(50), true);
+        output.acknowledged(published(50, 0), &mut state);
+        assert_eq!(next(&state), 50);
+        output.submitted();
+        output.failed();
+        assert!(!output.is_settled());
+        output.acknowledged(published(70, 3), &mut state);
+        assert_eq!(next(&state), 50, "a failed publish may have left some");
+        assert!(output.is_settled());
     }
 }

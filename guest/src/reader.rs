@@ -110,7 +110,9 @@ impl<H: Host> Reader<'_, H> {
         }
         self.check_crowd()?;
         let (horizon, size) = (self.horizon()?, self.config.batch_size);
-        if !self.reading()?.progress.begin(horizon, size) {
+        if self.reading()?.progress.begin(horizon, size) {
+            self.output.cycle_begun();
+        } else {
             self.state.count_cycle(0, self.client.now_ms);
         }
         Ok(())
@@ -129,6 +131,7 @@ impl<H: Host> Reader<'_, H> {
             // Parts of it may be there still: those of indices that are not gone.
             self.client.close_pit(&pit);
         }
+        self.output.cycle_begun();
         let progress = &mut self.reading()?.progress;
         progress.begin(horizon, size);
         if let Some(cycle) = &mut progress.cycle {
