@@ -1,0 +1,39 @@
+//! Tries to break "exactly once" by machine, and prints what it did.
+//!
+//! Every trial takes its size from the environment, so that a nightly run can do more
+//! than a build server has time for; see the README.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests fail by panicking, and nothing outside of them sees their helpers"
+)]
+
+#[path = "../support/mod.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the other tests, which use the rest of it"
+)]
+mod support;
+mod tally;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use tally::TALLY;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // One after another: each uses all the processors itself.
+    arguments.test_threads = Some(1);
+    let trials: Vec<Trial> = Vec::new();
+    let listing = arguments.list;
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !listing {
+        println!("{TALLY}");
+    }
+    conclusion.exit_code()
+}
