@@ -9,7 +9,8 @@ use crate::capability::grants::Grants;
 use crate::capability::http::HttpCtx;
 use crate::capability::publisher::PublisherCtx;
 use crate::capability::state::StateCtx;
-use crate::cluster::{Cluster, ClusterConfig};
+use crate::clock::Clock;
+use crate::cluster::{Cluster, ClusterConfig, Transport};
 use crate::component::{Component, Origin};
 use crate::config::{self, Config};
 use crate::instance::Budget;
@@ -104,12 +105,13 @@ impl Assembly {
         outbox: Outbox,
         store: Arc<dyn StateStore>,
     ) -> anyhow::Result<Source> {
+        let clock = Clock::system();
         let capabilities = capabilities(
-            cluster(source)?,
+            Arc::new(cluster(source)?),
             Grants::reading(&source.index),
-            Queue::start(outbox),
-            store,
-            self.owner(source),
+            Queue::start(outbox, clock.clone()),
+            (store, self.owner(source)),
+            clock.clone(),
         );
         let component = Component::load(&self.sandbox, Origin::find(source.path.as_deref())?)?;
         tracing::info!(source = source.key, component = %component.origin(), "loaded");
@@ -130,6 +132,7 @@ impl Assembly {
             },
             polling_interval: source.polling_interval,
             retry: self.retry,
+            clock,
         })
     }
 
@@ -184,16 +187,16 @@ type MakeCapabilities = Box<dyn Fn() -> Capabilities + Send + Sync>;
 
 /// Instances come and go; the connections, the output and the state behind them stay.
 fn capabilities(
-    cluster: Cluster,
+    cluster: Arc<dyn Transport>,
     grants: Grants,
     queue: Queue,
-    store: Arc<dyn StateStore>,
-    owner: Owner,
+    (store, owner): (Arc<dyn StateStore>, Owner),
+    clock: Clock,
 ) -> MakeCapabilities {
     Box::new(move || Capabilities {
-        http: HttpCtx::new(cluster.clone(), grants.clone()),
+        http: HttpCtx::new(Arc::clone(&cluster), grants.clone(), clock.clone()),
         publisher: PublisherCtx::new(queue.clone()),
-        state: StateCtx::new(Arc::clone(&store), owner.clone()),
+        state: StateCtx::new(Arc::clone(&store), owner.clone(), clock.clone()),
     })
 }
 

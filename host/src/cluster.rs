@@ -7,9 +7,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::{Bytes, BytesMut};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use reqwest::{Client, Method, Url, redirect};
 
-use crate::clock;
+/// The way to the one cluster. One call is one attempt.
+pub trait Transport: Send + Sync {
+    /// Sends a request and reads its whole answer.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>>;
+}
 
 /// A connection pool to one cluster.
 #[derive(Clone)]
@@ -55,8 +64,6 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// Decompressed.
     pub body: Bytes,
-    /// When it was complete, in milliseconds since the epoch.
-    pub at_ms: u64,
 }
 
 /// Why there is no answer, by what the caller can do.
@@ -97,21 +104,6 @@ impl Cluster {
         })
     }
 
-    /// Sends a request and reads its whole answer.
-    ///
-    /// # Errors
-    /// See [`HttpError`].
-    pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        tokio::time::timeout(self.timeout, self.attempt(request))
-            .await
-            .unwrap_or_else(|_| {
-                Err(HttpError::Timeout(format!(
-                    "no answer from {} within {:?}",
-                    self.address, self.timeout
-                )))
-            })
-    }
-
     async fn attempt(&self, request: Request) -> Result<Response, HttpError> {
         let url = format!(
             "{}{}",
@@ -140,7 +132,6 @@ impl Cluster {
             status,
             headers,
             body,
-            at_ms: clock::now_ms(),
         })
     }
 
@@ -184,6 +175,22 @@ fn causes(error: &reqwest::Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+impl Transport for Cluster {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
+        async move {
+            tokio::time::timeout(self.timeout, self.attempt(request))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(HttpError::Timeout(format!(
+                        "no answer from {} within {:?}",
+                        self.address, self.timeout
+                    )))
+                })
+        }
+        .boxed()
+    }
 }
 
 impl fmt::Debug for Cluster {

@@ -9,6 +9,8 @@ pub struct RetryPolicy {
     pub first: Duration,
     /// The longest wait, unless a server asks for more.
     pub longest: Duration,
+    /// The part of a wait that is drawn at random, 0 to 1.
+    pub jitter: f64,
     /// Failures in a row after which a run with an end gives up.
     pub attempts: u32,
 }
@@ -18,6 +20,7 @@ impl Default for RetryPolicy {
         Self {
             first: Duration::from_millis(500),
             longest: Duration::from_secs(60),
+            jitter: 0.5,
             attempts: 5,
         }
     }
@@ -44,13 +47,13 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// Something failed. Returns how long to wait, between half and all of the exponential
-    /// wait, so that many sources do not come back together.
+    /// Something failed. Returns how long to wait: of the exponential wait, a part at random,
+    /// so that many sources do not come back together.
     pub fn wait(&mut self, asked: Option<Duration>) -> Duration {
         let doubled = self.policy.first.saturating_mul(1 << self.failures.min(20));
         self.failures += 1;
         let longest = doubled.min(self.policy.longest);
-        let jittered = longest.mul_f64(rand::random_range(0.5..=1.0));
+        let jittered = longest.mul_f64(1.0 - self.policy.jitter * rand::random::<f64>());
         jittered.max(asked.unwrap_or_default())
     }
 
@@ -69,6 +72,7 @@ mod tests {
         let policy = RetryPolicy {
             first: Duration::from_millis(100),
             longest: Duration::from_secs(1),
+            jitter: 0.5,
             attempts: 5,
         };
         let mut backoff = Backoff::new(policy);

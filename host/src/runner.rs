@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::clock;
+use crate::clock::Clock;
 use crate::component::Component;
 use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
@@ -40,6 +40,8 @@ pub struct Source {
     pub polling_interval: Duration,
     /// What happens after failures.
     pub retry: RetryPolicy,
+    /// The time that polls are told.
+    pub clock: Clock,
 }
 
 /// How long a source runs.
@@ -99,7 +101,7 @@ pub async fn run(
         until,
         instance: None,
         backoff,
-        started_ms: clock::now_ms(),
+        started_ms: source.clock.now_ms(),
         stop,
         summary,
     };
@@ -137,7 +139,7 @@ impl Run<'_> {
     async fn step(&mut self) -> Result<Option<Duration>, Failure> {
         let now_ms = match self.until {
             Until::CaughtUp => self.started_ms,
-            Until::Stopped => clock::now_ms(),
+            Until::Stopped => self.source.clock.now_ms(),
         };
         let source = self.source;
         let instance = match &mut self.instance {

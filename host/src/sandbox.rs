@@ -36,6 +36,17 @@ impl Sandbox {
     /// # Errors
     /// If the machine can not run WebAssembly.
     pub fn new() -> anyhow::Result<Self> {
+        let sandbox = Self::without_interruptions()?;
+        start_ticker(&sandbox.engine)?;
+        Ok(sandbox)
+    }
+
+    /// The same without a ticker: no component is ever interrupted, so that a run can be
+    /// repeated exactly, but `guest_time` is not kept to. For tests.
+    ///
+    /// # Errors
+    /// If the machine can not run WebAssembly.
+    pub fn without_interruptions() -> anyhow::Result<Self> {
         let mut config = Config::new();
         config.epoch_interruption(true);
         let engine = Engine::new(&config)
@@ -45,7 +56,6 @@ impl Sandbox {
         add_capabilities(&mut linker)
             .and_then(|()| add_empty_wasi(&mut linker))
             .map_err(anyhow::Error::from)?;
-        start_ticker(&engine)?;
         Ok(Self {
             engine,
             linker: linker.into(),

@@ -15,6 +15,8 @@
 #[path = "../support/mod.rs"]
 #[allow(
     dead_code,
+    unused_imports,
+    unused_macros,
     reason = "shared with the other tests, which use the rest of it"
 )]
 mod support;

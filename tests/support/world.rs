@@ -39,6 +39,7 @@ pub struct Delivered {
 pub const IMPATIENT: RetryPolicy = RetryPolicy {
     first: Duration::from_millis(5),
     longest: Duration::from_millis(20),
+    jitter: 0.5,
     attempts: 5,
 };
 

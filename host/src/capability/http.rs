@@ -1,5 +1,7 @@
 //! `http`: requests to the one cluster, granted by method and path.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use reqwest::Method;
 use tokio::task::JoinHandle;
@@ -7,15 +9,17 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 
 use crate::bindings::iggy::connector::http as wit;
 use crate::capability::grants::Grants;
-use crate::cluster::{Cluster, HttpError, Request, Response};
+use crate::clock::Clock;
+use crate::cluster::{HttpError, Request, Response, Transport};
 
 /// Requests that may be under way at once.
 const OUTSTANDING_MAX: usize = 8;
 
 /// What a source's requests need.
 pub struct HttpCtx {
-    cluster: Cluster,
+    cluster: Arc<dyn Transport>,
     grants: Grants,
+    clock: Clock,
     outstanding: usize,
 }
 
@@ -27,8 +31,11 @@ pub struct Pending(Option<Outcome>);
 
 enum Outcome {
     Denied(String),
-    Running(JoinHandle<Result<Response, HttpError>>),
+    Running(JoinHandle<Answered>),
 }
+
+/// What came of a request, and when that was known, in milliseconds since the epoch.
+type Answered = (Result<Response, HttpError>, u64);
 
 /// The view that implements the import.
 pub struct HttpView<'a> {
@@ -47,10 +54,11 @@ impl HasData for Http {
 
 impl HttpCtx {
     /// Requests to this cluster, as granted.
-    pub fn new(cluster: Cluster, grants: Grants) -> Self {
+    pub fn new(cluster: Arc<dyn Transport>, grants: Grants, clock: Clock) -> Self {
         Self {
             cluster,
             grants,
+            clock,
             outstanding: 0,
         }
     }
@@ -102,8 +110,10 @@ impl HttpView<'_> {
             headers,
             body: request.body,
         };
-        let cluster = self.ctx.cluster.clone();
-        Outcome::Running(tokio::spawn(async move { cluster.send(request).await }))
+        let (cluster, clock) = (Arc::clone(&self.ctx.cluster), self.ctx.clock.clone());
+        Outcome::Running(tokio::spawn(async move {
+            (cluster.send(request).await, clock.now_ms())
+        }))
     }
 
     fn finish(&mut self, outcome: &Outcome) {
@@ -129,12 +139,12 @@ impl wit::HostPending for HttpView<'_> {
         let outcome =
             outcome.ok_or_else(|| wasmtime::Error::msg("a request was waited for twice"))?;
         self.finish(&outcome);
-        let response = match outcome {
+        let (response, at_ms) = match outcome {
             Outcome::Denied(what) => return Ok(Err(wit::HttpError::Denied(what))),
             Outcome::Running(task) => task.await?,
         };
         Ok(match response {
-            Ok(response) => Ok(self.respond(response)?),
+            Ok(response) => Ok(self.respond(response, at_ms)?),
             Err(error) => Err(error.into()),
         })
     }
@@ -149,7 +159,7 @@ impl wit::HostPending for HttpView<'_> {
 }
 
 impl HttpView<'_> {
-    fn respond(&mut self, response: Response) -> wasmtime::Result<wit::Response> {
+    fn respond(&mut self, response: Response, at_ms: u64) -> wasmtime::Result<wit::Response> {
         let headers = response
             .headers
             .into_iter()
@@ -160,7 +170,7 @@ impl HttpView<'_> {
             status: response.status,
             headers,
             body,
-            at_ms: response.at_ms,
+            at_ms,
         })
     }
 }

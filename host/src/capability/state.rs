@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::Utc;
 use wasmtime::component::HasData;
 
 use crate::bindings::iggy::connector::state as wit;
 use crate::capability::publisher::PublisherCtx;
+use crate::clock::Clock;
 use crate::state_store::envelope::{self, Envelope, Owner};
 use crate::state_store::{StateStore, StoreError};
 
@@ -15,6 +15,7 @@ use crate::state_store::{StateStore, StoreError};
 pub struct StateCtx {
     store: Arc<dyn StateStore>,
     owner: Owner,
+    clock: Clock,
     /// The newest format that the component understands.
     newest: u32,
     /// What was loaded: fields that somebody else put there stay.
@@ -40,10 +41,11 @@ impl HasData for State {
 
 impl StateCtx {
     /// The slot in this store, under this owner's name.
-    pub fn new(store: Arc<dyn StateStore>, owner: Owner) -> Self {
+    pub fn new(store: Arc<dyn StateStore>, owner: Owner, clock: Clock) -> Self {
         Self {
             store,
             owner,
+            clock,
             newest: 0,
             loaded: None,
             unanswered: None,
@@ -76,7 +78,8 @@ impl StateCtx {
         format: u32,
         expected: Option<&str>,
     ) -> Result<String, StoreError> {
-        let bytes = envelope::wrap(&self.owner, data, format, self.loaded.as_ref(), Utc::now())?;
+        let (loaded, now) = (self.loaded.as_ref(), self.clock.now());
+        let bytes = envelope::wrap(&self.owner, data, format, loaded, now)?;
         let mut saved = self.store.save(bytes.clone(), expected).await;
         if matches!(saved, Err(StoreError::Conflict(_)))
             && let Some(ours) = self.revision_of_lost_answer().await

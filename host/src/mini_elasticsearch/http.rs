@@ -32,6 +32,17 @@ pub struct Recorded {
     pub body: Bytes,
 }
 
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Bytes,
+}
+
 /// What the network side keeps.
 pub(super) struct Node {
     pub(super) server: Server,
@@ -39,6 +50,32 @@ pub(super) struct Node {
     pub(super) faults: Mutex<Faults>,
     pub(super) recorded: Mutex<VecDeque<Recorded>>,
     pub(super) recorded_max: usize,
+}
+
+/// Answers one request that comes without a connection.
+pub(super) async fn answer(
+    node: Arc<Node>,
+    method: &str,
+    target: &str,
+    body: Bytes,
+) -> std::io::Result<Answered> {
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body))
+        .map_err(std::io::Error::other)?;
+    let (parts, body) = handle(State(node), request).await.into_parts();
+    let body = to_bytes(body, usize::MAX).await;
+    let text = |value: &header::HeaderValue| value.to_str().map(str::to_owned).unwrap_or_default();
+    let headers = parts.headers.iter();
+    Ok(Answered {
+        status: parts.status.as_u16(),
+        headers: headers
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+            .collect(),
+        body: body.map_err(std::io::Error::other)?,
+    })
 }
 
 /// Answers one request.

@@ -53,7 +53,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 pub use fault::{Effect, Fault};
-pub use http::Recorded;
+pub use http::{Answered, Recorded};
 pub use options::{Credentials, Inserted, Options, Product, Refused};
 
 use api::Server;
@@ -99,23 +99,40 @@ impl MiniElasticsearch {
             .thread_name("mini-elasticsearch")
             .enable_all()
             .build()?;
-        let node = Arc::new(http::Node {
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)?
+        };
+        let mut started = Self::without_network(options);
+        runtime.spawn(http::serve(listener, Arc::clone(&started.node)));
+        started.url = url;
+        started.runtime = Some(runtime);
+        Ok(started)
+    }
+
+    /// One that listens nowhere and is only reached by [`Self::answer`].
+    pub fn without_network(options: Options) -> Self {
+        let node = http::Node {
             server: Server::new(options.product, Cluster::new(options.manual_refresh)),
             credentials: options.credentials,
             faults: Mutex::default(),
             recorded: Mutex::default(),
             recorded_max: options.recorded_max,
-        });
-        let listener = {
-            let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
         };
-        runtime.spawn(http::serve(listener, Arc::clone(&node)));
-        Ok(Self {
-            url,
-            node,
-            runtime: Some(runtime),
-        })
+        Self {
+            url: "http://127.0.0.1".to_owned(),
+            node: Arc::new(node),
+            runtime: None,
+        }
+    }
+
+    /// Answers a request with a JSON body, faults included, without a connection.
+    ///
+    /// # Errors
+    ///
+    /// The connection would have been closed, or the request is no HTTP.
+    pub async fn answer(&self, method: &str, target: &str, body: Bytes) -> io::Result<Answered> {
+        http::answer(Arc::clone(&self.node), method, target, body).await
     }
 
     /// The address, without a slash at the end.

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::destination::Message;
 use super::outbox::{Extent, Mark, Outbox, PublishError, Published};
-use crate::clock;
+use crate::clock::Clock;
 
 /// Calls that may wait for their turn.
 const WAITING_MAX: usize = 16;
@@ -33,9 +33,9 @@ enum Call {
 
 impl Queue {
     /// Starts the task on the current runtime.
-    pub fn start(outbox: Outbox) -> Self {
+    pub fn start(outbox: Outbox, clock: Clock) -> Self {
         let (calls, waiting) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(work(outbox, waiting));
+        tokio::spawn(work(outbox, waiting, clock));
         Self { calls }
     }
 
@@ -79,13 +79,13 @@ impl Queue {
     }
 }
 
-async fn work(mut outbox: Outbox, mut waiting: mpsc::Receiver<Call>) {
+async fn work(mut outbox: Outbox, mut waiting: mpsc::Receiver<Call>, clock: Clock) {
     while let Some(call) = waiting.recv().await {
         // Nobody may be waiting for an answer any more; the outcome is in the outbox.
         match call {
             Call::Publish(messages, answer) => {
                 let outcome = outbox.publish(&messages).await;
-                let _ = answer.send(outcome.map(|published| (published, clock::now_ms())));
+                let _ = answer.send(outcome.map(|published| (published, clock.now_ms())));
             }
             Call::Resume(from, settled, answer) => {
                 if !settled {
