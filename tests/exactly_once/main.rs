@@ -12,6 +12,7 @@
     reason = "tests fail by panicking, and nothing outside of them sees their helpers"
 )]
 
+mod simulation;
 #[path = "../support/mod.rs"]
 #[allow(
     dead_code,
@@ -25,17 +26,33 @@ mod tally;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use simulation::{operations, schedules};
 use tally::TALLY;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One after another: each uses all the processors itself.
     arguments.test_threads = Some(1);
-    let trials: Vec<Trial> = Vec::new();
+    let mut trials: Vec<Trial> = operations::scenarios()
+        .map(|scenario| {
+            let name = format!("every_operation_fails: {}", scenario.name);
+            Trial::test(name, move || operations::fail_every_operation(scenario))
+        })
+        .collect();
+    trials.push(Trial::test("random_schedules", schedules::random_schedules));
     let listing = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !listing {
         println!("{TALLY}");
     }
     conclusion.exit_code()
+}
+
+/// A number in the environment.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is no number")),
+    )
 }

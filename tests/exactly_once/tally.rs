@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::simulation::life::Outcome;
+
 /// The counts of this process.
 pub static TALLY: Tally = Tally {
     operations: Count::new(),
@@ -31,6 +33,15 @@ pub struct Tally {
 
 /// A number that only grows.
 pub struct Count(AtomicU64);
+
+impl Tally {
+    /// Adds what a run compared.
+    pub fn count(&self, outcome: &Outcome) {
+        self.documents.add(outcome.documents);
+        self.lost.add(outcome.lost);
+        self.repeated.add(outcome.repeated);
+    }
+}
 
 impl Count {
     const fn new() -> Self {

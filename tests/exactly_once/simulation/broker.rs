@@ -1,0 +1,211 @@
+//! The output: topics with partitions, late effects, and another producer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use elasticsearch_source::publisher::destination::{
+    AppendError, Committed, Destination, Message, Offset, Tail,
+};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::fault::{Effect, Fault, Operation};
+use super::stage::{QUIET, Stage, TIMEOUT};
+
+/// Stream and topic.
+pub type Name = (&'static str, &'static str);
+
+/// Everything that was ever appended. It does not deduplicate.
+#[derive(Default)]
+pub struct Broker {
+    topics: BTreeMap<Name, Vec<Vec<Message>>>,
+    /// Appends that are still on their way: when they arrive, where to, and what they are.
+    late: Vec<(u64, Name, Vec<Message>)>,
+    /// Appends so far; each goes to the next partition.
+    appends: usize,
+}
+
+impl Broker {
+    /// Topics with so many partitions.
+    pub fn new(topics: &[(Name, usize)]) -> Self {
+        let topics = topics
+            .iter()
+            .map(|(name, partitions)| (*name, vec![Vec::new(); *partitions]));
+        Self {
+            topics: topics.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Every topic, and what is in it.
+    pub fn topics(&self) -> impl Iterator<Item = (&Name, impl Iterator<Item = &Message>)> {
+        self.topics
+            .iter()
+            .map(|(name, partitions)| (name, partitions.iter().flatten()))
+    }
+
+    /// Where a topic's partition ends.
+    pub fn end(&self, stream: &str, topic: &str, partition: u32) -> Option<u64> {
+        let found = self
+            .topics
+            .iter()
+            .find(|((s, t), _)| (*s, *t) == (stream, topic));
+        let partition = found?.1.get(partition as usize)?;
+        Some(partition.len() as u64)
+    }
+
+    /// One request: all of it, into one partition.
+    pub fn append(&mut self, name: Name, messages: &[Message]) -> Offset {
+        let partitions = self.topics.get_mut(&name).unwrap();
+        let partition = self.appends % partitions.len();
+        self.appends += 1;
+        partitions[partition].extend_from_slice(messages);
+        Offset {
+            partition: partition as u32,
+            next: partitions[partition].len() as u64,
+        }
+    }
+
+    /// What was on its way and has arrived by now.
+    pub fn apply_late(&mut self, now_ms: u64) {
+        while let Some(at) = self.late.iter().position(|(due_ms, ..)| *due_ms <= now_ms) {
+            let (_, name, messages) = self.late.remove(at);
+            self.append(name, &messages);
+        }
+    }
+
+    /// The connections are gone: what is on its way arrives within the quiet time.
+    pub fn disconnected(&mut self, now_ms: u64) {
+        for (due_ms, ..) in &mut self.late {
+            *due_ms = (*due_ms).min(last_moment(now_ms));
+        }
+    }
+
+    fn tail(&self, name: Name, from: Option<&[Offset]>) -> Tail {
+        let mut tail = Tail::default();
+        for (partition, messages) in (0..).zip(&self.topics[&name]) {
+            let known = from.map(|from| from.iter().find(|offset| offset.partition == partition));
+            if let Some(known) = known {
+                let first = known.map_or(0, |offset| offset.next as usize);
+                tail.ids
+                    .extend(messages.iter().skip(first).map(|message| message.id));
+            }
+            let next = messages.len() as u64;
+            tail.end.push(Offset { partition, next });
+        }
+        tail
+    }
+}
+
+/// When a request of a connection that ended then may take effect at the latest.
+fn last_moment(ended_ms: u64) -> u64 {
+    ended_ms + QUIET.as_millis() as u64 - 1
+}
+
+/// One process's way to a topic.
+pub struct SimulatedTopic {
+    pub stage: Arc<Stage>,
+    pub name: Name,
+}
+
+impl SimulatedTopic {
+    async fn append(&self, messages: &[Message]) -> Result<Vec<Offset>, AppendError> {
+        let about = format!("{} of {:?}", messages.len(), self.name);
+        let fault = self.stage.call(Operation::Append, &about).await;
+        let half = &messages[..messages.len() / 2];
+        match fault {
+            None => Ok(vec![self.take(messages)]),
+            Some(Fault::Rejected) => Err(AppendError::transient(anyhow!("the topic is full"))),
+            Some(Fault::Half) if !half.is_empty() => {
+                let end = vec![self.take(half)];
+                Err(AppendError {
+                    committed: Committed::Prefix(half.len(), end),
+                    ..AppendError::transient(anyhow!("the topic became full"))
+                })
+            }
+            Some(Fault::Half) => Err(AppendError::transient(anyhow!("the topic is full"))),
+            Some(Fault::HalfUnknown) => {
+                self.take(half);
+                Err(AppendError::unknown(anyhow!("the connection was cut off")))
+            }
+            Some(Fault::HalfKill) => {
+                self.take(half);
+                self.stage.die().await
+            }
+            Some(Fault::Error(effect)) => {
+                self.take_effect(messages, effect, Duration::ZERO);
+                Err(AppendError::unknown(anyhow!("the connection was reset")))
+            }
+            Some(Fault::Hang(effect)) => {
+                self.take_effect(messages, effect, TIMEOUT);
+                tokio::time::sleep(TIMEOUT).await;
+                Err(AppendError::unknown(anyhow!("no answer came")))
+            }
+            Some(Fault::Kill(effect)) => {
+                self.take_effect(messages, effect, Duration::ZERO);
+                self.stage.die().await
+            }
+            Some(other) => panic!("{other:?} is no fault of an output"),
+        }
+    }
+
+    fn take(&self, messages: &[Message]) -> Offset {
+        self.stage.told().broker.append(self.name, messages)
+    }
+
+    /// A late effect comes as late as it may: at the very end of the quiet time after the
+    /// failure is known, or the process is gone.
+    fn take_effect(&self, messages: &[Message], effect: Effect, known_in: Duration) {
+        match effect {
+            Effect::Never => {}
+            Effect::Before => {
+                self.take(messages);
+            }
+            Effect::After => {
+                let due_ms = last_moment(self.stage.now_ms() + known_in.as_millis() as u64);
+                let late = (due_ms, self.name, messages.to_vec());
+                self.stage.told().broker.late.push(late);
+            }
+        }
+    }
+
+    async fn read(&self, from: Option<&[Offset]>) -> Result<Tail, AppendError> {
+        let about = format!("{:?} from {from:?}", self.name);
+        match self.stage.call(Operation::Tail, &about).await {
+            None => Ok(self.stage.told().broker.tail(self.name, from)),
+            Some(Fault::Kill(_)) => self.stage.die().await,
+            Some(fault) => {
+                if let Fault::Hang(_) = fault {
+                    tokio::time::sleep(TIMEOUT).await;
+                }
+                Err(AppendError::transient(anyhow!("the topic cannot be read")))
+            }
+        }
+    }
+}
+
+impl Destination for SimulatedTopic {
+    fn name(&self) -> (&str, &str) {
+        self.name
+    }
+
+    fn append<'a>(
+        &'a mut self,
+        messages: &'a [Message],
+    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+        SimulatedTopic::append(self, messages).boxed()
+    }
+
+    fn read_from<'a>(
+        &'a mut self,
+        from: Option<&'a [Offset]>,
+    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        self.read(from).boxed()
+    }
+
+    fn abandon(&mut self) -> Duration {
+        QUIET
+    }
+}

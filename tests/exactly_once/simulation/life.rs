@@ -1,0 +1,218 @@
+//! One run: processes that live, are killed and start again, until all is quiet.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use elasticsearch_source::capability::grants::Grants;
+use elasticsearch_source::capability::http::HttpCtx;
+use elasticsearch_source::capability::publisher::PublisherCtx;
+use elasticsearch_source::capability::state::StateCtx;
+use elasticsearch_source::component::{Component, Origin};
+use elasticsearch_source::instance::{Budget, Failure};
+use elasticsearch_source::publisher::destination::Destination;
+use elasticsearch_source::publisher::outbox::{Delivery, Outbox};
+use elasticsearch_source::publisher::queue::Queue;
+use elasticsearch_source::retry::RetryPolicy;
+use elasticsearch_source::runner::{self, Source, Summary, Until};
+use elasticsearch_source::sandbox::Sandbox;
+use elasticsearch_source::source_state::{Capabilities, Limits};
+use elasticsearch_source::state_store::StateStore;
+use elasticsearch_source::state_store::envelope::Owner;
+use tokio::sync::watch;
+
+use super::broker::{Broker, SimulatedTopic};
+use super::cluster::SimulatedTransport;
+use super::invariants;
+use super::scenario::Scenario;
+use super::script::Script;
+use super::stage::Stage;
+use super::store::{Disk, SimulatedStore};
+use super::workload::{END_MS, Workload};
+
+/// How long a killed process stays away, one after the other.
+const AWAY: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_secs(2),
+    Duration::from_secs(7),
+];
+/// More processes than that mean that nothing goes on.
+const PROCESSES_MAX: usize = 100;
+
+/// What came of a run.
+pub struct Outcome {
+    /// What broke a rule; empty where all is well.
+    pub violations: Vec<String>,
+    /// Documents that were compared with the output, each in every topic.
+    pub documents: usize,
+    /// Documents that the output lacks.
+    pub lost: usize,
+    /// Messages that the output has more than once.
+    pub repeated: usize,
+    /// The script after the run.
+    pub script: Script,
+    /// Every operation, if asked for.
+    pub trace: Vec<String>,
+}
+
+/// How a process ended.
+enum End {
+    Killed,
+    Ended(Result<Summary, (Failure, Summary)>),
+}
+
+struct Life<'a> {
+    scenario: &'a Scenario,
+    stage: Arc<Stage>,
+    disk: Arc<Disk>,
+}
+
+/// Runs a scenario with a script to its end, and compares.
+pub fn live(scenario: &Scenario, seed: u64, script: Script, trace: bool) -> Outcome {
+    let (cluster, workload) = Workload::begin(scenario, seed);
+    let stage = Stage::new(cluster, workload, Broker::new(scenario.topics));
+    stage.told().script = script;
+    stage.told().trace = trace.then(Vec::new);
+    let life = Life {
+        scenario,
+        stage,
+        disk: Arc::default(),
+    };
+    life.with_trouble();
+    let script = std::mem::replace(&mut life.stage.told().script, Script::Over);
+    life.in_peace();
+    let comparison = invariants::check_end(&life.stage, &life.disk, scenario);
+    let mut told = life.stage.told();
+    Outcome {
+        violations: std::mem::take(&mut told.violations),
+        documents: comparison.documents,
+        lost: comparison.lost,
+        repeated: comparison.repeated,
+        script,
+        trace: told.trace.take().unwrap_or_default(),
+    }
+}
+
+impl Life<'_> {
+    /// While others write, and until what they wrote is old enough.
+    fn with_trouble(&self) {
+        for process in 0..PROCESSES_MAX {
+            let away = AWAY[process % AWAY.len()];
+            match self.process(Until::Stopped, away) {
+                End::Killed => {}
+                End::Ended(Ok(_)) => return,
+                // The last save may fail, too; the next process must cope.
+                End::Ended(Err((Failure::Transient { .. }, _)))
+                    if self.stage.now_ms() >= END_MS =>
+                {
+                    return;
+                }
+                End::Ended(Err((failure, _))) => {
+                    let what = format!("the source stopped by itself: {failure}");
+                    return self.stage.violate(what);
+                }
+            }
+        }
+        let what = format!("{PROCESSES_MAX} processes were not enough");
+        self.stage.violate(what);
+    }
+
+    /// Nothing fails any more.
+    fn in_peace(&self) {
+        let away = Duration::from_secs(10);
+        if let End::Ended(Err((failure, _))) = self.process(Until::CaughtUp, away) {
+            let what = format!("the last process failed: {failure}");
+            self.stage.violate(what);
+        }
+    }
+
+    fn process(&self, until: Until, away: Duration) -> End {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            self.stage.begin(away);
+            let (stop, stopped) = watch::channel(false);
+            let left = Duration::from_millis(END_MS.saturating_sub(self.stage.now_ms()));
+            tokio::spawn(async move {
+                tokio::time::sleep(left).await;
+                let _ended_before = stop.send(until == Until::Stopped);
+                std::future::pending::<()>().await;
+            });
+            let (source, mut progress) = (self.source(), |_| {});
+            let end = tokio::select! {
+                biased;
+                () = self.stage.killed.notified() => End::Killed,
+                ended = runner::run(&source, until, stopped, &mut progress) => End::Ended(ended),
+            };
+            self.stage.end();
+            end
+        })
+    }
+
+    fn source(&self) -> Source {
+        let sandbox = sandbox();
+        Source {
+            name: "simulated".to_owned(),
+            component: Component::load(&sandbox, Origin::Embedded).unwrap(),
+            sandbox,
+            capabilities: self.capabilities(),
+            limits: Limits {
+                memory: 64 << 20,
+                guest_time: Duration::from_secs(10),
+            },
+            config: self.scenario.config().to_string(),
+            budget: Budget {
+                pages: 4,
+                milliseconds: 1_000,
+            },
+            polling_interval: Duration::from_secs(5),
+            retry: RetryPolicy {
+                first: Duration::from_millis(200),
+                longest: Duration::from_secs(3),
+                jitter: 0.0,
+                attempts: 5,
+            },
+            clock: self.stage.clock(),
+        }
+    }
+
+    fn capabilities(&self) -> Box<dyn Fn() -> Capabilities + Send + Sync> {
+        let (stage, clock) = (&self.stage, self.stage.clock());
+        let topic = |(name, _): &(_, usize)| -> Box<dyn Destination> {
+            let (stage, name) = (Arc::clone(stage), *name);
+            Box::new(SimulatedTopic { stage, name })
+        };
+        let topics = self.scenario.topics.iter().map(topic).collect();
+        let queue = Queue::start(Outbox::new(topics, Delivery::ExactlyOnce), clock.clone());
+        let transport = Arc::new(SimulatedTransport(Arc::clone(stage)));
+        let store: Arc<dyn StateStore> = Arc::new(SimulatedStore {
+            stage: Arc::clone(stage),
+            disk: Arc::clone(&self.disk),
+        });
+        Box::new(move || Capabilities {
+            http: HttpCtx::new(transport.clone(), Grants::reading("logs-*"), clock.clone()),
+            publisher: PublisherCtx::new(queue.clone()),
+            state: StateCtx::new(Arc::clone(&store), owner(), clock.clone()),
+        })
+    }
+}
+
+fn owner() -> Owner {
+    Owner {
+        state_id: "simulated".to_owned(),
+        connector_id: 1,
+        index: "logs-*".to_owned(),
+        url: "http://127.0.0.1".parse().unwrap(),
+    }
+}
+
+/// One for all runs, so that the component is compiled once.
+fn sandbox() -> Sandbox {
+    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+    SANDBOX
+        .get_or_init(|| Sandbox::without_interruptions().unwrap())
+        .clone()
+}

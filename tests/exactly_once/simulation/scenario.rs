@@ -1,0 +1,159 @@
+//! What is read, and what is difficult about it.
+
+use elasticsearch_source::mini_elasticsearch::Product;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
+
+use super::broker::Name;
+
+/// One world to try. Documents come in two indices with three shards in all.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub name: &'static str,
+    pub product: Product,
+    /// Documents that are there at the beginning.
+    pub initial: usize,
+    /// How many of them share a timestamp.
+    pub ties: usize,
+    /// Documents that come while the source runs.
+    pub later: usize,
+    /// Those come out of order, up to the settle time late.
+    pub late: bool,
+    /// Documents change between cycles.
+    pub updates: bool,
+    /// Another producer writes to the topics.
+    pub foreign: bool,
+    /// Where they go, with the number of partitions.
+    pub topics: &'static [(Name, usize)],
+    /// Documents in a page.
+    pub batch_size: u64,
+    /// Ids that the edge holds.
+    pub edge_max: u64,
+    /// How long a save is postponed.
+    pub auto_save: Option<&'static str>,
+}
+
+const ONE: &[(Name, usize)] = &[(("s", "t"), 1)];
+const SPREAD: &[(Name, usize)] = &[(("s", "t"), 3)];
+const SEVERAL: &[(Name, usize)] = &[(("s", "t"), 1), (("s", "u"), 3)];
+
+const PLAIN: Scenario = Scenario {
+    name: "plain",
+    product: Product::Elasticsearch,
+    initial: 45,
+    ties: 1,
+    later: 20,
+    late: false,
+    updates: false,
+    foreign: false,
+    topics: ONE,
+    batch_size: 8,
+    edge_max: 65_536,
+    auto_save: None,
+};
+
+/// The ones of which every operation is made to fail.
+pub const SCENARIOS: [Scenario; 9] = [
+    Scenario {
+        name: "ties over pages",
+        ties: 7,
+        ..PLAIN
+    },
+    Scenario {
+        name: "ties over pages of an opensearch",
+        product: Product::OpenSearch,
+        ties: 7,
+        ..PLAIN
+    },
+    Scenario {
+        name: "a group of equal timestamps larger than the edge",
+        ties: 45,
+        edge_max: 16,
+        ..PLAIN
+    },
+    Scenario {
+        name: "an edge that forgets",
+        ties: 3,
+        edge_max: 16,
+        ..PLAIN
+    },
+    Scenario {
+        name: "late documents",
+        initial: 20,
+        later: 40,
+        late: true,
+        ..PLAIN
+    },
+    Scenario {
+        name: "updates between cycles",
+        initial: 20,
+        later: 40,
+        updates: true,
+        ..PLAIN
+    },
+    Scenario {
+        name: "several streams and partitions",
+        ties: 3,
+        topics: SEVERAL,
+        ..PLAIN
+    },
+    Scenario {
+        name: "another producer in the same topic",
+        foreign: true,
+        topics: SPREAD,
+        ..PLAIN
+    },
+    Scenario {
+        name: "saves far apart",
+        ties: 3,
+        foreign: true,
+        topics: SEVERAL,
+        auto_save: Some("25s"),
+        ..PLAIN
+    },
+];
+
+impl Scenario {
+    /// Any mixture of all that.
+    pub fn random(seed: u64) -> Self {
+        let mut dice = StdRng::seed_from_u64(seed ^ 0x5ce0_a210);
+        let mut coin = |probability| dice.random_bool(probability);
+        let (late, updates, foreign) = (coin(0.5), coin(0.3), coin(0.4));
+        let product = [Product::Elasticsearch, Product::OpenSearch][usize::from(coin(0.3))];
+        let batch_size = dice.random_range(4..=12);
+        let initial = dice.random_range(0..=60);
+        Self {
+            name: "random",
+            product,
+            initial,
+            ties: *[1, 2, 7, 30, initial.max(1)].choose(&mut dice).unwrap(),
+            later: dice.random_range(0..=40),
+            late,
+            updates,
+            foreign,
+            topics: [ONE, SPREAD, SEVERAL].choose(&mut dice).unwrap(),
+            batch_size,
+            edge_max: *[2 * batch_size, 40, 65_536].choose(&mut dice).unwrap(),
+            auto_save: *[None, Some("0s"), Some("7s"), Some("25s")]
+                .choose(&mut dice)
+                .unwrap(),
+        }
+    }
+
+    /// The component's part of the configuration.
+    pub fn config(&self) -> Value {
+        let mut config = json!({
+            "index": "logs-*",
+            "timestamp_field": "@timestamp",
+            "batch_size": self.batch_size,
+            "edge_max": self.edge_max.max(2 * self.batch_size),
+            "settle": "5s",
+        });
+        if let Some(auto_save) = self.auto_save {
+            config["state"] = json!({"auto_save_interval": auto_save});
+        }
+        config
+    }
+}

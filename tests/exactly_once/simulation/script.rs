@@ -1,0 +1,62 @@
+//! Which calls fail.
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::fault::{Fault, Operation};
+
+/// Decides for every operation whether it fails, and how.
+pub enum Script {
+    /// None does; which ones there were is written down.
+    Record(Vec<Operation>),
+    /// The operation with this number does, in this way.
+    One(usize, Fault),
+    /// Any may, with this probability, this often at most.
+    Random {
+        /// Of what.
+        dice: Box<StdRng>,
+        /// Of one operation.
+        probability: f64,
+        /// Faults to come.
+        left: usize,
+    },
+    /// The trouble is over.
+    Over,
+}
+
+impl Script {
+    /// A random one, of a probability that is drawn as well.
+    pub fn random(seed: u64) -> Self {
+        let mut dice = StdRng::seed_from_u64(seed);
+        let probability = *[0.01, 0.03, 0.1, 0.25].choose(&mut dice).unwrap();
+        Self::Random {
+            dice: dice.into(),
+            probability,
+            left: 25,
+        }
+    }
+
+    /// What happens to the operation with this number.
+    pub fn fault(&mut self, number: usize, operation: Operation) -> Option<Fault> {
+        match self {
+            Self::Over => None,
+            Self::Record(operations) => {
+                operations.push(operation);
+                None
+            }
+            Self::One(at, fault) => (*at == number).then_some(*fault),
+            Self::Random {
+                dice,
+                probability,
+                left,
+            } => {
+                if *left == 0 || !dice.random_bool(*probability) {
+                    return None;
+                }
+                *left -= 1;
+                operation.faults().choose(dice).copied()
+            }
+        }
+    }
+}
