@@ -39,6 +39,11 @@ impl Output {
         self.cycle_is_ours = true;
     }
 
+    /// Whether the cycle under way, or the last one, began in this run.
+    pub fn cycle_is_ours(&self) -> bool {
+        self.cycle_is_ours
+    }
+
     /// A publish begins.
     pub fn submitted(&mut self) {
         self.in_doubt = true;

@@ -82,13 +82,14 @@ impl<H: Host> Reader<'_, H> {
         budget: Budget,
         mut save: impl FnMut(&mut H, &State, u64) -> Result<(), Error>,
     ) -> Result<Done, Error> {
+        let inherited = self.cycle().is_ok() && !self.output.cycle_is_ours();
         self.begin()?;
         let (mut done, mut left, mut reopens, mut next) =
             (Done::default(), Left::of(budget), 0, None);
         while self.cycle().is_ok() {
             if left.is_spent() {
                 done.more = true;
-                break;
+                return Ok(done);
             }
             match self.page(&mut next, &mut left) {
                 Ok(documents) => done.documents += documents,
@@ -100,6 +101,8 @@ impl<H: Host> Reader<'_, H> {
             }
             save(self.client.host, self.state, self.client.now_ms)?;
         }
+        // A cycle of a former run ends at an older horizon: one to this run's follows.
+        done.more = inherited && !self.output.cycle_is_ours();
         Ok(done)
     }
 
@@ -131,6 +134,7 @@ impl<H: Host> Reader<'_, H> {
             // Parts of it may be there still: those of indices that are not gone.
             self.client.close_pit(&pit);
         }
+        self.check_crowd()?;
         self.output.cycle_begun();
         let progress = &mut self.reading()?.progress;
         progress.begin(horizon, size);

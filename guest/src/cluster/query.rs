@@ -27,11 +27,6 @@ impl Selection<'_> {
         json!({"bool": {"filter": filter}})
     }
 
-    /// Documents of this timestamp.
-    pub fn at(&self, timestamp: i64) -> Value {
-        json!({"bool": {"filter": [self.config.query, self.equal(timestamp)]}})
-    }
-
     /// Documents at or after this timestamp.
     pub fn since(&self, timestamp: i64) -> Value {
         json!({"bool": {"filter": [self.config.query, self.range("gte", timestamp)]}})

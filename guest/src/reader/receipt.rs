@@ -67,15 +67,15 @@ impl<H: Host> Reader<'_, H> {
             .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
     }
 
-    /// A group larger than the edge is delivered once it was counted; more of it can not be
-    /// told from what was delivered.
+    /// A group larger than the edge is forgotten as far as it was counted; more of it in there
+    /// can not be told from what was delivered.
     pub(super) fn check_crowd(&mut self) -> Result<(), Error> {
         let config = self.config;
         let Reading { unit, progress, .. } = self.reading()?;
-        let (unit, Some(crowd)) = (*unit, progress.crowd) else {
+        let (unit, start, Some(crowd)) = (*unit, progress.start, progress.crowd) else {
             return Ok(());
         };
-        let query = Selection { config, unit }.at(crowd.timestamp);
+        let query = Selection { config, unit }.between(Key::at(crowd.timestamp), start);
         let counted = self.client.count(&Request::count(&config.index, query))?;
         let surplus = counted.saturating_sub(crowd.count);
         if surplus == 0 {

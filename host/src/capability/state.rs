@@ -1,15 +1,20 @@
 //! `state`: the one slot of a source, scoped and wrapped by the host.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use wasmtime::component::HasData;
 
 use crate::bindings::iggy::connector::state as wit;
 use crate::capability::publisher::PublisherCtx;
 use crate::clock::Clock;
 use crate::state_store::envelope::{self, Envelope, Owner};
-use crate::state_store::{StateStore, StoreError};
+use crate::state_store::{StateStore, StoreError, Stored};
+
+/// How many saves without an answer are remembered. A source that fails for longer than
+/// that, more than a month, takes its own state for another writer's and stops.
+const UNANSWERED_MAX: usize = 65_536;
 
 /// What a source's state needs.
 pub struct StateCtx {
@@ -20,8 +25,9 @@ pub struct StateCtx {
     newest: u32,
     /// What was loaded: fields that somebody else put there stay.
     loaded: Option<Envelope>,
-    /// What a save that failed tried to write; it may have done so.
-    unanswered: Option<Bytes>,
+    /// Hashes of what saves tried to write that failed since the last one that did not. Any
+    /// one of them may have done so.
+    unanswered: VecDeque<[u8; 32]>,
 }
 
 /// The view that implements the import.
@@ -48,7 +54,7 @@ impl StateCtx {
             clock,
             newest: 0,
             loaded: None,
-            unanswered: None,
+            unanswered: VecDeque::new(),
         }
     }
 
@@ -80,22 +86,40 @@ impl StateCtx {
     ) -> Result<String, StoreError> {
         let (loaded, now) = (self.loaded.as_ref(), self.clock.now());
         let bytes = envelope::wrap(&self.owner, data, format, loaded, now)?;
-        let mut saved = self.store.save(bytes.clone(), expected).await;
-        if matches!(saved, Err(StoreError::Conflict(_)))
-            && let Some(ours) = self.revision_of_lost_answer().await
-        {
-            saved = self.store.save(bytes.clone(), Some(&ours)).await;
+        let saved = match self.store.save(bytes.clone(), expected).await {
+            Err(StoreError::Conflict(conflict)) => match self.revision_of_lost_answer().await? {
+                Some(ours) => self.store.save(bytes.clone(), Some(&ours)).await,
+                None => Err(StoreError::Conflict(conflict)),
+            },
+            saved => saved,
+        };
+        match saved {
+            Ok(_) => self.unanswered.clear(),
+            Err(StoreError::Unavailable(_)) => self.remember(&bytes),
+            Err(_) => {}
         }
-        self.unanswered = matches!(saved, Err(StoreError::Unavailable(_))).then_some(bytes);
         saved
+    }
+
+    fn remember(&mut self, bytes: &[u8]) {
+        if self.unanswered.len() == UNANSWERED_MAX {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.push_back(Sha256::digest(bytes).into());
     }
 
     /// The stored revision, if it is that of a save which took effect though it failed: then
     /// nobody else has written in between.
-    async fn revision_of_lost_answer(&self) -> Option<String> {
-        let unanswered = self.unanswered.as_ref()?;
-        let stored = self.store.load().await.ok()??;
-        (stored.bytes == *unanswered).then_some(stored.revision)
+    async fn revision_of_lost_answer(&self) -> Result<Option<String>, StoreError> {
+        if self.unanswered.is_empty() {
+            return Ok(None);
+        }
+        let ours = |stored: &Stored| {
+            let hash: [u8; 32] = Sha256::digest(&stored.bytes).into();
+            self.unanswered.contains(&hash)
+        };
+        let stored = self.store.load().await?.filter(ours);
+        Ok(stored.map(|stored| stored.revision))
     }
 }
 
