@@ -6,6 +6,7 @@ use elasticsearch_source::mini_elasticsearch::{
 };
 use elasticsearch_source::runner::{self, Until};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::support::sample::{self, INDEX, ids, insert};
 use crate::support::world::World;
@@ -329,4 +330,48 @@ async fn crashes_in_a_row_repeat_nothing() {
         data["output"][0]["next"], length,
         "the position moves on once all of it is covered"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_with_an_end_reads_past_the_cycle_that_a_former_run_left() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster).limits("poll_pages = 2");
+    let source = world.source().await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let (polled, mut polls) = watch::channel(0);
+    let mut progress = |documents| polled.send(documents).unwrap();
+    tokio::select! {
+        _ = runner::run(&source, Until::CaughtUp, stopped, &mut progress) => panic!("it ended"),
+        _ = polls.changed() => {}
+    }
+    drop(source);
+    // The point in time of the former run does not hold these.
+    insert(&cluster, DOCUMENTS..DOCUMENTS + 100);
+    world.once().await.unwrap();
+    world.assert_holds_exactly(ids(0..DOCUMENTS + 100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_point_in_time_that_is_given_up_inside_a_giant_group_raises_no_false_alarm() {
+    for at in 2..9 {
+        let cluster = MiniElasticsearch::start(Options::default()).unwrap();
+        sample::create(&cluster, INDEX, 3);
+        for n in 0..90 {
+            let source = r#"{"@timestamp":1767225600000}"#;
+            cluster
+                .insert(INDEX, Some(&format!("d{n}")), source)
+                .unwrap();
+        }
+        cluster.inject(
+            Fault::new(Effect::unavailable())
+                .path("/_search?")
+                .after(at)
+                .times(3),
+        );
+        let world = World::reading(cluster.url(), INDEX)
+            .raw("batch_size", "10")
+            .raw("edge_max", "20");
+        assert_eq!(world.published_once().await, 90, "search {at}");
+        world.assert_holds_exactly(ids(0..90));
+    }
 }

@@ -152,3 +152,111 @@ impl From<StoreError> for wit::StateError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+    use bytes::Bytes;
+    use futures::FutureExt as _;
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::state_store::MemoryStore;
+
+    /// Loses the answers of some calls, and refuses others.
+    #[derive(Default)]
+    struct Unreliable {
+        store: MemoryStore,
+        calls: std::sync::Mutex<VecDeque<Trouble>>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Trouble {
+        None,
+        Refused,
+        AnswerLost,
+    }
+
+    impl Unreliable {
+        async fn play<T>(
+            &self,
+            call: BoxFuture<'_, Result<T, StoreError>>,
+        ) -> Result<T, StoreError> {
+            let trouble = self.calls.lock().unwrap().pop_front();
+            let down = || StoreError::Unavailable(anyhow!("down"));
+            match trouble.unwrap_or(Trouble::None) {
+                Trouble::None => call.await,
+                Trouble::Refused => Err(down()),
+                Trouble::AnswerLost => call.await.and_then(|_| Err(down())),
+            }
+        }
+    }
+
+    impl StateStore for Unreliable {
+        fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+            self.play(self.store.load()).boxed()
+        }
+
+        fn save<'a>(
+            &'a self,
+            bytes: Bytes,
+            expected: Option<&'a str>,
+        ) -> BoxFuture<'a, Result<String, StoreError>> {
+            self.play(self.store.save(bytes, expected)).boxed()
+        }
+
+        fn describe(&self) -> String {
+            "an unreliable store".to_owned()
+        }
+    }
+
+    fn slot(store: Arc<Unreliable>) -> StateCtx {
+        let owner = Owner {
+            state_id: "s".to_owned(),
+            connector_id: 1,
+            index: "i".to_owned(),
+            url: "http://127.0.0.1".parse().unwrap(),
+        };
+        StateCtx::new(store, owner, Clock::system())
+    }
+
+    #[tokio::test]
+    async fn saves_whose_answers_were_lost_are_known_again_however_many_failed_since() {
+        use Trouble::{AnswerLost, None, Refused};
+        let rows: [&[Trouble]; 4] = [
+            &[AnswerLost],
+            &[AnswerLost, Refused, Refused],
+            &[Refused, AnswerLost, Refused],
+            // The second save finds the first, and then loses its own answer.
+            &[AnswerLost, None, None, AnswerLost, Refused],
+        ];
+        for troubles in rows {
+            let store = Arc::new(Unreliable::default());
+            let mut slot = slot(Arc::clone(&store));
+            let first = slot.save(b"{\"n\":0}", 1, Option::None).await.unwrap();
+            store.calls.lock().unwrap().extend(troubles);
+            let mut number = 0;
+            while !store.calls.lock().unwrap().is_empty() {
+                number += 1;
+                let data = format!("{{\"n\":{number}}}");
+                slot.save(data.as_bytes(), 1, Some(&first))
+                    .await
+                    .unwrap_err();
+            }
+            let saved = slot.save(b"{\"n\":99}", 1, Some(&first)).await;
+            assert!(saved.is_ok(), "{:?}", saved.unwrap_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn another_writers_state_is_a_conflict_also_after_a_save_without_an_answer() {
+        let store = Arc::new(Unreliable::default());
+        let (mut ours, mut other) = (slot(Arc::clone(&store)), slot(Arc::clone(&store)));
+        let first = ours.save(b"{}", 1, None).await.unwrap();
+        store.calls.lock().unwrap().push_back(Trouble::Refused);
+        ours.save(b"{\"n\":1}", 1, Some(&first)).await.unwrap_err();
+        other.save(b"{\"n\":2}", 1, Some(&first)).await.unwrap();
+        let saved = ours.save(b"{\"n\":3}", 1, Some(&first)).await;
+        assert!(matches!(saved, Err(StoreError::Conflict(_))), "{saved:?}");
+    }
+}

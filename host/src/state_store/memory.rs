@@ -53,8 +53,7 @@ impl StateStore for MemoryStore {
         bytes: Bytes,
         expected: Option<&'a str>,
     ) -> BoxFuture<'a, Result<String, StoreError>> {
-        let saved = self.swap(bytes, expected);
-        async move { saved }.boxed()
+        async move { self.swap(bytes, expected) }.boxed()
     }
 
     fn describe(&self) -> String {
