@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use elasticsearch_source::publisher::destination::{HeaderValue, Message};
+use elasticsearch_source::publisher::outbox::Delivery;
 use serde::Deserialize;
 
 use super::scenario::Scenario;
@@ -154,8 +155,8 @@ pub fn check_end(stage: &Stage, disk: &Disk, scenario: &Scenario) -> Comparison 
             }
         }
         for (identity, messages) in &there {
-            comparison.repeated += messages.len() - 1;
-            if messages.len() > 1 {
+            if messages.len() > 1 && scenario.delivery == Delivery::ExactlyOnce {
+                comparison.repeated += messages.len() - 1;
                 let times = messages.len();
                 violations.push(format!(
                     "repeated: {identity:?} is in {name:?} {times} times"

@@ -10,7 +10,7 @@ use elasticsearch_source::capability::state::StateCtx;
 use elasticsearch_source::component::{Component, Origin};
 use elasticsearch_source::instance::{Budget, Failure};
 use elasticsearch_source::publisher::destination::Destination;
-use elasticsearch_source::publisher::outbox::{Delivery, Outbox};
+use elasticsearch_source::publisher::outbox::Outbox;
 use elasticsearch_source::publisher::queue::Queue;
 use elasticsearch_source::retry::RetryPolicy;
 use elasticsearch_source::runner::{self, Source, Summary, Until};
@@ -186,7 +186,7 @@ impl Life<'_> {
             Box::new(SimulatedTopic { stage, name })
         };
         let topics = self.scenario.topics.iter().map(topic).collect();
-        let queue = Queue::start(Outbox::new(topics, Delivery::ExactlyOnce), clock.clone());
+        let queue = Queue::start(Outbox::new(topics, self.scenario.delivery), clock.clone());
         let transport = Arc::new(SimulatedTransport(Arc::clone(stage)));
         let store: Arc<dyn StateStore> = Arc::new(SimulatedStore {
             stage: Arc::clone(stage),

@@ -1,6 +1,7 @@
 //! What is read, and what is difficult about it.
 
 use elasticsearch_source::mini_elasticsearch::Product;
+use elasticsearch_source::publisher::outbox::Delivery;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -33,6 +34,10 @@ pub struct Scenario {
     pub edge_max: u64,
     /// How long a save is postponed.
     pub auto_save: Option<&'static str>,
+    /// After how many messages it comes at the latest.
+    pub unsaved_max: u64,
+    /// What is promised.
+    pub delivery: Delivery,
 }
 
 const ONE: &[(Name, usize)] = &[(("s", "t"), 1)];
@@ -52,6 +57,8 @@ const PLAIN: Scenario = Scenario {
     batch_size: 8,
     edge_max: 65_536,
     auto_save: None,
+    unsaved_max: 65_536,
+    delivery: Delivery::ExactlyOnce,
 };
 
 /// The ones of which every operation is made to fail.
@@ -139,6 +146,11 @@ impl Scenario {
             auto_save: *[None, Some("0s"), Some("7s"), Some("25s")]
                 .choose(&mut dice)
                 .unwrap(),
+            unsaved_max: *[25, 65_536].choose(&mut dice).unwrap(),
+            delivery: match dice.random_bool(0.05) {
+                true => Delivery::AtLeastOnce,
+                false => Delivery::ExactlyOnce,
+            },
         }
     }
 
@@ -152,7 +164,8 @@ impl Scenario {
             "settle": "5s",
         });
         if let Some(auto_save) = self.auto_save {
-            config["state"] = json!({"auto_save_interval": auto_save});
+            config["state"] =
+                json!({"auto_save_interval": auto_save, "unsaved_max": self.unsaved_max});
         }
         config
     }
