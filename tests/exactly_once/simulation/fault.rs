@@ -63,6 +63,13 @@ pub enum Fault {
     LostHit,
 }
 
+impl Fault {
+    /// Whether the process ends with it.
+    pub fn kills(self) -> bool {
+        matches!(self, Self::Kill(_) | Self::HalfKill)
+    }
+}
+
 use Effect::{After, Before, Never};
 
 const ALWAYS: [Fault; 6] = [

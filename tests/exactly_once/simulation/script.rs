@@ -20,6 +20,8 @@ pub enum Script {
         probability: f64,
         /// Faults to come.
         left: usize,
+        /// Only such that kill the process: several in a row find what one does not.
+        kills: bool,
     },
     /// The trouble is over.
     Over,
@@ -31,9 +33,10 @@ impl Script {
         let mut dice = StdRng::seed_from_u64(seed);
         let probability = *[0.01, 0.03, 0.1, 0.25].choose(&mut dice).unwrap();
         Self::Random {
-            dice: dice.into(),
             probability,
             left: 25,
+            kills: dice.random_bool(0.3),
+            dice: dice.into(),
         }
     }
 
@@ -50,12 +53,15 @@ impl Script {
                 dice,
                 probability,
                 left,
+                kills,
             } => {
                 if *left == 0 || !dice.random_bool(*probability) {
                     return None;
                 }
                 *left -= 1;
-                operation.faults().choose(dice).copied()
+                let mut faults = operation.faults();
+                faults.retain(|fault| !*kills || fault.kills());
+                faults.choose(dice).copied()
             }
         }
     }
