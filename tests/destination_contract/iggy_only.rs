@@ -286,13 +286,14 @@ async fn the_prefix_of_a_batch_is_reported_with_its_end() {
     server.inject(SEND_MESSAGES_CODE, 1, Fault::AnswerAfter(Duration::ZERO));
     server.inject(SEND_MESSAGES_CODE, 1, Fault::Status(TOPIC_FULL));
     let error = destination.append(&messages(1..9)).await.unwrap_err();
-    let end = vec![Offset {
+    let ends = vec![Offset {
         partition: 0,
         next: 3,
     }];
+    let places = vec![0, 1];
     assert_eq!(
         (error.transient, error.committed),
-        (true, Committed::Prefix(2, end))
+        (true, Committed::Part { places, ends })
     );
     assert_eq!(server.ids("s", "t"), [90, 1, 2]);
 }

@@ -68,8 +68,13 @@ pub struct AppendError {
 pub enum Committed {
     /// None of it.
     Nothing,
-    /// The first messages are in, and the partitions now end here.
-    Prefix(usize, Vec<Offset>),
+    /// Some messages are in, as when requests to other partitions went before.
+    Part {
+        /// Their places in the batch, counted from 0, each once.
+        places: Vec<usize>,
+        /// Where the partitions that took them end now.
+        ends: Vec<Offset>,
+    },
     /// No answer came: none, some or all of it, now or a little later.
     Unknown,
 }

@@ -214,7 +214,10 @@ fn advance(ends: &mut Vec<Offset>, to: Offset) {
 fn after_prefix(sent: usize, ends: Vec<Offset>, error: AppendError) -> AppendError {
     match error.committed {
         Committed::Nothing if sent > 0 => AppendError {
-            committed: Committed::Prefix(sent, ends),
+            committed: Committed::Part {
+                places: (0..sent).collect(),
+                ends,
+            },
             ..error
         },
         _ => error,

@@ -119,9 +119,9 @@ impl SimulatedTopic {
             None => Ok(vec![self.take(messages)]),
             Some(Fault::Rejected) => Err(AppendError::transient(anyhow!("the topic is full"))),
             Some(Fault::Half) if !half.is_empty() => {
-                let end = vec![self.take(half)];
+                let (places, ends) = ((0..half.len()).collect(), vec![self.take(half)]);
                 Err(AppendError {
-                    committed: Committed::Prefix(half.len(), end),
+                    committed: Committed::Part { places, ends },
                     ..AppendError::transient(anyhow!("the topic became full"))
                 })
             }

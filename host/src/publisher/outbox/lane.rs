@@ -91,17 +91,9 @@ impl Lane {
             return Ok(());
         }
         let appended = self.append(&missing).await;
-        let done = match &appended {
-            Ok(()) => missing.len(),
-            Err(AppendError {
-                committed: Committed::Prefix(done, _),
-                ..
-            }) => *done,
-            Err(_) => 0,
-        };
-        self.known
-            .append(missing.iter().take(done).map(|message| message.id));
-        for place in places.into_iter().take(done) {
+        for place in taken(&appended, places) {
+            let id = messages.get(place).map(|message| message.id);
+            self.known.append(id);
             written
                 .get_mut(place)
                 .into_iter()
@@ -165,7 +157,7 @@ impl Lane {
             }
             Ok(end)
             | Err(AppendError {
-                committed: Committed::Prefix(_, end),
+                committed: Committed::Part { ends: end, .. },
                 ..
             }) => {
                 self.advance(end);
@@ -269,6 +261,22 @@ impl Lane {
             "{found} messages that were read back and not published again are above the \
              limit of {limit}: give the source a topic of its own, and restart"
         )))
+    }
+}
+
+/// Where in the batch the messages are that an append has put in; `places` are those that
+/// it was given.
+fn taken(appended: &Result<(), AppendError>, places: Vec<usize>) -> Vec<usize> {
+    match appended {
+        Ok(()) => places,
+        Err(AppendError {
+            committed: Committed::Part { places: part, .. },
+            ..
+        }) => {
+            let part = part.iter().filter_map(|at| places.get(*at));
+            part.copied().collect()
+        }
+        Err(_) => Vec::new(),
     }
 }
 

@@ -21,6 +21,8 @@ enum Fault {
     RefusedTransient,
     RefusedPermanent,
     Prefix(usize),
+    /// Refused after some messages, as when those before them went to another partition.
+    EveryOther,
     /// No answer, and as many messages are in at once.
     UnknownNow(usize),
     /// No answer, and as many messages appear just before the quiet time ends.
@@ -106,14 +108,10 @@ impl Content {
                 return Some(Err(AppendError::permanent(anyhow!("no"))));
             }
             Some(Fault::Prefix(count)) => {
-                let count = count.min(ids.len());
-                self.ids.extend(first(count));
-                let committed = Committed::Prefix(count, self.end());
-                return Some(Err(AppendError {
-                    committed,
-                    transient: true,
-                    cause: anyhow!("half"),
-                }));
+                return Some(self.append_part((0..count.min(ids.len())).collect(), ids));
+            }
+            Some(Fault::EveryOther) => {
+                return Some(self.append_part((1..ids.len()).step_by(2).collect(), ids));
             }
             Some(Fault::UnknownNow(count)) => {
                 self.ids.extend(first(count));
@@ -134,6 +132,20 @@ impl Content {
             }
         }
         Some(Ok(self.end()))
+    }
+
+    fn append_part(
+        &mut self,
+        places: Vec<usize>,
+        ids: &[u128],
+    ) -> Result<Vec<Offset>, AppendError> {
+        self.ids.extend(places.iter().map(|place| ids[*place]));
+        let ends = self.end();
+        Err(AppendError {
+            committed: Committed::Part { places, ends },
+            transient: true,
+            cause: anyhow!("half"),
+        })
     }
 }
 
@@ -275,6 +287,28 @@ async fn a_batch_cut_differently_after_a_failure_adds_only_what_is_missing() {
     assert_eq!((first.new, first.already_there), (0, 2));
     assert_eq!((second.new, second.already_there), (3, 0));
     assert_eq!(topic.ids(), [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_which_any_messages_are_in_is_continued_with_the_others() {
+    for first in [1..2, 1..6, 1..9] {
+        let topic = Scripted::topic("a");
+        topic.fault_at(0, Fault::EveryOther);
+        topic.fault_at(1, Fault::EveryOther);
+        let mut outbox = outbox(&[&topic]);
+        let whole = batch(1..9);
+        let half: Vec<u128> = first.clone().skip(1).step_by(2).collect();
+        let error = outbox.publish(&batch(first.clone())).await.unwrap_err();
+        assert_eq!(error.committed == Extent::Partly, !half.is_empty());
+        assert_eq!(topic.ids(), half);
+        outbox.publish(&whole).await.unwrap_err();
+        let had = topic.ids().len() as u32;
+        let published = outbox.publish(&whole).await.unwrap();
+        assert_eq!((published.new, published.already_there), (8 - had, had));
+        let mut ids = topic.ids();
+        ids.sort_unstable();
+        assert_eq!(ids, (1..9).collect::<Vec<_>>(), "{first:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
