@@ -2,10 +2,12 @@
 //!
 //! The Iggy cases run against the stand-in, and against a real server where the build
 //! was given one by `IGGY_ADDRESS` (with `IGGY_USERNAME` and `IGGY_PASSWORD`, or `iggy`);
-//! without it they are listed as ignored. What only Iggy can do is in [`iggy_only`].
+//! without it they are listed as ignored. What only Iggy can do is in [`iggy_only`], and
+//! several partitions in [`iggy_partitions`].
 
 mod backends;
 mod iggy_only;
+mod iggy_partitions;
 
 use bytes::Bytes;
 use elasticsearch_source::publisher::destination::{HeaderValue, Message, Offset, Tail};
@@ -19,6 +21,7 @@ fn text(text: &str) -> HeaderValue {
 fn message(id: u128) -> Message {
     Message {
         id,
+        key: None,
         payload: Bytes::from(format!("{{\"number\":{id},\"text\":\"a \\\"b\\\" ü\"}}")),
         headers: vec![
             ("index".to_owned(), text("logs-2026")),

@@ -159,6 +159,7 @@ impl Backend {
             Self::Real(..) => {
                 let message = |id: &u128| Message {
                     id: *id,
+                    key: None,
                     payload: Bytes::from_static(b"{}"),
                     headers: vec![],
                 };

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use elasticsearch_source::publisher::destination::{Committed, Destination, Offset};
-use elasticsearch_source::publisher::iggy::{IggyConfig, IggyDestination};
+use elasticsearch_source::publisher::iggy::{Durability, IggyConfig, IggyDestination};
 use elasticsearch_source::publisher::outbox::{Delivery, Extent, Outbox};
 use tokio::task::JoinSet;
 
@@ -17,6 +17,7 @@ const INVALID_COMMAND: u32 = 3;
 const UNAUTHORIZED: u32 = 41;
 const TRANSIENT_NOT_ACCEPTED: u32 = 58;
 const TOPIC_FULL: u32 = 3009;
+const UNSUPPORTED_OPTION_KEY: u32 = 4041;
 const QUIET: Duration = Duration::from_millis(200);
 
 fn short(server: &IggyStandIn) -> IggyConfig {
@@ -197,22 +198,39 @@ async fn the_permission_to_read_is_named_when_reading() {
 }
 
 #[tokio::test]
-async fn a_new_topic_keeps_everything() {
+async fn a_new_topic_keeps_everything_and_is_as_durable_as_configured() {
+    for durability in [Durability::Persisted, Durability::Replicated] {
+        let server = IggyStandIn::start().await;
+        let (config, one) = (config(server.address()), NonZeroUsize::MIN);
+        let mut destination = IggyDestination::new(config, "s", "t", one, 3).unwrap();
+        if durability != Durability::default() {
+            destination = destination.acknowledging(durability);
+        }
+        assert_eq!(destination.read_from(None).await.unwrap().end.len(), 3);
+        let options = server.topic_options("s", "t");
+        let unlimited = u64::MAX.to_le_bytes();
+        assert_eq!(options["message_expiry"], unlimited, "{options:?}");
+        assert_eq!(options["max_topic_size"], unlimited, "{options:?}");
+        assert_eq!(
+            options["durability"],
+            durability.as_str().as_bytes(),
+            "{options:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_option_that_the_server_does_not_know_is_never_left_out() {
     let server = IggyStandIn::start().await;
-    let one = NonZeroUsize::MIN;
-    let mut destination = IggyDestination::new(config(server.address()), "s", "t", one, 3).unwrap();
-    assert_eq!(destination.read_from(None).await.unwrap().end.len(), 3);
-    let options = server.topic_options("s", "t");
-    assert_eq!(
-        options.get("message_expiry"),
-        Some(&u64::MAX),
-        "{options:?}"
+    server.inject(CREATE_TOPIC_CODE, 1, Fault::Status(UNSUPPORTED_OPTION_KEY));
+    let mut destination = open(config(server.address()));
+    let error = destination.append(&messages(1..2)).await.unwrap_err();
+    assert!(!error.transient, "{error}");
+    assert!(
+        error.to_string().contains("durability)") && error.to_string().contains("by hand"),
+        "{error}"
     );
-    assert_eq!(
-        options.get("max_topic_size"),
-        Some(&u64::MAX),
-        "{options:?}"
-    );
+    assert_eq!(server.requests(CREATE_TOPIC_CODE), 1);
 }
 
 #[tokio::test]

@@ -144,6 +144,7 @@ fn message(body: &Body, message: wit::Message) -> wasmtime::Result<Message> {
         .collect();
     Ok(Message {
         id,
+        key: None,
         payload,
         headers,
     })

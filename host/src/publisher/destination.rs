@@ -18,7 +18,11 @@ pub const TAIL_MAX: usize = 4_000_000;
 pub struct Message {
     /// The same for the same version of the same document, always; never 0.
     pub id: u128,
-    /// The document's bytes as the cluster sent them: JSON.
+    /// Messages of the same key go to the same partition, where the stream is partitioned
+    /// by key.
+    pub key: Option<Bytes>,
+    /// The document's bytes as the cluster sent them, or around them what the stream's
+    /// shape adds: JSON.
     pub payload: Bytes,
     /// Typed headers, each name once.
     pub headers: Vec<(String, HeaderValue)>,

@@ -8,20 +8,29 @@
 
 mod connection;
 mod convert;
+mod partitioning;
 mod refusal;
+mod requests;
 mod topic;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use ::iggy::prelude::{Identifier, IggyMessage, MessageClient, Partitioning};
+use ::iggy::prelude::{
+    Identifier, IggyMessage, MessageClient, Partitioning as SdkPartitioning, TopicDetails,
+};
 use anyhow::Context;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::destination::{AppendError, Committed, Destination, Message, Offset, Tail};
 use connection::Connection;
+use partitioning::Partitions;
 use refusal::{Action, refuse};
+use requests::Request;
+
+pub use partitioning::Partitioning;
+pub use topic::Durability;
 
 /// How to reach a server and what to wait for it. `Debug` shows no secret.
 #[derive(Clone)]
@@ -79,11 +88,13 @@ pub struct IggyDestination {
     config: IggyConfig,
     name: TopicName,
     batch_length: NonZeroUsize,
-    partitions: u32,
+    /// Of a topic that has to be created.
+    new_partitions: u32,
+    durability: Durability,
+    partitioning: Partitioning,
     connection: Option<Connection>,
-    /// The partitions of the topic, as of the last connect.
-    partition_ids: Vec<u32>,
-    sends: usize,
+    /// As of the last connect.
+    partitions: Partitions,
 }
 
 impl IggyDestination {
@@ -112,16 +123,31 @@ impl IggyDestination {
             stream_id,
             topic_id,
         };
-        let (connection, partition_ids, sends) = (None, Vec::new(), 0);
         Ok(Self {
             config,
             name,
             batch_length,
-            partitions,
-            connection,
-            partition_ids,
-            sends,
+            new_partitions: partitions,
+            durability: Durability::default(),
+            partitioning: Partitioning::default(),
+            connection: None,
+            partitions: Partitions::default(),
         })
+    }
+
+    /// The same with another partitioning.
+    #[must_use]
+    pub fn partitioned(self, partitioning: Partitioning) -> Self {
+        Self {
+            partitioning,
+            ..self
+        }
+    }
+
+    /// The same with another durability of the topic, where it has to be created.
+    #[must_use]
+    pub fn acknowledging(self, durability: Durability) -> Self {
+        Self { durability, ..self }
     }
 
     /// The connection, opened and with the topic in place where it was not.
@@ -132,46 +158,65 @@ impl IggyDestination {
             return Ok(self.connection.insert(connection));
         }
         let mut connection = Connection::open(&self.config).await?;
-        let topic = topic::ensure(&mut connection, &self.config, &self.name, self.partitions);
-        self.partition_ids = topic
-            .await?
-            .partitions
-            .iter()
-            .map(|partition| partition.id)
-            .collect();
+        let topic = self.topic(&mut connection).await?;
+        self.partitioning.check(topic.partitions.len())?;
+        self.partitions
+            .update(topic.partitions.iter().map(|partition| partition.id));
         Ok(self.connection.insert(connection))
     }
 
-    /// Sends chunk by chunk; a connection that failed is not used again.
+    async fn topic(&self, connection: &mut Connection) -> Result<TopicDetails, AppendError> {
+        let (config, name) = (&self.config, &self.name);
+        if let Some(topic) = topic::look(connection, config, name).await? {
+            return Ok(topic);
+        }
+        self.partitioning.check(self.new_partitions as usize)?;
+        topic::create(
+            connection,
+            config,
+            name,
+            self.new_partitions,
+            self.durability,
+        )
+        .await
+    }
+
+    /// Sends request by request; a connection that failed is not used again.
     async fn send_all(
         &mut self,
-        chunks: Vec<Vec<IggyMessage>>,
+        messages: &[Message],
+        converted: Vec<IggyMessage>,
     ) -> Result<Vec<Offset>, AppendError> {
-        let (mut sent, mut ends) = (0, Vec::new());
         self.connection().await?;
-        for chunk in chunks {
-            let count = chunk.len();
-            match self.send(chunk).await {
+        let partitions = self.partitions.of(messages, &self.partitioning);
+        let (mut sent, mut ends) = (Vec::new(), Vec::new());
+        for request in requests::cut(converted, &partitions, self.batch_length) {
+            let places = request.places.clone();
+            match self.send(request).await {
                 Ok(end) => end.into_iter().for_each(|end| advance(&mut ends, end)),
                 Err(error) => {
                     self.connection = None;
-                    return Err(after_prefix(sent, ends, error));
+                    return Err(after_part(sent, ends, error));
                 }
             }
-            sent += count;
+            sent.extend(places);
         }
         Ok(ends)
     }
 
     /// One request. The answer may lack offsets, then the end stays as it was known.
-    async fn send(&mut self, mut chunk: Vec<IggyMessage>) -> Result<Vec<Offset>, AppendError> {
-        let partitioning = Partitioning::partition_id(self.next_partition());
-        let (name, count) = (self.name.clone(), chunk.len() as u64);
+    async fn send(&mut self, request: Request) -> Result<Vec<Offset>, AppendError> {
+        let mut messages = request.messages;
+        let partition = request
+            .partition
+            .unwrap_or_else(|| self.partitions.take_turn());
+        let partitioning = SdkPartitioning::partition_id(partition);
+        let (name, count) = (self.name.clone(), messages.len() as u64);
         let timeout = self.config.timeout;
         let sent = self.connection().await?.call(timeout, async move |client| {
             let (stream, topic) = (&name.stream_id, &name.topic_id);
             client
-                .send_messages(stream, topic, &partitioning, &mut chunk)
+                .send_messages(stream, topic, &partitioning, &mut messages)
                 .await
         });
         let sent = sent
@@ -182,15 +227,6 @@ impl IggyDestination {
             next: confirmed.base_offset + count,
         });
         Ok(end.collect())
-    }
-
-    /// In turn. The SDK would ask the server for the partitions to do the same.
-    fn next_partition(&mut self) -> u32 {
-        let turn = self.sends.checked_rem(self.partition_ids.len());
-        self.sends = self.sends.wrapping_add(1);
-        turn.and_then(|turn| self.partition_ids.get(turn))
-            .copied()
-            .unwrap_or(0)
     }
 
     async fn tail(&mut self, from: Option<&[Offset]>) -> Result<Tail, AppendError> {
@@ -211,13 +247,11 @@ fn advance(ends: &mut Vec<Offset>, to: Offset) {
     }
 }
 
-fn after_prefix(sent: usize, ends: Vec<Offset>, error: AppendError) -> AppendError {
+/// The error of a request after others of its batch, whose places these are.
+fn after_part(places: Vec<usize>, ends: Vec<Offset>, error: AppendError) -> AppendError {
     match error.committed {
-        Committed::Nothing if sent > 0 => AppendError {
-            committed: Committed::Part {
-                places: (0..sent).collect(),
-                ends,
-            },
+        Committed::Nothing if !places.is_empty() => AppendError {
+            committed: Committed::Part { places, ends },
             ..error
         },
         _ => error,
@@ -235,8 +269,8 @@ impl Destination for IggyDestination {
     ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
         async move {
             // All of it first: a message that cannot be sent keeps its batch back.
-            let chunks = convert::chunks(messages, self.batch_length)?;
-            self.send_all(chunks).await
+            let converted = convert::all(messages)?;
+            self.send_all(messages, converted).await
         }
         .boxed()
     }

@@ -37,7 +37,7 @@ pub(super) fn encode(message: &Message, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-fn json(value: &HeaderValue) -> Value {
+pub(super) fn json(value: &HeaderValue) -> Value {
     match value {
         HeaderValue::Text(text) => Value::from(text.as_str()),
         HeaderValue::Unsigned(number) => Value::from(*number),
@@ -84,6 +84,7 @@ mod tests {
     fn a_payload_keeps_its_bytes_and_stays_on_one_line() {
         let message = Message {
             id: 0xab,
+            key: None,
             payload: Bytes::from_static(b"{\r\n \"b\": 0.10,\n\"a\":1e2, \"t\":\"\\n\"}"),
             headers: vec![
                 ("index".into(), HeaderValue::Text("a\"\nb".into())),
@@ -102,6 +103,7 @@ mod tests {
     fn ids_are_read_from_our_lines_and_from_no_others() {
         let ours = line(&Message {
             id: 7,
+            key: None,
             payload: Bytes::from_static(b"{}"),
             headers: vec![],
         });

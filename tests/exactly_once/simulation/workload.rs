@@ -128,6 +128,7 @@ fn cluster(scenario: &Scenario) -> MiniElasticsearch {
 fn anothers(id: u128) -> Message {
     Message {
         id,
+        key: None,
         payload: Bytes::from_static(b"another's"),
         headers: vec![],
     }

@@ -148,14 +148,13 @@ impl Broker {
             .collect()
     }
 
-    /// The numbers among the options a topic was created with.
-    pub(crate) fn options(&mut self, stream: &str, topic: &str) -> HashMap<String, u64> {
+    /// The options a topic was created with, their values as on the wire.
+    pub(crate) fn options(&mut self, stream: &str, topic: &str) -> HashMap<String, Vec<u8>> {
         let topic = self.topic_named(stream, topic).expect("no such topic");
-        let number = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).ok();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let options = topic.options.iter();
         options
-            .filter_map(|entry| Some((text(entry.key), number(entry.value)?)))
+            .map(|entry| (text(entry.key), entry.value.to_vec()))
             .collect()
     }
 

@@ -123,8 +123,8 @@ impl IggyStandIn {
             .collect()
     }
 
-    /// The numbers among the options that the topic was created with.
-    pub(crate) fn topic_options(&self, stream: &str, topic: &str) -> HashMap<String, u64> {
+    /// The options that the topic was created with, their values as on the wire.
+    pub(crate) fn topic_options(&self, stream: &str, topic: &str) -> HashMap<String, Vec<u8>> {
         self.state().broker.options(stream, topic)
     }
 

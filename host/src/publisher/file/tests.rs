@@ -11,6 +11,7 @@ use crate::publisher::destination::Committed;
 fn messages(ids: std::ops::Range<u128>) -> Vec<Message> {
     let message = |id| Message {
         id,
+        key: None,
         payload: Bytes::from_static(b"{}"),
         headers: vec![],
     };

@@ -5,40 +5,21 @@
 //! up by a long id.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
 use ::iggy::prelude::{HeaderKey, HeaderValue as IggyValue, IggyError, IggyMessage};
 use anyhow::{Context, ensure};
 
 use crate::publisher::destination::{AppendError, HeaderValue, Message};
 
-/// The most payload bytes in one request, unless a single message has more.
-const CHUNK_BYTES: usize = 8 << 20;
 const VALUE_MAX: usize = 255;
 
-/// One vector per request, in order.
+/// The messages in order.
 ///
 /// # Errors
-/// Permanent when a message cannot be one of Iggy's, as when it has more than 64 MB.
-pub(super) fn chunks(
-    messages: &[Message],
-    batch_length: NonZeroUsize,
-) -> Result<Vec<Vec<IggyMessage>>, AppendError> {
-    let mut chunks: Vec<Vec<IggyMessage>> = Vec::new();
-    let mut bytes = 0;
-    for message in messages {
-        let converted = convert(message).map_err(AppendError::permanent)?;
-        let fits = bytes + message.payload.len() <= CHUNK_BYTES;
-        match chunks.last_mut() {
-            Some(chunk) if fits && chunk.len() < batch_length.get() => chunk.push(converted),
-            _ => {
-                bytes = 0;
-                chunks.push(vec![converted]);
-            }
-        }
-        bytes += message.payload.len();
-    }
-    Ok(chunks)
+/// Permanent when one cannot be one of Iggy's, as when it has more than 64 MB.
+pub(super) fn all(messages: &[Message]) -> Result<Vec<IggyMessage>, AppendError> {
+    let converted: anyhow::Result<_> = messages.iter().map(convert).collect();
+    converted.map_err(AppendError::permanent)
 }
 
 fn convert(message: &Message) -> anyhow::Result<IggyMessage> {
@@ -102,30 +83,10 @@ mod tests {
     fn message(payload: usize, headers: Vec<(String, HeaderValue)>) -> Message {
         Message {
             id: 1,
+            key: None,
             payload: Bytes::from(vec![b' '; payload]),
             headers,
         }
-    }
-
-    fn lengths(payloads: &[usize], batch_length: usize) -> Vec<usize> {
-        let messages: Vec<_> = payloads
-            .iter()
-            .map(|bytes| message(*bytes, vec![]))
-            .collect();
-        let batch_length = NonZeroUsize::new(batch_length).unwrap();
-        chunks(&messages, batch_length)
-            .unwrap()
-            .iter()
-            .map(Vec::len)
-            .collect()
-    }
-
-    #[test]
-    fn a_request_has_at_most_batch_length_messages_and_eight_megabytes() {
-        assert_eq!(lengths(&[1; 7], 3), [3, 3, 1]);
-        assert_eq!(lengths(&[3 << 20, 3 << 20, 3 << 20, 1], 100), [2, 2]);
-        assert_eq!(lengths(&[1, 9 << 20, 1], 100), [1, 1, 1]);
-        assert_eq!(lengths(&[], 3), [0; 0]);
     }
 
     #[test]
@@ -141,7 +102,7 @@ mod tests {
             message(64_000_001, vec![]),
             message(1, long_name),
         ] {
-            let error = chunks(&[message(1, vec![]), bad], NonZeroUsize::MIN).unwrap_err();
+            let error = all(&[message(1, vec![]), bad]).unwrap_err();
             assert!(!error.transient, "{error}");
         }
     }

@@ -134,7 +134,8 @@ fn meaning(config: &IggyConfig, action: Action, error: &IggyError) -> Meaning {
         }
         E::UnsupportedOptionKey(_) | E::InvalidOptionValue(_) | E::FeatureUnavailable => refused(
             false,
-            "this server does not know an option: create stream and topic by hand",
+            "this server does not know an option that new topics need (message_expiry, \
+             max_topic_size, durability): create stream and topic by hand",
         ),
         E::StreamIdNotFound(_)
         | E::StreamNameNotFound(_)

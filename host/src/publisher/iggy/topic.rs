@@ -17,21 +17,56 @@ const POLL_BYTES: usize = 16 << 20;
 /// The first poll does not know yet how large messages are.
 const POLL_COUNT_FIRST: u32 = 16;
 
-/// Looks the topic up and creates it, and its stream, where missing. A new topic keeps
-/// everything: what was acknowledged must not be deleted.
-pub(super) async fn ensure(
+/// When the server acknowledges messages of a topic; decided when the topic is created.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When they are on stable storage. They survive a power failure; each request waits
+    /// for the disk.
+    #[default]
+    Persisted,
+    /// When a quorum of servers has them, of a single server in its memory, which writes
+    /// them a little later.
+    Replicated,
+}
+
+impl Durability {
+    /// The durability as Iggy and the configuration write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Persisted => "persisted",
+            Self::Replicated => "replicated",
+        }
+    }
+
+    fn to_sdk(self) -> ::iggy::prelude::Durability {
+        match self {
+            Self::Persisted => ::iggy::prelude::Durability::Persisted,
+            Self::Replicated => ::iggy::prelude::Durability::Replicated,
+        }
+    }
+}
+
+/// Creates the topic, and its stream where missing. It keeps everything: what was
+/// acknowledged must not be deleted.
+pub(super) async fn create(
     connection: &mut Connection,
     config: &IggyConfig,
     name: &TopicName,
     partitions: u32,
+    durability: Durability,
 ) -> Result<TopicDetails, AppendError> {
-    if let Some(topic) = look(connection, config, name).await? {
-        return Ok(topic);
-    }
     create_stream(connection, config, name).await?;
-    create_topic(connection, config, name, partitions).await?;
+    let options = TopicCreateOptions {
+        partitions_count: Some(partitions),
+        message_expiry: Some(IggyExpiry::NeverExpire),
+        max_topic_size: Some(MaxTopicSize::Unlimited),
+        durability: durability.to_sdk(),
+        ..Default::default()
+    };
+    create_topic(connection, config, name, options).await?;
     let (stream, topic) = (&name.stream, &name.topic);
-    tracing::info!(stream, topic, partitions, "created the topic");
+    let durability = durability.as_str();
+    tracing::info!(stream, topic, partitions, durability, "created the topic");
     look(connection, config, name).await?.ok_or_else(|| {
         AppendError::transient(anyhow!(
             "the new topic is not there yet at {}",
@@ -40,7 +75,8 @@ pub(super) async fn ensure(
     })
 }
 
-async fn look(
+/// The topic, if it exists.
+pub(super) async fn look(
     connection: &mut Connection,
     config: &IggyConfig,
     name: &TopicName,
@@ -95,15 +131,9 @@ async fn create_topic(
     connection: &mut Connection,
     config: &IggyConfig,
     name: &TopicName,
-    partitions: u32,
+    options: TopicCreateOptions,
 ) -> Result<(), AppendError> {
     let name = name.clone();
-    let options = TopicCreateOptions {
-        partitions_count: Some(partitions),
-        message_expiry: Some(IggyExpiry::NeverExpire),
-        max_topic_size: Some(MaxTopicSize::Unlimited),
-        ..Default::default()
-    };
     let created = connection.call(config.timeout, async move |client| {
         client
             .create_topic(&name.stream_id, &name.topic, &options)

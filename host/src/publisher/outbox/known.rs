@@ -84,6 +84,7 @@ mod tests {
     fn batch(ids: std::ops::Range<u128>) -> Vec<Message> {
         let message = |id| Message {
             id,
+            key: None,
             payload: Bytes::new(),
             headers: vec![],
         };

@@ -209,6 +209,7 @@ impl Destination for Scripted {
 fn batch(ids: impl IntoIterator<Item = u128>) -> Vec<Message> {
     let message = |id| Message {
         id,
+        key: None,
         payload: Bytes::from_static(b"{}"),
         headers: vec![],
     };
