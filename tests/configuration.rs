@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use elasticsearch_source::config::{
-    Config, ConfigErrors, Delivery, LogFormat, LogLevel, Login, Output, Position, Schema, Source,
-    Storage,
+    Config, ConfigErrors, Delivery, Durability, LogFormat, LogLevel, Login, Metadata, Output,
+    Partitioning, Position, Schema, Source, Storage,
 };
 use serde_json::json;
 
@@ -262,6 +262,39 @@ fn every_key_of_the_host_is_read() {
 }
 
 #[test]
+fn streams_have_their_partitions_and_metadata() {
+    let text = r#"
+        [iggy]
+        token = "t"
+        [sources.a]
+        streams = [
+            { stream = "s", topic = "plain" },
+            { stream = "s", topic = "one", partitioning = "balanced", partitions = 1_000 },
+            { stream = "s", topic = "two", partitioning = { partition_id = 3 }, metadata = "none" },
+            { stream = "s", topic = "three", partitioning = { key = "user.id" }, metadata = "envelope", durability = "replicated" },
+        ]
+        [sources.a.config]
+        url = "http://localhost:9200"
+        index = "i"
+    "#;
+    let streams = source(text).streams.into_iter();
+    let read = streams.map(|s| (s.partitioning, s.partitions, s.metadata, s.durability));
+    let (balanced, persisted) = (Partitioning::Balanced, Durability::Persisted);
+    let expected = [
+        (balanced.clone(), 1, Metadata::Headers, persisted),
+        (balanced, 1_000, Metadata::Headers, persisted),
+        (Partitioning::PartitionId(3), 1, Metadata::None, persisted),
+        (
+            Partitioning::Key("user.id".to_owned()),
+            1,
+            Metadata::Envelope,
+            Durability::Replicated,
+        ),
+    ];
+    assert_eq!(read.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn keys_of_the_component_reach_it_as_they_are() {
     let added = r#"
 query = {"bool": {"filter": [{"range": {"@t": {"gte": 1.5e3}}}, {"term": {"a\/b": "\ud83d\ude00"}}], "x": -1, "y": true}}
@@ -337,7 +370,7 @@ source elasticsearch: Elasticsearch source
   reads      http://localhost:9200/, index logs-*
   interval   30s, request timeout 30s, responses up to 64MiB
   output     files below out, exactly_once
-  stream     elasticsearch_stream, topic documents, json, batches of 100, linger 5ms
+  stream     elasticsearch_stream, topic documents, json, batches of 100, linger 5ms, metadata headers, partitioned balanced
   state      ./connector_states/elasticsearch_logs_connector.json, id elasticsearch_logs_connector
   limits     memory 256MiB, 64 pages or 1s a poll, 10s of computing a call";
     assert_eq!(summary, expected);

@@ -15,6 +15,7 @@ mod destination_contract;
 mod elasticsearch_contract;
 mod failures;
 mod iggy_output;
+mod iggy_streams;
 mod program;
 mod reading;
 mod readme;

@@ -20,6 +20,8 @@ use crate::publisher::file::FileDestination;
 use crate::publisher::iggy::{IggyConfig, IggyDestination, TlsConfig};
 use crate::publisher::outbox::{self, Outbox};
 use crate::publisher::queue::Queue;
+use crate::publisher::shape::Shape;
+use crate::publisher::shaped::ShapedDestination;
 use crate::publisher::stdout::StdoutDestination;
 use crate::retry::RetryPolicy;
 use crate::runner::Source;
@@ -82,7 +84,7 @@ impl Assembly {
         let destinations = source
             .streams
             .iter()
-            .map(|stream| self.destination(source, stream));
+            .map(|stream| self.shaped_destination(source, stream));
         let outbox = Outbox::new(
             destinations.collect::<anyhow::Result<_>>()?,
             delivery(source),
@@ -148,6 +150,23 @@ impl Assembly {
         }
     }
 
+    fn shaped_destination(
+        &self,
+        source: &config::Source,
+        stream: &config::Stream,
+    ) -> anyhow::Result<Box<dyn Destination>> {
+        let key = match &stream.partitioning {
+            config::Partitioning::Key(key) => Some(key.clone()),
+            config::Partitioning::Balanced | config::Partitioning::PartitionId(_) => None,
+        };
+        let metadata = stream.metadata;
+        let destination = self.destination(source, stream)?;
+        Ok(ShapedDestination::around(
+            destination,
+            Shape { metadata, key },
+        ))
+    }
+
     fn destination(
         &self,
         source: &config::Source,
@@ -171,13 +190,18 @@ impl Assembly {
                 })?;
                 let batch_length =
                     NonZeroUsize::new(stream.batch_length as usize).unwrap_or(NonZeroUsize::MIN);
-                Box::new(IggyDestination::new(
+                let destination = IggyDestination::new(
                     iggy_config(iggy),
                     name,
                     topic,
                     batch_length,
-                    1,
-                )?)
+                    stream.partitions,
+                )?;
+                Box::new(
+                    destination
+                        .partitioned(stream.partitioning.clone())
+                        .acknowledging(stream.durability),
+                )
             }
         })
     }

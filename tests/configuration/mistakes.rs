@@ -113,6 +113,11 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
             "from 1 to 100000",
         ),
         (
+            "[[sources.a.streams]]\nstream = \"s\"\ntopic = \"u\"\nmetadata = \"header\"",
+            "14:12",
+            "\"headers\", \"envelope\", \"none\"",
+        ),
+        (
             "[[sources.a.streams]]\nstream = \"s\"\ntopic = \"t\"",
             "13:9",
             "every document twice",
@@ -125,6 +130,75 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
     ];
     for (added, place, part) in rows {
         check_mistakes(&[(&format!("{SMALL}{added}\n"), place, part)]);
+    }
+}
+
+#[test]
+fn partitions_are_within_the_limits_of_iggy() {
+    let iggy = SMALL.replace(
+        "type = \"file\"\npath = \"out\"",
+        "type = \"iggy\"\n[iggy]\ntoken = \"t\"",
+    );
+    let ways = "is \"balanced\", { partition_id = NUMBER } or { key = \"FIELD\" }";
+    let rows = [
+        ("partitions = 0", "15:14", "from 1 to 1000"),
+        ("partitions = 1001", "15:14", "from 1 to 1000"),
+        (
+            "durability = \"none\"",
+            "15:14",
+            "\"persisted\", \"replicated\"",
+        ),
+        ("partitioning = \"random\"", "15:16", ways),
+        ("partitioning = {}", "15:16", ways),
+        ("partitioning = { keys = \"_id\" }", "15:16", ways),
+        (
+            "partitioning = { key = \"a\", partition_id = 1 }",
+            "15:16",
+            ways,
+        ),
+        ("partitioning = { key = \"\" }", "15:24", "is empty"),
+        ("partitioning = { key = 1 }", "15:24", "write it in quotes"),
+        (
+            "partitioning = { partition_id = -1 }",
+            "15:33",
+            "from 0 to 999999",
+        ),
+    ];
+    for (key, place, part) in rows {
+        let added = format!("[[sources.a.streams]]\nstream = \"x\"\ntopic = \"y\"\n{key}\n");
+        check_mistakes(&[(&format!("{iggy}{added}"), place, part)]);
+    }
+    let long = format!("partitioning = {{ key = \"{}\" }}", "k".repeat(256));
+    let added = format!("[[sources.a.streams]]\nstream = \"x\"\ntopic = \"y\"\n{long}\n");
+    check_mistakes(&[(&format!("{iggy}{added}"), "15:24", "at most 255 bytes")]);
+}
+
+#[test]
+fn what_only_topics_of_iggy_have_is_refused_for_other_outputs() {
+    let stdout = SMALL
+        .replace("\"file\"\npath = \"out\"", "\"stdout\"\n")
+        .replace(
+            "[sources.a]\n",
+            "[sources.a]\ndelivery = \"at_least_once\"\n",
+        );
+    let outputs = [
+        (SMALL, "14:", "a file has one partition"),
+        (&stdout, "15:", "standard output has no partitions"),
+    ];
+    let stream = "[[sources.a.streams]]\nstream = \"x\"\ntopic = \"y\"\n";
+    for (output, line, why) in outputs {
+        let rows = [
+            ("partitioning = { partition_id = 0 }", "16"),
+            ("partitioning = { key = \"_id\" }", "16"),
+            ("partitions = 3", "14"),
+            ("durability = \"replicated\"", "14"),
+        ];
+        for (key, column) in rows {
+            let text = format!("{output}{stream}{key}\n");
+            check_mistakes(&[(&text, &format!("{line}{column}"), why)]);
+        }
+        let defaults = "partitioning = \"balanced\"\npartitions = 1\nmetadata = \"none\"\n";
+        parse(&format!("{output}{stream}{defaults}")).unwrap();
     }
 }
 

@@ -83,6 +83,12 @@ impl World {
         self
     }
 
+    /// Sets keys of the stream that was added last, or else of the first one.
+    pub fn stream_keys(mut self, toml: &str) -> Self {
+        self.streams.push_str(&format!("{toml}\n"));
+        self
+    }
+
     /// Sets keys of `[sources.test.limits]`.
     pub fn limits(self, toml: &str) -> Self {
         Self {

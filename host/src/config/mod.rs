@@ -34,6 +34,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use crate::publisher::iggy::{Durability, Partitioning};
+pub use crate::publisher::shape::Metadata;
 pub use broker::{Iggy, Login, Tls};
 pub use environment::{PREFIX, variables};
 pub use error::{ConfigError, ConfigErrors};
@@ -164,6 +166,9 @@ fn read_sources(section: &Section<'_>, output: Option<&Output>) -> BTreeMap<Stri
                 "state_id",
                 "another source keeps its state there: choose another state_id",
             );
+        }
+        if let Some(output) = output {
+            stream::check_output(&child, &source.streams, output);
         }
         if source.enabled && matches!(output, Some(Output::File { .. })) {
             refuse_shared_files(&child, &source, &mut files);

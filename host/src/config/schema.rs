@@ -94,7 +94,17 @@ pub(super) static SOURCE: Table = Table {
     open: false,
 };
 
-static STREAM: Table = Table::of(&["stream", "topic", "schema", "batch_length", "linger_time"]);
+static STREAM: Table = Table::of(&[
+    "stream",
+    "topic",
+    "schema",
+    "batch_length",
+    "linger_time",
+    "metadata",
+    "partitioning",
+    "partitions",
+    "durability",
+]);
 
 static LIMITS: Table = Table::of(&["memory", "poll_pages", "poll_time", "guest_time"]);
 

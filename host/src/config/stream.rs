@@ -3,11 +3,21 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::output::Output;
 use super::section::Section;
+use super::tree::Node;
 use super::value::{choice, duration, integer, text};
+use crate::publisher::iggy::{Durability, Partitioning};
+use crate::publisher::shape::Metadata;
 
 /// The longest name of a stream or topic, in bytes, that Iggy takes.
 const NAME_MAX: usize = 255;
+/// The most partitions that Iggy creates with a topic.
+const PARTITIONS_MAX: u32 = 1_000;
+/// The most partitions that a topic of Iggy's has.
+const PARTITION_ID_MAX: u32 = 999_999;
+/// The longest path of a field, in bytes.
+const KEY_MAX: usize = 255;
 
 /// One stream and topic that every document is published to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +32,15 @@ pub struct Stream {
     pub batch_length: u32,
     /// How long a publish may wait for more messages, up to a minute; 5 ms by default.
     pub linger_time: Duration,
+    /// Where the metadata of documents goes; into headers by default.
+    pub metadata: Metadata,
+    /// How messages are spread over the topic's partitions; balanced by default.
+    pub partitioning: Partitioning,
+    /// The partitions of a topic that has to be created, 1 to 1,000; 1 by default.
+    pub partitions: u32,
+    /// When messages of a topic that has to be created are acknowledged; once persisted by
+    /// default.
+    pub durability: Durability,
 }
 
 /// The declared format of payloads.
@@ -87,11 +106,81 @@ fn read(section: &Section<'_>) -> Option<Stream> {
         "linger_time",
         duration(Duration::ZERO..=Duration::from_secs(60)),
     );
+    let modes = [Metadata::Headers, Metadata::Envelope, Metadata::None];
+    let metadata = section.optional("metadata", choice(&modes.map(|mode| (mode.as_str(), mode))));
+    let partitioning = read_partitioning(section);
+    let partitions = section.optional("partitions", integer(1..=PARTITIONS_MAX));
+    let durabilities = [Durability::Persisted, Durability::Replicated].map(|d| (d.as_str(), d));
+    let durability = section.optional("durability", choice(&durabilities));
     Some(Stream {
         stream: stream?,
         topic: topic?,
         schema: schema.unwrap_or(Schema::Json),
         batch_length: batch_length.unwrap_or(1_000),
         linger_time: linger_time.unwrap_or(Duration::from_millis(5)),
+        metadata: metadata.unwrap_or_default(),
+        partitioning: partitioning.unwrap_or_default(),
+        partitions: partitions.unwrap_or(1),
+        durability: durability.unwrap_or_default(),
     })
+}
+
+/// A word, or a table with one key.
+fn read_partitioning(stream: &Section<'_>) -> Option<Partitioning> {
+    let table = stream.section("partitioning");
+    let Some(branches) = table.node().and_then(Node::branches) else {
+        return stream.optional("partitioning", |node| match text(node)?.as_str() {
+            "balanced" => Ok(Partitioning::Balanced),
+            _ => Err(PARTITIONINGS.to_owned()),
+        });
+    };
+    let keys: Vec<_> = branches.keys().map(String::as_str).collect();
+    match keys.as_slice() {
+        ["partition_id"] => table
+            .optional("partition_id", integer(0..=PARTITION_ID_MAX))
+            .map(Partitioning::PartitionId),
+        ["key"] => table.optional("key", field).map(Partitioning::Key),
+        _ => {
+            stream.refuse("partitioning", PARTITIONINGS);
+            None
+        }
+    }
+}
+
+const PARTITIONINGS: &str = "is \"balanced\", { partition_id = NUMBER } or { key = \"FIELD\" }";
+
+fn field(node: &Node) -> Result<String, String> {
+    let short = |field: &String| field.len() <= KEY_MAX;
+    let long = || format!("is the name of a field of at most {KEY_MAX} bytes");
+    Some(text(node)?).filter(short).ok_or_else(long)
+}
+
+/// Refuses what only topics of Iggy have, as it would not take effect.
+pub(super) fn check_output(source: &Section<'_>, streams: &[Stream], output: &Output) {
+    let why = match output {
+        Output::Iggy => return,
+        Output::File { .. } => "a file has one partition and is always written to the disk",
+        Output::Stdout => "standard output has no partitions and keeps nothing",
+    };
+    for (section, stream) in source.list("streams").iter().zip(streams) {
+        for key in stream.settings_of_topics() {
+            let message = format!("belongs to topics of iggy, and {why}: leave it out");
+            section.refuse(key, &message);
+        }
+    }
+}
+
+impl Stream {
+    /// The keys that are not as by default and mean something for topics of Iggy only.
+    fn settings_of_topics(&self) -> impl Iterator<Item = &'static str> {
+        let partitioned = self.partitioning != Partitioning::default();
+        let durable = self.durability != Durability::default();
+        [
+            partitioned.then_some("partitioning"),
+            (self.partitions != 1).then_some("partitions"),
+            durable.then_some("durability"),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }

@@ -60,8 +60,9 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
     lines.extend(source.streams.iter().map(|stream| {
         let linger = show_duration(stream.linger_time);
         let (schema, length) = (stream.schema.as_str(), stream.batch_length);
+        let (metadata, partitioning) = (stream.metadata.as_str(), &stream.partitioning);
         format!(
-            "  stream     {}, topic {}, {schema}, batches of {length}, linger {linger}",
+            "  stream     {}, topic {}, {schema}, batches of {length}, linger {linger}, metadata {metadata}, partitioned {partitioning}",
             stream.stream, stream.topic
         )
     }));
