@@ -143,6 +143,7 @@ fn what_is_not_written_has_its_documented_default() {
         (30, 30)
     );
     assert_eq!(source.max_response_bytes, 64 * 1024 * 1024);
+    assert_eq!(source.dead_letter, None);
     assert_eq!(
         (source.streams[0].batch_length, source.streams[0].schema),
         (1_000, Schema::Json)
@@ -171,6 +172,7 @@ fn every_key_of_the_host_is_read() {
         password = "p"
         timeout = "5s"
         publish_quiet = "0s"
+        max_message_size = "1MiB"
         tls = { enabled = true, ca_file = "ca.pem", domain = "d" }
         [http]
         address = "[::1]:0"
@@ -187,6 +189,7 @@ fn every_key_of_the_host_is_read() {
             { stream = "s", topic = "t", schema = "raw" },
             { stream = "s", topic = "u", schema = "text", batch_length = 100_000, linger_time = "0s" },
         ]
+        dead_letter = { stream = "s", topic = "refused" }
         limits = { memory = "1GiB", poll_pages = 1, poll_time = "5s", guest_time = "1m" }
         [sources.a.config]
         url = "https://es.example:9243/prefix"
@@ -207,9 +210,10 @@ fn every_key_of_the_host_is_read() {
         (
             iggy.address.as_str(),
             iggy.timeout.as_secs(),
-            iggy.publish_quiet.as_secs()
+            iggy.publish_quiet.as_secs(),
+            iggy.max_message_size
         ),
-        ("iggy:8090", 5, 0)
+        ("iggy:8090", 5, 0, 1 << 20)
     );
     assert_eq!(
         (iggy.tls.enabled, iggy.tls.domain.as_deref()),
@@ -360,7 +364,8 @@ fn nothing_shows_a_secret() {
 #[test]
 fn the_summary_says_what_would_run() {
     let (_, state) = STATE.split_once('\n').unwrap();
-    let summary = parse(&format!("{FILE_OUTPUT}{BASIC}{state}"))
+    let dead_letter = "[sources.elasticsearch.dead_letter]\nstream = \"s\"\ntopic = \"refused\"\n";
+    let summary = parse(&format!("{FILE_OUTPUT}{BASIC}{state}{dead_letter}"))
         .unwrap()
         .summary()
         .join("\n");
@@ -371,6 +376,7 @@ source elasticsearch: Elasticsearch source
   interval   30s, request timeout 30s, responses up to 64MiB
   output     files below out, exactly_once
   stream     elasticsearch_stream, topic documents, json, batches of 100, linger 5ms, metadata headers, partitioned balanced
+  refused    s, topic refused
   state      ./connector_states/elasticsearch_logs_connector.json, id elasticsearch_logs_connector
   limits     memory 256MiB, 64 pages or 1s a poll, 10s of computing a call";
     assert_eq!(summary, expected);

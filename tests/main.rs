@@ -11,6 +11,7 @@
 
 mod component;
 mod configuration;
+mod dead_letters;
 mod destination_contract;
 mod elasticsearch_contract;
 mod failures;

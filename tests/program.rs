@@ -70,9 +70,10 @@ fn a_run_with_an_end_prints_a_summary_for_programs() {
         (
             &source["documents"],
             &source["beyond_horizon"],
+            &source["dead_lettered"],
             &source["error"]
         ),
-        (&json!(500), &json!(0), &Value::Null)
+        (&json!(500), &json!(0), &json!(0), &Value::Null)
     );
     world.assert_holds_exactly((0..500).map(|n| format!("d{n}")));
 }

@@ -129,6 +129,7 @@ impl Host for Imports {
         let published = publish.wait()?;
         Ok(Published {
             position: published.position.into_iter().map(mark).collect(),
+            dead_lettered: published.dead_lettered,
             unclaimed: published.unclaimed,
             at_ms: published.at_ms,
         })

@@ -35,6 +35,8 @@ impl<B> Answer<B> {
 pub struct Published {
     /// Where every destination ends now.
     pub position: Vec<Mark>,
+    /// Messages that some destination refused, and that a dead letter stands for.
+    pub dead_lettered: u32,
     /// Messages that were found there and not published again since.
     pub unclaimed: u64,
     /// When it was acknowledged, in milliseconds since the epoch.

@@ -96,6 +96,7 @@ mod tests {
     fn published(next: u64, unclaimed: u64) -> Published {
         Published {
             position: end(next),
+            dead_lettered: 0,
             unclaimed,
             at_ms: 0,
         }

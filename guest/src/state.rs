@@ -49,6 +49,9 @@ pub struct State {
     pub settled: bool,
     /// Receipts: how many agreed, and how many led to another read.
     pub receipts: Receipts,
+    /// Documents that a stream refused and a dead letter stands for, ever; they count as
+    /// delivered.
+    pub dead_lettered: u64,
     /// What a later version wrote here stays.
     #[serde(flatten)]
     pub others: Map<String, Value>,

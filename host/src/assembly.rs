@@ -85,10 +85,13 @@ impl Assembly {
             .streams
             .iter()
             .map(|stream| self.shaped_destination(source, stream));
-        let outbox = Outbox::new(
+        let mut outbox = Outbox::new(
             destinations.collect::<anyhow::Result<_>>()?,
             delivery(source),
         );
+        if let Some(dead_letters) = self.dead_letters(source)? {
+            outbox = outbox.with_dead_letters(dead_letters);
+        }
         self.put_together(source, outbox, store)
     }
 
@@ -182,21 +185,9 @@ impl Assembly {
                 Box::new(StdoutDestination::new(name, topic))
             }
             Outputs::Configured(config::Output::Iggy, iggy) => {
-                let iggy = iggy.as_ref().with_context(|| {
-                    format!(
-                        "source {} publishes to iggy, but [iggy] is missing",
-                        source.key
-                    )
-                })?;
-                let batch_length =
-                    NonZeroUsize::new(stream.batch_length as usize).unwrap_or(NonZeroUsize::MIN);
-                let destination = IggyDestination::new(
-                    iggy_config(iggy),
-                    name,
-                    topic,
-                    batch_length,
-                    stream.partitions,
-                )?;
+                let iggy = iggy.as_ref().with_context(|| missing_iggy(source))?;
+                let batch_length = stream.batch_length as usize;
+                let destination = topic_of(iggy, name, topic, batch_length, stream.partitions)?;
                 Box::new(
                     destination
                         .partitioned(stream.partitioning.clone())
@@ -205,6 +196,40 @@ impl Assembly {
             }
         })
     }
+
+    /// Only Iggy ever refuses a document; elsewhere a destination would be an empty file.
+    fn dead_letters(
+        &self,
+        source: &config::Source,
+    ) -> anyhow::Result<Option<Box<dyn Destination>>> {
+        let (Outputs::Configured(config::Output::Iggy, iggy), Some(place)) =
+            (&self.outputs, &source.dead_letter)
+        else {
+            return Ok(None);
+        };
+        let iggy = iggy.as_ref().with_context(|| missing_iggy(source))?;
+        let topic = topic_of(iggy, &place.stream, &place.topic, DEAD_LETTERS_AT_ONCE, 1)?;
+        Ok(Some(Box::new(topic)))
+    }
+}
+
+/// The most dead letters in one request to Iggy.
+const DEAD_LETTERS_AT_ONCE: usize = 1_000;
+
+fn missing_iggy(source: &config::Source) -> String {
+    let key = &source.key;
+    format!("source {key} publishes to iggy, but [iggy] is missing")
+}
+
+fn topic_of(
+    iggy: &config::Iggy,
+    stream: &str,
+    topic: &str,
+    batch_length: usize,
+    partitions: u32,
+) -> anyhow::Result<IggyDestination> {
+    let batch_length = NonZeroUsize::new(batch_length).unwrap_or(NonZeroUsize::MIN);
+    IggyDestination::new(iggy_config(iggy), stream, topic, batch_length, partitions)
 }
 
 type MakeCapabilities = Box<dyn Fn() -> Capabilities + Send + Sync>;
@@ -285,5 +310,6 @@ fn iggy_config(iggy: &config::Iggy) -> IggyConfig {
         tls,
         timeout: iggy.timeout,
         publish_quiet: iggy.publish_quiet,
+        max_message_size: usize::try_from(iggy.max_message_size).unwrap_or(usize::MAX),
     }
 }

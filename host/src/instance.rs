@@ -4,6 +4,7 @@ use wasmtime::Store;
 
 use crate::bindings::SourceConnector;
 use crate::bindings::exports::iggy::connector::source as wit;
+use crate::capability::publisher::Acknowledged;
 use crate::component::Component;
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits, SourceState};
@@ -114,9 +115,8 @@ impl Instance {
         self.outcome(polled)
     }
 
-    /// New messages that were acknowledged since the last call, and such as were there
-    /// already; also by polls that failed.
-    pub fn take_acknowledged(&mut self) -> (u64, u64) {
+    /// What was acknowledged since the last call; also by polls that failed.
+    pub fn take_acknowledged(&mut self) -> Acknowledged {
         self.store.data_mut().publisher.take_acknowledged()
     }
 

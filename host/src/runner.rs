@@ -9,6 +9,8 @@
 //! Only here does anything sleep or try again. A poll is short, as its budget is, so a stop
 //! waits for the poll under way and then closes, which saves the state.
 
+mod summary;
+
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -19,6 +21,8 @@ use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
+
+pub use summary::Summary;
 
 /// A source that is ready to run.
 pub struct Source {
@@ -51,25 +55,6 @@ pub enum Until {
     CaughtUp,
     /// Until it is told to stop.
     Stopped,
-}
-
-/// What a run did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Documents published.
-    pub documents: u64,
-    /// Documents that the output had already, from before a failure.
-    pub already_there: u64,
-    /// A run with an end was stopped before it had caught up.
-    pub stopped: bool,
-    /// Polls made.
-    pub polls: u64,
-    /// Polls that failed and were tried again.
-    pub retries: u64,
-    /// What matches and was left, if the run had an end.
-    pub left: Option<(u64, u64)>,
-    /// From start to end.
-    pub elapsed: Duration,
 }
 
 /// One run of a source.
@@ -148,9 +133,7 @@ impl Run<'_> {
         };
         self.summary.polls += 1;
         let polled = instance.poll(now_ms, source.budget).await;
-        let (new, already_there) = instance.take_acknowledged();
-        self.summary.documents += new;
-        self.summary.already_there += already_there;
+        self.summary.add(instance.take_acknowledged());
         let polled = polled?;
         tracing::debug!(documents = polled.documents, more = polled.more, "polled");
         if polled.more {

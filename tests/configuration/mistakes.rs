@@ -127,6 +127,26 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
             "11:1",
             "\"topic\" is missing",
         ),
+        (
+            "[sources.a.dead_letter]\nstream = \"s\"",
+            "11:12",
+            "\"topic\" is missing",
+        ),
+        (
+            "[sources.a.dead_letter]\nstream = \"s\"\ntopic = \"t\"",
+            "13:9",
+            "one of the source's own",
+        ),
+        (
+            "[sources.a.dead_letter]\nstream = \"s\"\ntopic = \"u\"\nschema = \"json\"",
+            "14:1",
+            "unknown key \"schema\" in [sources.a.dead_letter]",
+        ),
+        (
+            "[iggy]\ntoken = \"t\"\nmax_message_size = 1",
+            "13:20",
+            "from 64KiB to 1GiB",
+        ),
     ];
     for (added, place, part) in rows {
         check_mistakes(&[(&format!("{SMALL}{added}\n"), place, part)]);

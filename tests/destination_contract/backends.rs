@@ -46,6 +46,7 @@ pub(crate) fn config(address: &str) -> IggyConfig {
         tls: None,
         timeout: Duration::from_secs(5),
         publish_quiet: Duration::from_millis(300),
+        max_message_size: 64 << 20,
     }
 }
 

@@ -89,6 +89,13 @@ impl World {
         self
     }
 
+    /// Has notes of refused documents in this stream and topic; after all streams.
+    pub fn dead_letter(mut self, stream: &str, topic: &str) -> Self {
+        let table = format!("[sources.test.dead_letter]\nstream = {stream:?}\ntopic = {topic:?}\n");
+        self.streams.push_str(&table);
+        self
+    }
+
     /// Sets keys of `[sources.test.limits]`.
     pub fn limits(self, toml: &str) -> Self {
         Self {

@@ -48,6 +48,7 @@ impl<H: Host> Reader<'_, H> {
             .inspect_err(|_| self.output.failed())?;
         let at_ms = published.at_ms;
         self.client.now_ms = self.client.now_ms.max(at_ms);
+        self.state.dead_lettered += u64::from(published.dead_lettered);
         self.output.acknowledged(published, self.state);
         let last = plan.publish.last().and_then(|(at, _)| page.hits.get(*at));
         self.state.last_document_id = last.map(|hit| hit.id.clone().into_owned());

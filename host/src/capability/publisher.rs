@@ -7,7 +7,7 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 use crate::bindings::iggy::connector::publisher as wit;
 use crate::capability::http::Body;
 use crate::publisher::destination::{HeaderValue, Message};
-use crate::publisher::outbox::{Extent, Mark, PublishError};
+use crate::publisher::outbox::{Extent, Mark, PublishError, Published};
 use crate::publisher::queue::{Outcome, Queue};
 
 /// What a source's publishes need.
@@ -15,8 +15,26 @@ pub struct PublisherCtx {
     queue: Queue,
     /// The last publish of which the guest knows that it was acknowledged.
     told: u64,
-    /// Messages of acknowledged publishes: new ones, and such as were there already.
-    acknowledged: (u64, u64),
+    acknowledged: Acknowledged,
+}
+
+/// Messages of acknowledged publishes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Those that were written.
+    pub new: u64,
+    /// Those that were there already.
+    pub already_there: u64,
+    /// Those of either kind that a stream refused and a dead letter stands for.
+    pub dead_lettered: u64,
+}
+
+impl Acknowledged {
+    fn add(&mut self, published: &Published) {
+        self.new += u64::from(published.new);
+        self.already_there += u64::from(published.already_there);
+        self.dead_lettered += u64::from(published.dead_lettered);
+    }
 }
 
 /// A publish under way; the outcome is taken once.
@@ -43,14 +61,13 @@ impl PublisherCtx {
         Self {
             queue,
             told: 0,
-            acknowledged: (0, 0),
+            acknowledged: Acknowledged::default(),
         }
     }
 
-    /// New messages acknowledged since the last call, and such as were there already. Counted
-    /// here, so that a poll that fails
-    /// after some pages does not hide them.
-    pub fn take_acknowledged(&mut self) -> (u64, u64) {
+    /// What was acknowledged since the last call. Counted here, so that a poll that fails
+    /// after some pages does not hide it.
+    pub fn take_acknowledged(&mut self) -> Acknowledged {
         std::mem::take(&mut self.acknowledged)
     }
 
@@ -103,12 +120,11 @@ impl wit::HostPending for PublisherView<'_> {
         Ok(match outcome {
             Ok((published, at_ms)) => {
                 self.ctx.told = published.sequence;
-                let (new, already_there) = (published.new, published.already_there);
-                self.ctx.acknowledged.0 += u64::from(new);
-                self.ctx.acknowledged.1 += u64::from(already_there);
+                self.ctx.acknowledged.add(&published);
                 Ok(wit::Published {
-                    new,
-                    already_there,
+                    new: published.new,
+                    already_there: published.already_there,
+                    dead_lettered: published.dead_lettered,
                     position: to_wit(published.marks),
                     unclaimed: published.unclaimed,
                     at_ms,

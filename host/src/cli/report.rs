@@ -13,6 +13,8 @@ pub(super) struct Report {
     documents: u64,
     /// Documents that the output had already, from before a failure.
     already_there: u64,
+    /// Documents that a stream refused, and that are in the dead-letter topic instead.
+    dead_lettered: u64,
     polls: u64,
     retries: u64,
     elapsed_ms: u64,
@@ -34,6 +36,7 @@ impl Report {
         Self {
             documents: summary.documents,
             already_there: summary.already_there,
+            dead_lettered: summary.dead_lettered,
             polls: summary.polls,
             retries: summary.retries,
             elapsed_ms: u64::try_from(summary.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -81,6 +84,10 @@ impl Report {
             (self.already_there > 0)
                 .then(|| format!("{source}: {} more were there already", self.already_there)),
         );
+        lines.extend((self.dead_lettered > 0).then(|| {
+            let n = self.dead_lettered;
+            format!("{source}: {n} documents were refused, the dead-letter topic names them")
+        }));
         lines.extend(
             self.error
                 .as_ref()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::secret::Secret;
 use super::section::Section;
-use super::value::{duration, flag, host_and_port, text};
+use super::value::{duration, flag, host_and_port, size, text};
 
 /// The Iggy server.
 #[derive(Debug, Clone)]
@@ -21,6 +21,9 @@ pub struct Iggy {
     /// How long after a publish of unknown outcome it can still take effect, up to an
     /// hour; `timeout` by default.
     pub publish_quiet: Duration,
+    /// The largest request that the server takes, in bytes, 64 KiB to 1 GiB; 64 MiB by
+    /// default. What is larger is not sent, as the server would only close the connection.
+    pub max_message_size: u64,
 }
 
 /// Credentials for an Iggy server.
@@ -56,12 +59,14 @@ pub(super) fn read(section: &Section<'_>) -> Option<Iggy> {
     let timeout = section.optional("timeout", duration(Duration::from_millis(10)..=minute * 10));
     let timeout = timeout.unwrap_or(Duration::from_secs(10));
     let publish_quiet = section.optional("publish_quiet", duration(Duration::ZERO..=minute * 60));
+    let max_message_size = section.optional("max_message_size", size(64 << 10..=1 << 30));
     Some(Iggy {
         address: address.unwrap_or_else(|| "127.0.0.1:8090".to_owned()),
         login: login?,
         tls,
         timeout,
         publish_quiet: publish_quiet.unwrap_or(timeout),
+        max_message_size: max_message_size.unwrap_or(64 << 20),
     })
 }
 

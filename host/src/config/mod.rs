@@ -46,7 +46,7 @@ pub use secret::Secret;
 pub use service::{Http, LogFormat, LogLevel, Logging};
 pub use source::{Credentials, Delivery, Source};
 pub use state::{State, Storage};
-pub use stream::{Schema, Stream};
+pub use stream::{DeadLetter, Schema, Stream};
 
 use error::Report;
 use section::Section;

@@ -75,6 +75,7 @@ static IGGY: Table = Table {
         "token",
         "timeout",
         "publish_quiet",
+        "max_message_size",
     ],
     tables: &[(
         "tls",
@@ -88,6 +89,7 @@ pub(super) static SOURCE: Table = Table {
     keys: &["enabled", "name", "path", "delivery"],
     tables: &[
         ("streams", Shape::List(&STREAM)),
+        ("dead_letter", Shape::One(&Table::of(&["stream", "topic"]))),
         ("config", Shape::One(&CONFIG)),
         ("limits", Shape::One(&LIMITS)),
     ],

@@ -15,7 +15,7 @@ use super::position::Position;
 use super::secret::Secret;
 use super::section::Section;
 use super::state::{self, State};
-use super::stream::{self, Stream};
+use super::stream::{self, DeadLetter, Stream};
 use super::value::{choice, duration, flag, size, text};
 
 /// One source: a component, the cluster and index that it reads, and its streams.
@@ -31,6 +31,9 @@ pub struct Source {
     pub path: Option<PathBuf>,
     /// Where every document goes, at least one stream and topic.
     pub streams: Vec<Stream>,
+    /// Where a note goes of every document that a stream refuses; absent, such a document
+    /// stops the source. With files and standard output nothing is ever refused.
+    pub dead_letter: Option<DeadLetter>,
     /// What is promised.
     pub delivery: Delivery,
     /// The cluster: `http` or `https`, maybe with a path in front of all paths, never
@@ -103,6 +106,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     check_key(key, section);
     let config = section.section("config");
     let streams = stream::read_all(section);
+    let dead_letter = stream::read_dead_letter(section, streams.as_deref().unwrap_or_default());
     let deliveries = [Delivery::ExactlyOnce, Delivery::AtLeastOnce].map(|d| (d.as_str(), d));
     let delivery = section.optional("delivery", choice(&deliveries));
     let enabled = section.optional("enabled", flag);
@@ -124,6 +128,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         name: name.unwrap_or_else(|| key.to_owned()),
         path: path.map(PathBuf::from),
         streams: streams?,
+        dead_letter,
         delivery: delivery.unwrap_or_default(),
         url: url?,
         credentials,

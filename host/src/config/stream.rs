@@ -43,6 +43,15 @@ pub struct Stream {
     pub durability: Durability,
 }
 
+/// `[sources.NAME.dead_letter]`: where a note goes of every document that a stream refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The stream's name, up to 255 bytes.
+    pub stream: String,
+    /// The topic's name, up to 255 bytes.
+    pub topic: String,
+}
+
 /// The declared format of payloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
@@ -87,18 +96,39 @@ pub(super) fn read_all(source: &Section<'_>) -> Option<Vec<Stream>> {
     streams.into_iter().collect()
 }
 
-fn read(section: &Section<'_>) -> Option<Stream> {
-    let name = |key: &str| {
-        section.required(key, &format!("{key} = \"NAME\""), |node| {
-            let short = |name: &String| name.len() <= NAME_MAX;
-            text(node).and_then(|name| {
-                Some(name)
-                    .filter(short)
-                    .ok_or(format!("is at most {NAME_MAX} bytes long"))
-            })
+/// `[sources.NAME.dead_letter]`, which is none of the source's streams.
+pub(super) fn read_dead_letter(source: &Section<'_>, streams: &[Stream]) -> Option<DeadLetter> {
+    let section = source.section("dead_letter");
+    if !section.exists() {
+        return None;
+    }
+    let (stream, topic) = (name(&section, "stream"), name(&section, "topic"));
+    let (stream, topic) = (stream?, topic?);
+    if streams
+        .iter()
+        .any(|s| s.stream == stream && s.topic == topic)
+    {
+        section.refuse(
+            "topic",
+            "is one of the source's own, which get its documents: choose another topic",
+        );
+    }
+    Some(DeadLetter { stream, topic })
+}
+
+fn name(section: &Section<'_>, key: &str) -> Option<String> {
+    section.required(key, &format!("{key} = \"NAME\""), |node| {
+        let short = |name: &String| name.len() <= NAME_MAX;
+        text(node).and_then(|name| {
+            Some(name)
+                .filter(short)
+                .ok_or(format!("is at most {NAME_MAX} bytes long"))
         })
-    };
-    let (stream, topic) = (name("stream"), name("topic"));
+    })
+}
+
+fn read(section: &Section<'_>) -> Option<Stream> {
+    let (stream, topic) = (name(section, "stream"), name(section, "topic"));
     let schemas = [Schema::Json, Schema::Raw, Schema::Text].map(|schema| (schema.as_str(), schema));
     let schema = section.optional("schema", choice(&schemas));
     let batch_length = section.optional("batch_length", integer(1..=100_000));

@@ -66,6 +66,10 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
             stream.stream, stream.topic
         )
     }));
+    lines.extend(source.dead_letter.as_ref().map(|dead_letter| {
+        let (stream, topic) = (&dead_letter.stream, &dead_letter.topic);
+        format!("  refused    {stream}, topic {topic}")
+    }));
     lines.push(format!("  state      {place}"));
     lines.push(format!(
         "  limits     memory {}, {} pages or {} a poll, {} of computing a call",

@@ -63,6 +63,9 @@ pub struct AppendError {
     pub committed: Committed,
     /// Whether the same call may succeed later.
     pub transient: bool,
+    /// Whether the reason is one of the messages, which this destination can never take.
+    /// It is the one that is not in, if there is only one; what is in stays there.
+    pub unfit: bool,
     /// What happened, where, and what to do about it.
     pub cause: anyhow::Error,
 }
@@ -90,6 +93,7 @@ impl AppendError {
         Self {
             committed,
             transient: true,
+            unfit: false,
             cause,
         }
     }
@@ -100,7 +104,16 @@ impl AppendError {
         Self {
             committed,
             transient: false,
+            unfit: false,
             cause,
+        }
+    }
+
+    /// Nothing is in, as one of the messages can never be.
+    pub fn unfit(cause: anyhow::Error) -> Self {
+        Self {
+            unfit: true,
+            ..Self::permanent(cause)
         }
     }
 
@@ -110,6 +123,7 @@ impl AppendError {
         Self {
             committed,
             transient: true,
+            unfit: false,
             cause,
         }
     }
@@ -132,6 +146,12 @@ pub trait Destination: Send {
     /// Whether [`Destination::read_from`] can tell what is there.
     fn readable(&self) -> bool {
         true
+    }
+
+    /// Why this message can never be appended, as far as that can be told by looking at
+    /// it. [`Destination::append`] may find out more: [`AppendError::unfit`].
+    fn refuses(&self, _message: &Message) -> Option<String> {
+        None
     }
 
     /// Appends all messages in order and returns, once they are acknowledged, the

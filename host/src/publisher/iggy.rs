@@ -8,6 +8,7 @@
 
 mod connection;
 mod convert;
+mod limits;
 mod partitioning;
 mod refusal;
 mod requests;
@@ -25,6 +26,7 @@ use futures::future::BoxFuture;
 
 use super::destination::{AppendError, Committed, Destination, Message, Offset, Tail};
 use connection::Connection;
+use limits::Limits;
 use partitioning::Partitions;
 use refusal::{Action, refuse};
 use requests::Request;
@@ -49,6 +51,8 @@ pub struct IggyConfig {
     pub timeout: Duration,
     /// After this time no request of a dropped connection takes effect any more.
     pub publish_quiet: Duration,
+    /// The largest request that the server takes, in bytes: its `max_message_size`.
+    pub max_message_size: usize,
 }
 
 /// How to check the server's certificate.
@@ -190,12 +194,13 @@ impl IggyDestination {
         self.connection().await?;
         let partitions = self.partitions.of(messages, &self.partitioning);
         let (mut sent, mut ends) = (Vec::new(), Vec::new());
-        for request in requests::cut(converted, &partitions, self.batch_length) {
+        for request in requests::cut(converted, &partitions, self.limits()) {
             let places = request.places.clone();
             match self.send(request).await {
                 Ok(end) => end.into_iter().for_each(|end| advance(&mut ends, end)),
                 Err(error) => {
-                    self.connection = None;
+                    // A refused message is no failure of the connection.
+                    self.connection = self.connection.take().filter(|_| error.unfit);
                     return Err(after_part(sent, ends, error));
                 }
             }
@@ -227,6 +232,13 @@ impl IggyDestination {
             next: confirmed.base_offset + count,
         });
         Ok(end.collect())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            batch_length: self.batch_length,
+            request_bytes: self.config.max_message_size,
+        }
     }
 
     async fn tail(&mut self, from: Option<&[Offset]>) -> Result<Tail, AppendError> {
@@ -263,13 +275,17 @@ impl Destination for IggyDestination {
         (&self.name.stream, &self.name.topic)
     }
 
+    fn refuses(&self, message: &Message) -> Option<String> {
+        self.limits().refuse(message)
+    }
+
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
     ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
         async move {
             // All of it first: a message that cannot be sent keeps its batch back.
-            let converted = convert::all(messages)?;
+            let converted = convert::all(messages, self.limits())?;
             self.send_all(messages, converted).await
         }
         .boxed()
@@ -302,6 +318,7 @@ mod tests {
             tls: Some(TlsConfig::default()),
             timeout: Duration::from_secs(5),
             publish_quiet: Duration::from_secs(5),
+            max_message_size: 64 << 20,
         };
         let one = NonZeroUsize::MIN;
         let destination = IggyDestination::new(config, "s", "t", one, 1).unwrap();
@@ -322,6 +339,7 @@ mod tests {
             tls: None,
             timeout: Duration::ZERO,
             publish_quiet: Duration::ZERO,
+            max_message_size: 64 << 20,
         };
         for (stream, topic) in [("", "t"), ("s", ""), ("s", &*"t".repeat(256))] {
             let one = NonZeroUsize::MIN;

@@ -7,16 +7,26 @@
 //! after any failure. One publish is one attempt: nothing here retries, and nothing is
 //! saved; that is the caller's.
 //!
+//! What a destination can never take goes to the *dead-letter* topic, which has a lane as
+//! any other, within the same publish: a batch is acknowledged when every message is in
+//! every destination, or its dead letter in that topic.
+//!
 //! **Invariant:** before a lane appends, it knows every id that one of its earlier
 //! appends may have left behind.
 
+mod dead_letter;
 mod known;
 mod lane;
+mod letter;
+mod notice;
 #[cfg(test)]
 mod tests;
 
 use super::destination::{AppendError, Committed, Destination, Message, Offset, TAIL_MAX};
+use dead_letter::{REMEDY, cannot_be_taken};
 use lane::Lane;
+use letter::Letters;
+use notice::Notices;
 
 /// Where the next message of a partition of one destination will stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +61,9 @@ pub struct Published {
     pub new: u32,
     /// Messages that every destination already had.
     pub already_there: u32,
+    /// Messages that at least one destination can never take, so that their dead letters
+    /// are in the dead-letter topic; they count as new or already there as well.
+    pub dead_lettered: u32,
     /// Where every destination ends, as far as this outbox wrote or read.
     pub marks: Vec<Mark>,
     /// Messages that were found in the destinations and not published again since.
@@ -90,6 +103,9 @@ impl std::fmt::Display for PublishError {
 /// All destinations of one source.
 pub struct Outbox {
     lanes: Vec<Lane>,
+    dead_letters: Option<Lane>,
+    notices: Notices,
+    delivery: Delivery,
     sequence: u64,
 }
 
@@ -108,6 +124,9 @@ impl Outbox {
         let lane = |destination| Lane::new(destination, delivery, remembered_max);
         Self {
             lanes: destinations.into_iter().map(lane).collect(),
+            dead_letters: None,
+            notices: Notices::new(),
+            delivery,
             sequence: 0,
         }
     }
@@ -115,7 +134,7 @@ impl Outbox {
     /// Says that the run before this one did not end cleanly, so that one of its requests
     /// may still be on its way: [`Outbox::resume`] then waits until none can be.
     pub fn suspect_requests_under_way(&mut self) {
-        self.lanes.iter_mut().for_each(Lane::doubt);
+        self.all_mut().for_each(Lane::doubt);
     }
 
     /// Learns what the destinations have that the saved state does not cover, and returns
@@ -126,12 +145,12 @@ impl Outbox {
     /// Permanent when a destination cannot be read back, or acknowledged messages are gone
     /// from it; otherwise as the destination says.
     pub async fn resume(&mut self, from: Option<&[Mark]>) -> Result<Vec<Mark>, PublishError> {
-        for lane in &mut self.lanes {
+        for lane in self.all_mut() {
             let offsets = from.map(|marks| offsets_of(lane.name(), marks));
             let resumed = lane
                 .resume(offsets.filter(|offsets| !offsets.is_empty()))
                 .await;
-            resumed.map_err(|error| publish_error(lane, error, Extent::Nothing))?;
+            resumed.map_err(|error| publish_error(located(lane, error), Extent::Nothing))?;
             if from.is_none() {
                 lane.report_unexpected_messages();
             }
@@ -139,33 +158,55 @@ impl Outbox {
         Ok(self.marks())
     }
 
-    /// Gives every destination what it lacks of the batch, in order.
+    /// Gives every destination what it lacks of the batch, in order, and the dead-letter
+    /// topic what the others can never take.
     ///
     /// # Errors
     /// As the first destination that failed says. Nothing is lost or repeated when the
-    /// same messages are then published again, in whatever batches.
+    /// same messages are then published again, in whatever batches. Permanent, naming the
+    /// message, if there is no dead-letter topic for one that can never be taken.
     pub async fn publish(&mut self, messages: &[Message]) -> Result<Published, PublishError> {
         let mut written = vec![false; messages.len()];
-        for at in 0..self.lanes.len() {
-            let Some(lane) = self.lanes.get_mut(at) else {
-                continue;
+        let mut letters = Letters::default();
+        let has_dead_letters = self.dead_letters.is_some();
+        for lane in &mut self.lanes {
+            let error = match lane.publish(messages, &mut written).await {
+                Ok(refused) if has_dead_letters || refused.is_empty() => {
+                    letters.add(lane.name(), messages, refused);
+                    continue;
+                }
+                Ok(refused) => cannot_be_taken(messages, refused, REMEDY),
+                Err(error) => error,
             };
-            if let Err(error) = lane.publish(messages, &mut written).await {
-                return Err(self.refused(at, error, messages));
-            }
+            let error = located(lane, error);
+            return Err(self.failed(error, messages));
         }
+        self.dead_letter(&letters, messages, &mut written).await?;
+        Ok(self.acknowledge(messages, &letters, &written))
+    }
+
+    fn acknowledge(
+        &mut self,
+        messages: &[Message],
+        letters: &Letters,
+        written: &[bool],
+    ) -> Published {
         self.sequence += 1;
-        self.lanes
-            .iter_mut()
-            .for_each(|lane| lane.acknowledge(self.sequence, messages));
+        for lane in &mut self.lanes {
+            lane.acknowledge(self.sequence, messages);
+        }
+        if let Some(lane) = &mut self.dead_letters {
+            lane.acknowledge(self.sequence, &letters.messages);
+        }
         let new = written.iter().filter(|written| **written).count();
-        Ok(Published {
+        Published {
             new: count(new),
             already_there: count(messages.len() - new),
+            dead_lettered: count(letters.documents()),
             marks: self.marks(),
-            unclaimed: self.lanes.iter().map(Lane::unclaimed).sum(),
+            unclaimed: self.all().map(Lane::unclaimed).sum(),
             sequence: self.sequence,
-        })
+        }
     }
 
     /// Says that a saved state covers every publish up to this one: their ids can be
@@ -173,43 +214,46 @@ impl Outbox {
     /// until they are published again. Only publishes whose outcome the source has been
     /// told may be covered.
     pub fn covered(&mut self, sequence: u64) {
-        self.lanes
-            .iter_mut()
-            .for_each(|lane| lane.covered(sequence));
+        self.all_mut().for_each(|lane| lane.covered(sequence));
     }
 
     /// Where every destination ends, as far as this outbox wrote or read.
     pub fn marks(&self) -> Vec<Mark> {
-        self.lanes.iter().flat_map(Lane::marks).collect()
+        self.all().flat_map(Lane::marks).collect()
     }
 
-    fn refused(&self, at: usize, error: AppendError, messages: &[Message]) -> PublishError {
-        let partly = || self.lanes.iter().any(|lane| lane.has_any(messages));
-        let extent = match error.committed {
+    fn all(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.iter().chain(&self.dead_letters)
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        self.lanes.iter_mut().chain(&mut self.dead_letters)
+    }
+
+    fn failed(&self, error: AppendError, messages: &[Message]) -> PublishError {
+        let committed = match error.committed {
             Committed::Unknown => Extent::Unknown,
-            _ if partly() => Extent::Partly,
+            _ if self.lanes.iter().any(|lane| lane.has_any(messages)) => Extent::Partly,
             _ => Extent::Nothing,
         };
-        match self.lanes.get(at) {
-            Some(lane) => publish_error(lane, error, extent),
-            None => PublishError {
-                committed: extent,
-                transient: false,
-                cause: error.cause,
-            },
-        }
+        publish_error(error, committed)
     }
 }
 
-fn publish_error(lane: &Lane, error: AppendError, committed: Extent) -> PublishError {
+/// The error with the name of its destination.
+fn located(lane: &Lane, error: AppendError) -> AppendError {
     let (stream, topic) = lane.name();
     let cause = error
         .cause
         .context(format!("stream {stream}, topic {topic}"));
+    AppendError { cause, ..error }
+}
+
+fn publish_error(error: AppendError, committed: Extent) -> PublishError {
     PublishError {
         committed,
         transient: error.transient,
-        cause,
+        cause: error.cause,
     }
 }
 

@@ -61,6 +61,7 @@ impl Destination for StdoutDestination {
             write(lines).await.map_err(|cause| AppendError {
                 committed: Committed::Unknown,
                 transient: false,
+                unfit: false,
                 cause: cause.context("cannot write to standard output, is its reader gone?"),
             })?;
             Ok(Vec::new())

@@ -42,13 +42,15 @@ const TOPIC_EXISTS: u32 = 2013;
 const TOPIC_NOT_FOUND: u32 = 2010;
 const PARTITION_NOT_FOUND: u32 = 3007;
 const TOPIC_FULL: u32 = 3009;
+const TOO_BIG_MESSAGE_PAYLOAD: u32 = 4022;
 
 type Answer = Result<Vec<u8>, u32>;
 
-#[derive(Default)]
 pub(crate) struct Broker {
     streams: Vec<(String, Vec<Topic>)>,
     stored_bytes: usize,
+    /// The largest payload of a message, in bytes.
+    pub(crate) payload_max: usize,
     /// By user name: the password, and the commands that are not permitted.
     pub(crate) users: HashMap<String, (String, HashSet<u32>)>,
     /// The user of every personal access token.
@@ -84,6 +86,18 @@ impl Partition {
         let count = count.min(self.messages.len());
         self.messages.drain(..count);
         self.first += count as u64;
+    }
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self {
+            streams: Vec::new(),
+            stored_bytes: 0,
+            payload_max: usize::MAX,
+            users: HashMap::new(),
+            tokens: HashMap::new(),
+        }
     }
 }
 
@@ -291,6 +305,12 @@ impl Broker {
             .ok_or(TOPIC_NOT_FOUND)?;
         let (stream, topics) = &self.streams[found.0];
         let (stream, topic) = (stream.clone(), topics[found.1].name.clone());
+        if batch
+            .iter()
+            .any(|view| view.payload.len() > self.payload_max)
+        {
+            return Err(TOO_BIG_MESSAGE_PAYLOAD);
+        }
         let copy = Bytes::copy_from_slice;
         let messages = batch
             .iter()

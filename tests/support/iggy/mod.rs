@@ -65,6 +65,8 @@ struct State {
     broker: Broker,
     /// Command, how often still, and what happens.
     faults: VecDeque<(u32, u32, Fault)>,
+    /// The largest request, in bytes; a larger one ends its connection.
+    frame_max: usize,
     /// The oldest and the newest protocol version accepted.
     versions: (u32, u32),
     requests: HashMap<u32, usize>,
@@ -91,6 +93,7 @@ impl IggyStandIn {
         let state = Arc::new(Mutex::new(State {
             broker,
             faults: VecDeque::new(),
+            frame_max: wire::FRAME_MAX,
             versions: (IGGY_PROTOCOL_VERSION, IGGY_PROTOCOL_VERSION),
             requests: HashMap::new(),
             connections: 0,
@@ -178,6 +181,17 @@ impl IggyStandIn {
         self.state().faults.push_back((command, times, fault));
     }
 
+    /// Closes the connection on a request of more bytes, as a server of protocol 0.11 does.
+    pub(crate) fn close_on_requests_above(&self, bytes: usize) {
+        self.state().frame_max = bytes;
+    }
+
+    /// Refuses a request with a message whose payload has more bytes, as servers before
+    /// protocol 0.11 did.
+    pub(crate) fn refuse_payloads_above(&self, bytes: usize) {
+        self.state().broker.payload_max = bytes;
+    }
+
     /// Accepts clients of these protocol versions only, packed as in the protocol.
     pub(crate) fn accept_versions(&self, min: u32, max: u32) {
         self.state().versions = (min, max);
@@ -214,7 +228,7 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
 async fn serve(mut stream: TcpStream, state: &Arc<Mutex<State>>) {
     let _ = stream.set_nodelay(true);
     let mut user = None;
-    while let Some(request) = wire::read(&mut stream).await {
+    while let Some(request) = wire::read(&mut stream, || state.lock().unwrap().frame_max).await {
         let fault = state.lock().unwrap().arrived(request.code);
         let act = |user: &mut Option<String>| state.lock().unwrap().answer(&request, user);
         let answer = match fault {

@@ -12,8 +12,8 @@ use iggy_binary_protocol::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The largest request taken; a larger one ends its connection.
-const FRAME_MAX: usize = 80 << 20;
+/// The largest request taken unless a test says otherwise.
+pub(crate) const FRAME_MAX: usize = 80 << 20;
 
 /// One request of a client.
 pub(crate) struct Request {
@@ -25,13 +25,17 @@ pub(crate) struct Request {
     request: [u8; 8],
 }
 
-/// Reads one request; `None` once the client is gone or talks another language.
-pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
+/// Reads one request; `None` once the client is gone or talks another language, and on a
+/// request that is larger than `frame_max()`, as the real server does it.
+pub(crate) async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    frame_max: impl Fn() -> usize,
+) -> Option<Request> {
     let mut header = [0_u8; HEADER_SIZE];
     stream.read_exact(&mut header).await.ok()?;
     let size = u32::from_le_bytes(field(&header, offset_of!(RequestHeader, size))) as usize;
     let known = header[offset_of!(RequestHeader, command)] == Command::Request as u8;
-    if !known || !(HEADER_SIZE..=FRAME_MAX).contains(&size) {
+    if !known || !(HEADER_SIZE..=frame_max()).contains(&size) {
         return None;
     }
     let mut body = vec![0; size - HEADER_SIZE];

@@ -7,38 +7,44 @@
 use std::collections::BTreeMap;
 
 use ::iggy::prelude::{HeaderKey, HeaderValue as IggyValue, IggyError, IggyMessage};
-use anyhow::{Context, ensure};
+use anyhow::anyhow;
 
+use super::limits::Limits;
 use crate::publisher::destination::{AppendError, HeaderValue, Message};
 
-const VALUE_MAX: usize = 255;
+/// The bytes of one header value.
+pub(super) const VALUE_MAX: usize = 255;
 
 /// The messages in order.
 ///
 /// # Errors
-/// Permanent when one cannot be one of Iggy's, as when it has more than 64 MB.
-pub(super) fn all(messages: &[Message]) -> Result<Vec<IggyMessage>, AppendError> {
-    let converted: anyhow::Result<_> = messages.iter().map(convert).collect();
-    converted.map_err(AppendError::permanent)
+/// [`AppendError::unfit`] when one cannot be one of Iggy's, as when it has more than 64 MB
+/// or too many headers.
+pub(super) fn all(messages: &[Message], limits: Limits) -> Result<Vec<IggyMessage>, AppendError> {
+    let converted = messages.iter().map(|message| convert(message, limits));
+    converted.collect()
 }
 
-fn convert(message: &Message) -> anyhow::Result<IggyMessage> {
+fn convert(message: &Message, limits: Limits) -> Result<IggyMessage, AppendError> {
     // The SDK would replace it by a random one.
-    ensure!(
-        message.id != 0,
-        "a message has the id 0, which iggy cannot store"
-    );
-    let headers = headers(&message.headers)
-        .with_context(|| format!("the headers of message {:032x} cannot be sent", message.id))?;
+    if message.id == 0 {
+        let cause = anyhow!("a message has the id 0, which iggy cannot store");
+        return Err(AppendError::permanent(cause));
+    }
+    if let Some(reason) = limits.refuse(message) {
+        return Err(AppendError::unfit(anyhow!(reason)));
+    }
+    let unfit = |error: IggyError| {
+        let context = "iggy takes headers of up to 100000 bytes, with names of 1 to 255";
+        AppendError::unfit(anyhow!(error).context(context))
+    };
+    let headers = headers(&message.headers).map_err(unfit)?;
     IggyMessage::builder()
         .id(message.id)
         .payload(message.payload.clone())
         .maybe_user_headers((!headers.is_empty()).then_some(headers))
         .build()
-        .with_context(|| {
-            let (id, bytes) = (message.id, message.payload.len());
-            format!("message {id:032x} of {bytes} bytes cannot be sent: iggy takes 1 to 64000000")
-        })
+        .map_err(unfit)
 }
 
 fn headers(headers: &[(String, HeaderValue)]) -> Result<BTreeMap<HeaderKey, IggyValue>, IggyError> {
@@ -89,22 +95,31 @@ mod tests {
         }
     }
 
+    const LIMITS: Limits = Limits {
+        batch_length: std::num::NonZeroUsize::MIN,
+        request_bytes: 64 << 20,
+    };
+
     #[test]
-    fn messages_that_iggy_cannot_store_are_permanent_errors() {
+    fn messages_that_iggy_cannot_store_are_unfit_and_an_id_of_zero_is_a_defect() {
         let zero = Message {
             id: 0,
             ..message(1, vec![])
         };
         let long_name = vec![("n".repeat(256), HeaderValue::Unsigned(1))];
-        for bad in [
-            zero,
-            message(0, vec![]),
-            message(64_000_001, vec![]),
-            message(1, long_name),
-        ] {
-            let error = all(&[message(1, vec![]), bad]).unwrap_err();
-            assert!(!error.transient, "{error}");
+        let long_text = vec![("n".to_owned(), HeaderValue::Text("t".repeat(100_000)))];
+        let rows = [
+            (zero, false),
+            (message(0, vec![]), true),
+            (message(64_000_001, vec![]), true),
+            (message(1, long_name), true),
+            (message(1, long_text), true),
+        ];
+        for (bad, unfit) in rows {
+            let error = all(&[message(1, vec![]), bad], LIMITS).unwrap_err();
+            assert_eq!((error.unfit, error.transient), (unfit, false), "{error}");
         }
+        assert!(all(&[message(64_000_000, vec![])], LIMITS).is_ok());
     }
 
     #[test]

@@ -62,6 +62,8 @@ struct Meaning {
     /// Certainly before any effect.
     refused: bool,
     transient: bool,
+    /// The reason is a message, and not the request around it.
+    unfit: bool,
     remedy: String,
 }
 
@@ -69,7 +71,15 @@ fn refused(transient: bool, remedy: impl Into<String>) -> Meaning {
     Meaning {
         refused: true,
         transient,
+        unfit: false,
         remedy: remedy.into(),
+    }
+}
+
+fn unfit(remedy: impl Into<String>) -> Meaning {
+    Meaning {
+        unfit: true,
+        ..refused(false, remedy)
     }
 }
 
@@ -88,6 +98,7 @@ pub(super) fn refuse(config: &IggyConfig, action: Action, failure: Failure) -> A
             Committed::Unknown
         },
         transient: meaning.transient,
+        unfit: meaning.unfit,
         cause: cause.context(format!(
             "cannot {doing} iggy at {address}, {}",
             meaning.remedy
@@ -98,11 +109,17 @@ pub(super) fn refuse(config: &IggyConfig, action: Action, failure: Failure) -> A
 fn no_answer(action: Action) -> Meaning {
     let remedy = match action {
         Action::Connect => "is the server running and reachable? see [iggy] address",
+        // A server closes the connection on a request that is larger than it takes.
+        Action::Send => {
+            "the connection is dropped; if this repeats, is max_message_size in [iggy] that of \
+             the server?"
+        }
         _ => "the connection is dropped",
     };
     Meaning {
         refused: false,
         transient: true,
+        unfit: false,
         remedy: remedy.to_owned(),
     }
 }
@@ -149,12 +166,13 @@ fn meaning(config: &IggyConfig, action: Action, error: &IggyError) -> Meaning {
         ),
         E::TooBigMessagePayload
         | E::TooBigUserHeaders
-        | E::TooManyMessages
         | E::InvalidMessagePayloadLength
         | E::EmptyMessagePayload
-        | E::InvalidMessagesCount => refused(
+        | E::InvalidHeaderKey
+        | E::InvalidHeaderValue => unfit("the server does not take such a message"),
+        E::TooManyMessages | E::InvalidMessagesCount => refused(
             false,
-            "the server does not take messages of this size: see batch_length",
+            "the server does not take so many messages at once: see batch_length",
         ),
         E::InvalidStreamName | E::InvalidTopicName | E::InvalidIdentifier => refused(
             false,
@@ -224,6 +242,7 @@ mod tests {
             tls: None,
             timeout: Duration::from_secs(5),
             publish_quiet: Duration::from_secs(5),
+            max_message_size: 64 << 20,
         };
         refuse(&config, action, Failure::Answered(error))
     }

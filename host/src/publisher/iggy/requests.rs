@@ -4,12 +4,10 @@
 //! from request to request.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 
-use ::iggy::prelude::IggyMessage;
+use ::iggy::prelude::{IggyMessage, Sizeable};
 
-/// The most payload bytes in one request, unless a single message has more.
-const REQUEST_BYTES: usize = 8 << 20;
+use super::limits::Limits;
 
 /// What is sent at once.
 #[derive(Debug)]
@@ -32,16 +30,21 @@ impl Request {
         }
     }
 
-    fn has_room(&self, message: &IggyMessage, batch_length: NonZeroUsize) -> bool {
-        let fits = self.bytes + message.payload.len() <= REQUEST_BYTES;
-        fits && self.messages.len() < batch_length.get()
+    fn has_room(&self, message: &IggyMessage, limits: Limits) -> bool {
+        let fits = self.bytes + size(message) <= limits.messages_bytes();
+        fits && self.messages.len() < limits.batch_length.get()
     }
 
     fn push(&mut self, place: usize, message: IggyMessage) {
-        self.bytes += message.payload.len();
+        self.bytes += size(&message);
         self.places.push(place);
         self.messages.push(message);
     }
+}
+
+/// A few bytes more than it has in a request.
+fn size(message: &IggyMessage) -> usize {
+    message.get_size_bytes().as_bytes_usize()
 }
 
 /// The requests in the order of their first messages. `partitions` says where each message
@@ -49,13 +52,13 @@ impl Request {
 pub(super) fn cut(
     messages: Vec<IggyMessage>,
     partitions: &[Option<u32>],
-    batch_length: NonZeroUsize,
+    limits: Limits,
 ) -> Vec<Request> {
     let mut requests: Vec<Request> = Vec::new();
     let mut open: HashMap<Option<u32>, usize> = HashMap::new();
     for ((place, message), partition) in messages.into_iter().enumerate().zip(partitions) {
         let newest = open.get(partition).and_then(|at| requests.get_mut(*at));
-        match newest.filter(|request| request.has_room(&message, batch_length)) {
+        match newest.filter(|request| request.has_room(&message, limits)) {
             Some(request) => request.push(place, message),
             None => {
                 open.insert(*partition, requests.len());
@@ -72,14 +75,18 @@ pub(super) fn cut(
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use std::num::NonZeroUsize;
 
     fn places(batch: &[(usize, Option<u32>)], batch_length: usize) -> Vec<Vec<usize>> {
         let payload = |bytes: usize| Bytes::from(vec![b' '; bytes]);
         let message = |bytes| IggyMessage::builder().payload(payload(bytes)).build();
         let messages = batch.iter().map(|(bytes, _)| message(*bytes).unwrap());
         let partitions: Vec<_> = batch.iter().map(|(_, partition)| *partition).collect();
-        let batch_length = NonZeroUsize::new(batch_length).unwrap();
-        let requests = cut(messages.collect(), &partitions, batch_length);
+        let limits = Limits {
+            batch_length: NonZeroUsize::new(batch_length).unwrap(),
+            request_bytes: 64 << 20,
+        };
+        let requests = cut(messages.collect(), &partitions, limits);
         requests.into_iter().map(|request| request.places).collect()
     }
 

@@ -1,5 +1,7 @@
 //! One destination and what the outbox knows of it.
 
+mod narrow;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -19,6 +21,15 @@ enum Certainty {
     InDoubt,
     /// It was given up: from then on nothing of it can take effect.
     SettledAt(Instant),
+}
+
+/// A message that the destination can never take.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Where it is in the batch, counted from 0.
+    pub(super) place: usize,
+    /// Why.
+    pub(super) reason: anyhow::Error,
 }
 
 pub(super) struct Lane {
@@ -76,16 +87,27 @@ impl Lane {
         }
     }
 
-    /// Appends what is not there yet and sets `written` for it.
+    /// Appends what is not there yet and sets `written` for it. Returns what the destination
+    /// can never take, in order; all the rest is there.
     pub(super) async fn publish(
         &mut self,
         messages: &[Message],
         written: &mut [bool],
-    ) -> Result<(), AppendError> {
+    ) -> Result<Vec<Refused>, AppendError> {
         self.make_certain().await?;
         self.known.begin();
         self.check_room(messages.len())?;
-        let places = self.missing(messages);
+        let missing = self.missing(messages);
+        self.append_what_fits(messages, missing, written).await
+    }
+
+    /// One append of the messages in these places of the batch.
+    async fn append_at(
+        &mut self,
+        messages: &[Message],
+        places: Vec<usize>,
+        written: &mut [bool],
+    ) -> Result<(), AppendError> {
         let missing = pick(messages, &places);
         if missing.is_empty() {
             return Ok(());

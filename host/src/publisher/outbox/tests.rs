@@ -1,7 +1,9 @@
 //! Every fault at every append, over scripted destinations in memory: after a batch is
 //! published again until it succeeds, every destination has every id exactly once.
 
-use std::collections::VecDeque;
+mod dead_letters;
+
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::publisher::destination::Tail;
+use crate::publisher::destination::{HeaderValue, Tail};
 
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -53,6 +55,11 @@ struct Content {
     script: VecDeque<Option<Fault>>,
     late: Vec<u128>,
     unreadable: bool,
+    /// Refused by whoever looks at them.
+    refused: HashSet<u128>,
+    /// Refused by an append.
+    unfit: HashSet<u128>,
+    appends: usize,
 }
 
 #[derive(Clone, Default)]
@@ -87,6 +94,17 @@ impl Scripted {
 }
 
 impl Content {
+    /// What comes before the message in pairs is in, as if in requests of two.
+    fn refuse(&mut self, at: usize, ids: &[u128]) -> Result<Vec<Offset>, AppendError> {
+        let before = at / 2 * 2;
+        self.ids.extend(&ids[..before]);
+        let (places, ends) = ((0..before).collect(), self.end());
+        Err(AppendError {
+            committed: Committed::Part { places, ends },
+            ..AppendError::unfit(anyhow!("too large"))
+        })
+    }
+
     fn end(&self) -> Vec<Offset> {
         vec![Offset {
             partition: 0,
@@ -96,7 +114,13 @@ impl Content {
 
     /// `None`: no outcome, ever.
     fn append(&mut self, ids: &[u128]) -> Option<Result<Vec<Offset>, AppendError>> {
+        self.appends += 1;
         let fault = self.script.pop_front().flatten();
+        let unfit = ids.iter().position(|id| self.unfit.contains(id));
+        if let (None, Some(at)) = (fault, unfit) {
+            return Some(self.refuse(at, ids));
+        }
+        let ids = &ids[..unfit.unwrap_or(ids.len())];
         let unknown = || Some(Err(AppendError::unknown(anyhow!("lost"))));
         let first = |count: usize| ids.iter().copied().take(count);
         match fault {
@@ -144,6 +168,7 @@ impl Content {
         Err(AppendError {
             committed: Committed::Part { places, ends },
             transient: true,
+            unfit: false,
             cause: anyhow!("half"),
         })
     }
@@ -156,6 +181,11 @@ impl Destination for Scripted {
 
     fn readable(&self) -> bool {
         !self.unreadable_always
+    }
+
+    fn refuses(&self, message: &Message) -> Option<String> {
+        let refused = self.content.lock().unwrap().refused.contains(&message.id);
+        refused.then(|| "too large at first sight".to_owned())
     }
 
     fn append<'a>(
