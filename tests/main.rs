@@ -21,4 +21,5 @@ mod program;
 mod reading;
 mod readme;
 mod state_store_contract;
+mod status;
 mod support;

@@ -29,6 +29,7 @@ use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
 use crate::state_store::envelope::Owner;
 use crate::state_store::{FileStore, MemoryStore, StateStore};
+use crate::status::Reporter;
 
 /// What all sources of a process share.
 pub struct Assembly {
@@ -138,6 +139,7 @@ impl Assembly {
             polling_interval: source.polling_interval,
             retry: self.retry,
             clock,
+            status: Reporter::default(),
         })
     }
 

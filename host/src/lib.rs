@@ -17,3 +17,4 @@ pub mod runner;
 pub mod sandbox;
 pub mod source_state;
 pub mod state_store;
+pub mod status;

@@ -21,6 +21,7 @@ use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
+use crate::status::Reporter;
 
 pub use summary::Summary;
 
@@ -46,6 +47,8 @@ pub struct Source {
     pub retry: RetryPolicy,
     /// The time that polls are told.
     pub clock: Clock,
+    /// What it is doing.
+    pub status: Reporter,
 }
 
 /// How long a source runs.
@@ -90,10 +93,15 @@ pub async fn run(
         stop,
         summary,
     };
+    source.status.starts();
     let ended = run.until_end(progress).await;
     let closed = run.close().await;
     run.summary.elapsed = started.elapsed();
-    match ended.and(closed) {
+    let ended = ended.and(closed);
+    source
+        .status
+        .ends(ended.as_ref().err().map(Failure::to_string));
+    match ended {
         Ok(()) => Ok(run.summary),
         Err(failure) => Err((failure, run.summary)),
     }
@@ -105,6 +113,7 @@ impl Run<'_> {
             match self.step().await {
                 Ok(wait) => {
                     self.backoff.reset();
+                    self.source.status.works(self.source.clock.now_ms());
                     progress(self.summary.documents);
                     match wait {
                         Some(_) if self.until == Until::CaughtUp => return Ok(()),
@@ -167,7 +176,9 @@ impl Run<'_> {
             return Err(failure);
         }
         self.summary.retries += 1;
-        tracing::warn!(error = %failure, wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "the source will try again");
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let status = &self.source.status;
+        status.fails(failure.to_string(), wait_ms, self.source.clock.now_ms());
         self.sleep(wait).await;
         Ok(())
     }

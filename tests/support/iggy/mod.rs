@@ -181,6 +181,11 @@ impl IggyStandIn {
         self.state().faults.push_back((command, times, fault));
     }
 
+    /// Every fault that was not met is gone.
+    pub(crate) fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
     /// Closes the connection on a request of more bytes, as a server of protocol 0.11 does.
     pub(crate) fn close_on_requests_above(&self, bytes: usize) {
         self.state().frame_max = bytes;
