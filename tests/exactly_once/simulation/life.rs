@@ -18,6 +18,7 @@ use elasticsearch_source::sandbox::Sandbox;
 use elasticsearch_source::source_state::{Capabilities, Limits};
 use elasticsearch_source::state_store::StateStore;
 use elasticsearch_source::state_store::envelope::Owner;
+use elasticsearch_source::status::Reporter;
 use tokio::sync::watch;
 
 use super::broker::{Broker, SimulatedTopic};
@@ -176,6 +177,7 @@ impl Life<'_> {
                 attempts: 5,
             },
             clock: self.stage.clock(),
+            status: Reporter::default(),
         }
     }
 
