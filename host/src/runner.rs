@@ -144,7 +144,7 @@ impl Run<'_> {
         let polled = instance.poll(now_ms, source.budget).await;
         self.summary.add(instance.take_acknowledged());
         let polled = polled?;
-        tracing::debug!(documents = polled.documents, more = polled.more, "polled");
+        tracing::debug!(new, already_there, more = polled.more, "polled");
         if polled.more {
             return Ok(None);
         }

@@ -13,6 +13,7 @@
 )]
 
 mod simulation;
+mod storm;
 #[path = "../support/mod.rs"]
 #[allow(
     dead_code,
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         })
         .collect();
     trials.push(Trial::test("random_schedules", schedules::random_schedules));
+    trials.extend(storm::trials());
     let listing = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !listing {
