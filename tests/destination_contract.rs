@@ -2,12 +2,13 @@
 //!
 //! The Iggy cases run against the stand-in, and against a real server where the build
 //! was given one by `IGGY_ADDRESS` (with `IGGY_USERNAME` and `IGGY_PASSWORD`, or `iggy`);
-//! without it they are listed as ignored. What only Iggy can do is in [`iggy_only`], and
-//! several partitions in [`iggy_partitions`].
+//! without it they are listed as ignored. What only Iggy can do is in [`iggy_only`],
+//! several partitions in [`iggy_partitions`], TLS in [`iggy_tls`].
 
 mod backends;
 mod iggy_only;
 mod iggy_partitions;
+mod iggy_tls;
 
 use bytes::Bytes;
 use elasticsearch_source::publisher::destination::{HeaderValue, Message, Offset, Tail};

@@ -15,6 +15,7 @@ mod dead_letters;
 mod destination_contract;
 mod elasticsearch_contract;
 mod failures;
+mod iggy_connection;
 mod iggy_output;
 mod iggy_streams;
 mod program;

@@ -45,7 +45,7 @@ pub enum Login {
 pub struct Tls {
     /// Whether the connection is encrypted; not by default.
     pub enabled: bool,
-    /// A PEM file of the authorities to trust instead of the system's.
+    /// A PEM file of the authorities to trust instead of the public ones.
     pub ca_file: Option<PathBuf>,
     /// The name that the server's certificate must have; the host by default.
     pub domain: Option<String>,

@@ -8,6 +8,7 @@
 
 mod connection;
 mod convert;
+mod handshake;
 mod limits;
 mod partitioning;
 mod refusal;

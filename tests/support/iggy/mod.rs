@@ -18,9 +18,10 @@ use iggy_binary_protocol::consensus::EvictionReason;
 use iggy_binary_protocol::requests::users::{LoginRegisterRequest, LoginRegisterWithPatRequest};
 use iggy_binary_protocol::responses::users::LoginRegisterResponse;
 use iggy_binary_protocol::{IGGY_PROTOCOL_VERSION, WireDecode, WireName, WireOptions};
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use broker::Broker;
 use wire::Request;
@@ -79,11 +80,20 @@ struct State {
 pub(crate) struct IggyStandIn {
     address: String,
     state: Arc<Mutex<State>>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl IggyStandIn {
     pub(crate) async fn start() -> Self {
+        Self::listening(None).await
+    }
+
+    /// Speaks TLS only.
+    pub(crate) async fn start_with_tls(acceptor: TlsAcceptor) -> Self {
+        Self::listening(Some(acceptor)).await
+    }
+
+    async fn listening(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let mut broker = Broker::default();
@@ -100,12 +110,25 @@ impl IggyStandIn {
             sessions: 0,
         }));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&state)));
+        tasks.spawn(accept(listener, tls, Arc::clone(&state)));
         Self {
             address,
             state,
-            _tasks: tasks,
+            tasks,
         }
+    }
+
+    /// Closes every connection and listens no more; what it holds stays.
+    pub(crate) async fn stop(&mut self) {
+        self.tasks.shutdown().await;
+        self.state().connections = 0;
+    }
+
+    /// Listens again at the same address, without TLS.
+    pub(crate) async fn start_again(&mut self) {
+        let listener = TcpListener::bind(&self.address).await.unwrap();
+        self.tasks
+            .spawn(accept(listener, None, Arc::clone(&self.state)));
     }
 
     /// Host and port.
@@ -217,21 +240,28 @@ impl IggyStandIn {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Mutex<State>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         state.lock().unwrap().connections += 1;
-        let state = Arc::clone(&state);
+        let _ = stream.set_nodelay(true);
+        let (state, tls) = (Arc::clone(&state), tls.clone());
         connections.spawn(async move {
-            serve(stream, &state).await;
+            match tls {
+                None => serve(stream, &state).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, &state).await;
+                    }
+                }
+            }
             state.lock().unwrap().connections -= 1;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn serve(mut stream: TcpStream, state: &Arc<Mutex<State>>) {
-    let _ = stream.set_nodelay(true);
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: &Arc<Mutex<State>>) {
     let mut user = None;
     while let Some(request) = wire::read(&mut stream, || state.lock().unwrap().frame_max).await {
         let fault = state.lock().unwrap().arrived(request.code);
@@ -264,7 +294,7 @@ async fn serve(mut stream: TcpStream, state: &Arc<Mutex<State>>) {
                 continue;
             }
         };
-        if stream.write_all(&answer).await.is_err() {
+        if stream.write_all(&answer).await.is_err() || stream.flush().await.is_err() {
             return;
         }
     }

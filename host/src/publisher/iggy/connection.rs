@@ -16,8 +16,8 @@ use ::iggy::prelude::{
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-use super::IggyConfig;
 use super::refusal::{Action, Failure, refuse};
+use super::{IggyConfig, handshake};
 use crate::publisher::destination::AppendError;
 
 /// A connection that has been idle for so long is tried before it is trusted.
@@ -57,7 +57,13 @@ impl Connection {
             used: Instant::now(),
         };
         let connected = connection.call(config.timeout, async |client| client.connect().await);
-        connected.await.map_err(failed)?;
+        if let Err(failure) = connected.await {
+            let about_tls = match failure.may_be_about_tls() {
+                true => handshake::explain(config).await,
+                false => None,
+            };
+            return Err(about_tls.unwrap_or_else(|| failed(failure)));
+        }
         tracing::info!(address = config.address, "connected to iggy");
         Ok(connection)
     }

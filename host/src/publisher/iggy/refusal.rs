@@ -57,6 +57,17 @@ pub(super) enum Failure {
     TimedOut(Duration),
 }
 
+impl Failure {
+    /// Whether the two sides may disagree about TLS, which the SDK does not tell.
+    pub(super) fn may_be_about_tls(&self) -> bool {
+        use IggyError::{CannotEstablishConnection, Disconnected};
+        matches!(
+            self,
+            Self::TimedOut(_) | Self::Answered(CannotEstablishConnection | Disconnected)
+        )
+    }
+}
+
 /// A row of the table.
 struct Meaning {
     /// Certainly before any effect.
@@ -140,14 +151,15 @@ fn meaning(config: &IggyConfig, action: Action, error: &IggyError) -> Meaning {
         E::InvalidFormat | E::InvalidCommand if action == Action::Connect => {
             refused(false, OTHER_PROTOCOL)
         }
-        E::CannotEstablishConnection => refused(true, unreachable_remedy(config)),
+        E::CannotEstablishConnection => refused(true, "is the server running? see [iggy] address"),
         E::Disconnected if action == Action::Connect => refused(
             true,
             "the connection was closed while signing in: does [iggy] address name the TCP port \
-             of an iggy server, and do both sides use TLS or neither?",
+             of an iggy server?",
         ),
-        E::InvalidTlsDomain | E::InvalidTlsCertificatePath | E::InvalidTlsCertificate => {
-            refused(false, "see ca_file and domain in [iggy.tls]")
+        E::InvalidTlsDomain => refused(false, "domain in [iggy.tls] can not be a server's name"),
+        E::InvalidTlsCertificatePath | E::InvalidTlsCertificate => {
+            refused(false, unreadable_authorities_remedy(config))
         }
         E::UnsupportedOptionKey(_) | E::InvalidOptionValue(_) | E::FeatureUnavailable => refused(
             false,
@@ -214,19 +226,20 @@ fn permission_remedy(config: &IggyConfig, action: Action) -> String {
         None => format!("the user {:?}", config.username),
     };
     let permission = action.permission();
-    let by_hand = match action {
+    let or_else = match action {
         Action::CreateStream | Action::CreateTopic => ", or create stream and topic by hand",
+        Action::Poll => {
+            ", or set delivery = \"at_least_once\", where a message may be repeated after a failure"
+        }
         _ => "",
     };
-    format!("{who} lacks the permission {permission}: grant it{by_hand}")
+    format!("{who} lacks the permission {permission}: grant it{or_else}")
 }
 
-fn unreachable_remedy(config: &IggyConfig) -> String {
-    let tls = match &config.tls {
-        Some(_) => ", does it use TLS with a certificate that [iggy.tls] trusts?",
-        None => "",
-    };
-    format!("is the server running? see [iggy] address{tls}")
+fn unreadable_authorities_remedy(config: &IggyConfig) -> String {
+    let tls = config.tls.as_ref();
+    let file = tls.and_then(|tls| tls.ca_file.as_deref()).unwrap_or("");
+    format!("ca_file {file:?} in [iggy.tls] is no readable PEM file of certificates")
 }
 
 #[cfg(test)]

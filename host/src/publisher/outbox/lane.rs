@@ -72,7 +72,11 @@ impl Lane {
             self.settle().await;
         }
         let from = from.filter(|_| self.delivery == Delivery::ExactlyOnce);
-        let tail = self.destination.read_from(from.as_deref()).await?;
+        let mut tail = self.destination.read_from(from.as_deref()).await?;
+        if from.is_none() && self.delivery == Delivery::ExactlyOnce {
+            // Whether it can be read must be known before a crash makes it necessary.
+            tail = self.destination.read_from(Some(&tail.end)).await?;
+        }
         self.learn(tail)
     }
 
