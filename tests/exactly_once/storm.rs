@@ -97,12 +97,12 @@ async fn rage(cluster: &Cluster, into_iggy: bool, seed: u64, kills: u64) {
     };
     let over = AtomicBool::new(false);
     let mut random = StdRng::seed_from_u64(seed);
-    let (written, toll) = tokio::join!(
+    let (written, mut toll) = tokio::join!(
         writers::write(cluster, &index, seed, &over),
         kill_again_and_again(&mut program, &mut output, &mut random, kills, &over)
     );
     tokio::time::sleep(SETTLE + Duration::from_millis(500)).await;
-    program.catch_up(&output).await;
+    toll.recovered(program.catch_up(&output).await);
     judge(cluster, &index, &output, &written).await;
     println!(
         "{toll}; {} versions written, {} of them visible too late to count",

@@ -80,16 +80,18 @@ impl Program {
         child.wait().unwrap();
     }
 
-    /// Runs to the end of what is there, which nothing must be left behind of.
-    pub async fn catch_up(&mut self, output: &Output) {
+    /// Runs to the end, which must leave nothing. Returns how many documents the output had
+    /// already.
+    pub async fn catch_up(&mut self, output: &Output) -> usize {
         self.configure(output, false);
         let folder = self.folder().to_owned();
         let run = move || program::run(&folder, &["run", "storm.toml", "--once", "--json"]);
         let finished = tokio::task::spawn_blocking(run).await.unwrap();
         assert_eq!(finished.code, Some(0), "{finished:?}");
         let summary: Value = serde_json::from_str(&finished.stdout).unwrap();
-        let left = &summary["sources"]["storm"]["beyond_horizon"];
-        assert_eq!(left, 0, "{summary}");
+        let source = &summary["sources"]["storm"];
+        assert_eq!(source["beyond_horizon"], 0, "{summary}");
+        source["already_there"].as_u64().unwrap() as usize
     }
 
     /// What the last run has logged.

@@ -26,6 +26,11 @@ impl Toll {
         let counts = log.split("already_there=").skip(1);
         let counts = counts.map(|rest| rest.split(' ').next().unwrap().parse::<usize>().unwrap());
         let documents: usize = counts.sum();
+        self.recovered(documents);
+    }
+
+    /// Takes note of what a run met.
+    pub fn recovered(&mut self, documents: usize) {
         self.documents += documents;
         self.recoveries += usize::from(documents > 0);
     }
