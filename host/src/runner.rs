@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::capability::publisher::Acknowledged;
 use crate::clock::Clock;
 use crate::component::Component;
 use crate::instance::{Budget, Failure, Instance, Undelivered};
@@ -142,8 +143,12 @@ impl Run<'_> {
         };
         self.summary.polls += 1;
         let polled = instance.poll(now_ms, source.budget).await;
-        self.summary.add(instance.take_acknowledged());
+        let acknowledged = instance.take_acknowledged();
+        self.summary.add(acknowledged);
         let polled = polled?;
+        let Acknowledged {
+            new, already_there, ..
+        } = acknowledged;
         tracing::debug!(new, already_there, more = polled.more, "polled");
         if polled.more {
             return Ok(None);
