@@ -47,7 +47,8 @@ impl Topics {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_stream_refuses_is_in_the_dead_letter_topic_and_the_rest_in_the_stream() {
-    let rows: [(&[u128], &[u128], [&[u128]; 2]); 6] = [
+    type Row<'a> = (&'a [u128], &'a [u128], [&'a [u128]; 2]);
+    let rows: [Row<'_>; 6] = [
         (&[], &[], [&[], &[]]),
         (&[3], &[], [&[3], &[]]),
         (&[], &[3], [&[3], &[]]),
