@@ -172,6 +172,7 @@ impl Lane {
         // Stays so if the future is dropped before there is an outcome.
         self.certainty = Certainty::InDoubt;
         let appended = self.destination.append(missing).await;
+        let appended = appended.and_then(|ends| self.check_it_grew(ends));
         match &appended {
             Err(AppendError {
                 committed: Committed::Unknown,
@@ -192,6 +193,21 @@ impl Lane {
         }
         self.certainty = Certainty::Certain;
         appended.map(drop)
+    }
+
+    /// A destination that now ends before the place where it ended lacks what it had
+    /// acknowledged, as when somebody deleted it meanwhile. Reading it back will say how much.
+    fn check_it_grew(&self, ends: Vec<Offset>) -> Result<Vec<Offset>, AppendError> {
+        let shrunk = |end: &Offset| {
+            let mut known = self.end.iter();
+            known.any(|known| known.partition == end.partition && known.next > end.next)
+        };
+        if ends.iter().any(shrunk) {
+            return Err(AppendError::unknown(anyhow!(
+                "acknowledged messages are gone, as the topic ends before them"
+            )));
+        }
+        Ok(ends)
     }
 
     fn give_up(&mut self) -> Instant {

@@ -519,6 +519,21 @@ async fn a_state_of_any_age_repeats_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_output_that_lost_what_it_acknowledged_is_noticed_by_the_next_publish() {
+    let topic = Scripted::topic("t");
+    let mut outbox = outbox(&[&topic]);
+    publish(&mut outbox, &batch(1..7)).await;
+    topic.content.lock().unwrap().ids.clear();
+    let error = outbox.publish(&batch(7..9)).await.unwrap_err();
+    assert!(error.to_string().contains("are gone"), "{error}");
+    let marks = outbox.marks();
+    assert_eq!(
+        marks[0].next, 6,
+        "the saved position must not follow it down"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn exactly_once_refuses_an_output_that_cannot_be_read() {
     let topic = Scripted {
         unreadable_always: true,
