@@ -152,9 +152,12 @@ async fn a_server_that_goes_away_is_asked_ever_more_slowly_and_found_again() {
         lines.filter(|line| line.contains(text)).collect::<Vec<_>>()
     };
     let (warned, went_on) = (lines("the source will try again"), lines("goes on"));
-    assert_eq!((warned.len(), went_on.len()), (1, 1), "{finished:?}");
+    assert_eq!(went_on.len(), 1, "{finished:?}");
     let address = format!("iggy at {}", server.address());
-    assert!(warned[0].contains(&address), "{warned:?}");
+    assert!(
+        !warned.is_empty() && warned.iter().all(|line| line.contains(&address)),
+        "{warned:?}"
+    );
 }
 
 /// Waits until the topic holds so many messages.

@@ -106,7 +106,7 @@ impl<H: Host> Source<H> {
             ];
             self.host.log(
                 Level::Warn,
-                "a destination that joins gets the documents from now on, not those before",
+                "a destination that joins gets what is published from now on",
                 &fields,
             );
         }

@@ -85,7 +85,7 @@ impl Reporter {
     /// A poll failed, and another one follows after this wait.
     pub(crate) fn fails(&self, error: String, wait_ms: u64, now_ms: u64) {
         self.0.send_modify(|status| {
-            if matches!(status, Status::Retrying { .. }) {
+            if matches!(status, Status::Retrying { error: last, .. } if *last == error) {
                 tracing::debug!(error, wait_ms, "the source will try again");
             } else {
                 tracing::warn!(error, wait_ms, "the source will try again");
@@ -152,7 +152,10 @@ mod tests {
         let rows = [
             (vec![Works, Works], vec![]),
             (vec![Fails("a")], vec![warning("a")]),
-            (vec![Works, Fails("a"), Fails("b")], vec![warning("a")]),
+            (
+                vec![Works, Fails("a"), Fails("b")],
+                vec![warning("a"), warning("b")],
+            ),
             (
                 vec![Fails("a"), Fails("a"), Works, Works, Fails("c"), Works],
                 vec![warning("a"), back(2, 200), warning("c"), back(1, 100)],

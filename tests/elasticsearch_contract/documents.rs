@@ -42,9 +42,9 @@ for_each_cluster! {
         if let Some(mini) = &cluster.mini {
             mini.set_manual_refresh(true);
         }
-        let index = cluster.create("refresh", 1, json!({"properties": {"n": {"type": "long"}}})).await;
-        let settings = json!({"index": {"refresh_interval": "-1"}}).to_string();
-        cluster.call("PUT", &format!("/{index}/_settings"), settings).await.ok();
+        // From the start: a refresh that is under way would not heed a later change.
+        let settings = json!({"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"});
+        let index = cluster.create_with("refresh", settings, json!({"properties": {"n": {"type": "long"}}})).await;
         cluster.call("PUT", &format!("/{index}/_doc/1"), r#"{"n":1}"#).await.ok();
         assert!(found(cluster, &index, json!({"match_all": {}})).await.is_empty());
         assert_eq!(cluster.call("GET", &format!("/{index}/_doc/1"), "").await.ok()["found"], true);

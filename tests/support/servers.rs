@@ -109,12 +109,17 @@ impl Cluster {
     /// Creates an index under a [`Self::name`] and returns that; it is deleted when the
     /// test ends.
     pub(crate) async fn create(&self, name: &str, shards: usize, mappings: Value) -> String {
+        let settings = serde_json::json!({"number_of_shards": shards, "number_of_replicas": 0});
+        self.create_with(name, settings, mappings).await
+    }
+
+    /// The same with these settings.
+    pub(crate) async fn create_with(&self, name: &str, settings: Value, mappings: Value) -> String {
         let name = self.name(name);
         self.created
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(name.clone());
-        let settings = serde_json::json!({"number_of_shards": shards, "number_of_replicas": 0});
         let body = serde_json::json!({"settings": settings, "mappings": mappings});
         self.call("PUT", &format!("/{name}"), body.to_string())
             .await

@@ -118,14 +118,18 @@ impl SimulatedTopic {
         match fault {
             None => Ok(vec![self.take(messages)]),
             Some(Fault::Rejected) => Err(AppendError::transient(anyhow!("the topic is full"))),
-            Some(Fault::Half) if !half.is_empty() => {
-                let (places, ends) = ((0..half.len()).collect(), vec![self.take(half)]);
+            Some(Fault::Half) => {
+                let places: Vec<usize> = (0..messages.len()).step_by(2).collect();
+                let some: Vec<_> = places
+                    .iter()
+                    .map(|place| messages[*place].clone())
+                    .collect();
+                let ends = vec![self.take(&some)];
                 Err(AppendError {
                     committed: Committed::Part { places, ends },
-                    ..AppendError::transient(anyhow!("the topic became full"))
+                    ..AppendError::transient(anyhow!("a partition became full"))
                 })
             }
-            Some(Fault::Half) => Err(AppendError::transient(anyhow!("the topic is full"))),
             Some(Fault::HalfUnknown) => {
                 self.take(half);
                 Err(AppendError::unknown(anyhow!("the connection was cut off")))

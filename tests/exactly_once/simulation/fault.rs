@@ -41,7 +41,7 @@ pub enum Fault {
     Kill(Effect),
     /// An output that certainly took nothing.
     Rejected,
-    /// An output that certainly took the first half.
+    /// An output that certainly took every other message, as if they went to two partitions.
     Half,
     /// An output that took the first half, without an answer.
     HalfUnknown,
@@ -80,6 +80,8 @@ const ALWAYS: [Fault; 6] = [
     Fault::Kill(Never),
     Fault::Kill(Before),
 ];
+/// Of a call without an effect.
+const READS: [Fault; 3] = [Fault::Error(Never), Fault::Hang(Never), Fault::Kill(Never)];
 const ANSWERS: [Fault; 3] = [
     Fault::TooManyRequests,
     Fault::Unavailable,
@@ -104,7 +106,8 @@ impl Operation {
             Self::Search => &[&ANSWERS, &PARTIAL],
             Self::Ask => &[&ANSWERS],
             Self::Append => &[&APPENDS],
-            Self::Tail | Self::Load | Self::Save => &[],
+            Self::Tail | Self::Load => return READS.to_vec(),
+            Self::Save => &[],
         };
         [&ALWAYS[..]]
             .iter()
