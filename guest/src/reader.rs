@@ -108,17 +108,21 @@ impl<H: Host> Reader<'_, H> {
 
     /// Begins a cycle unless one is under way or there is nothing before the horizon.
     fn begin(&mut self) -> Result<(), Error> {
-        if self.cycle().is_ok() {
-            return Ok(());
-        }
-        self.check_crowd()?;
-        let (horizon, size) = (self.horizon()?, self.config.batch_size);
-        if self.reading()?.progress.begin(horizon, size) {
-            self.output.cycle_begun();
-        } else {
+        if self.cycle().is_err() && !self.begin_cycle()? {
             self.state.count_cycle(0, self.client.now_ms);
         }
         Ok(())
+    }
+
+    /// A cycle to this run's horizon. False if there is nothing before it.
+    fn begin_cycle(&mut self) -> Result<bool, Error> {
+        self.check_crowd()?;
+        let (horizon, size) = (self.horizon()?, self.config.batch_size);
+        let begun = self.reading()?.progress.begin(horizon, size);
+        if begun {
+            self.output.cycle_begun();
+        }
+        Ok(begun)
     }
 
     /// The point in time is gone: another begins at the segment's start.
@@ -129,16 +133,12 @@ impl<H: Host> Reader<'_, H> {
             &[("reason", reason)],
         );
         let documents = self.cycle().map_or(0, |cycle| cycle.documents);
-        let (horizon, size) = (self.horizon()?, self.config.batch_size);
         if let Some(pit) = self.reading()?.progress.abandon() {
             // Parts of it may be there still: those of indices that are not gone.
             self.client.close_pit(&pit);
         }
-        self.check_crowd()?;
-        self.output.cycle_begun();
-        let progress = &mut self.reading()?.progress;
-        progress.begin(horizon, size);
-        if let Some(cycle) = &mut progress.cycle {
+        self.begin_cycle()?;
+        if let Some(cycle) = &mut self.reading()?.progress.cycle {
             cycle.documents = documents;
         }
         Ok(())

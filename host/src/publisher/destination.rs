@@ -28,6 +28,14 @@ pub struct Message {
     pub headers: Vec<(String, HeaderValue)>,
 }
 
+impl Message {
+    /// The value of the header with this name.
+    pub fn header(&self, name: &str) -> Option<&HeaderValue> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+}
+
 /// The value of a message header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderValue {
@@ -45,6 +53,14 @@ pub struct Offset {
     pub partition: u32,
     /// The offset of the next message.
     pub next: u64,
+}
+
+/// Takes note of where one partition ends now.
+pub(super) fn advance(ends: &mut Vec<Offset>, to: Offset) {
+    match ends.iter_mut().find(|end| end.partition == to.partition) {
+        Some(end) => *end = to,
+        None => ends.push(to),
+    }
 }
 
 /// What stands in a destination from some offsets on.

@@ -25,7 +25,7 @@ use anyhow::Context;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::destination::{AppendError, Committed, Destination, Message, Offset, Tail};
+use super::destination::{AppendError, Committed, Destination, Message, Offset, Tail, advance};
 use connection::Connection;
 use limits::Limits;
 use partitioning::Partitions;
@@ -250,13 +250,6 @@ impl IggyDestination {
             self.connection = None;
         }
         tail
-    }
-}
-
-fn advance(ends: &mut Vec<Offset>, to: Offset) {
-    match ends.iter_mut().find(|end| end.partition == to.partition) {
-        Some(end) => *end = to,
-        None => ends.push(to),
     }
 }
 

@@ -207,13 +207,10 @@ fn check_figures(disk: &Disk, scenario: &Scenario, distinct: u64) -> Vec<String>
 }
 
 fn identity(message: &Message) -> Identity {
-    let header = |wanted: &str| {
-        let found = message.headers.iter().find(|(name, _)| name == wanted);
-        found.map(|(_, value)| value.clone())
-    };
+    let header = |name: &str| message.header(name);
     match (header("_index")?, header("_id")?, header("_seq_no")?) {
         (HeaderValue::Text(index), HeaderValue::Text(id), HeaderValue::Unsigned(seq_no)) => {
-            Some((index, id, seq_no))
+            Some((index.clone(), id.clone(), *seq_no))
         }
         _ => None,
     }

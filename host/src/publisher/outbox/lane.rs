@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use super::known::Known;
 use super::{Delivery, Mark};
-use crate::publisher::destination::{AppendError, Committed, Destination, Message, Offset, Tail};
+use crate::publisher::destination::{
+    AppendError, Committed, Destination, Message, Offset, Tail, advance,
+};
 
 /// What is certain about the destination.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -259,14 +261,7 @@ impl Lane {
 
     fn advance(&mut self, to: &[Offset]) {
         for offset in to {
-            match self
-                .end
-                .iter_mut()
-                .find(|known| known.partition == offset.partition)
-            {
-                Some(known) => known.next = offset.next,
-                None => self.end.push(*offset),
-            }
+            advance(&mut self.end, *offset);
         }
     }
 

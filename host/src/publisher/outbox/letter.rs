@@ -103,13 +103,10 @@ fn object(headers: &[(String, HeaderValue)]) -> Value {
 }
 
 fn text<'a>(message: &'a Message, wanted: &str) -> Option<&'a str> {
-    message
-        .headers
-        .iter()
-        .find_map(|(name, value)| match value {
-            HeaderValue::Text(text) if name == wanted => Some(text.as_str()),
-            _ => None,
-        })
+    match message.header(wanted)? {
+        HeaderValue::Text(text) => Some(text),
+        HeaderValue::Unsigned(_) => None,
+    }
 }
 
 #[cfg(test)]

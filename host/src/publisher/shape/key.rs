@@ -14,10 +14,9 @@ use crate::publisher::destination::{HeaderValue, Message};
 /// A dot in `name` leads into an object or is part of a field's name, as in Elasticsearch:
 /// `{"user":{"id":1}}` and `{"user.id":1}` both have `user.id`.
 pub(super) fn of(message: &Message, name: &str) -> Option<Bytes> {
-    let header = message.headers.iter().find(|(known, _)| known == name);
-    match header {
-        Some((_, HeaderValue::Text(text))) => Some(Bytes::from(text.clone())),
-        Some((_, HeaderValue::Unsigned(number))) => Some(Bytes::from(number.to_string())),
+    match message.header(name) {
+        Some(HeaderValue::Text(text)) => Some(Bytes::from(text.clone())),
+        Some(HeaderValue::Unsigned(number)) => Some(Bytes::from(number.to_string())),
         None => scalar(field(std::str::from_utf8(&message.payload).ok()?, name)?),
     }
 }
