@@ -29,13 +29,10 @@ fn cluster() -> MiniElasticsearch {
 
 /// Reads pages of 100 into `s`/`t`, one request each.
 fn world(cluster: &MiniElasticsearch, server: &IggyStandIn, more: &str) -> World {
-    let iggy = format!(
-        "[iggy]\naddress = \"{}\"\nusername = \"iggy\"\npassword = \"iggy\"\ntimeout = \"300ms\"\npublish_quiet = \"300ms\"\n{more}\n",
-        server.address()
-    );
+    let keys = format!("timeout = \"300ms\"\npublish_quiet = \"300ms\"\n{more}");
     World::reading(cluster.url(), INDEX)
         .raw("batch_size", "100")
-        .output(&iggy)
+        .output(&server.toml(&keys))
 }
 
 /// The same with the server's limit in the configuration, so that what is too large is

@@ -16,10 +16,7 @@ fn cluster() -> MiniElasticsearch {
 }
 
 fn iggy(server: &IggyStandIn) -> String {
-    format!(
-        "[iggy]\naddress = \"{}\"\nusername = \"iggy\"\npassword = \"iggy\"\ntimeout = \"300ms\"\npublish_quiet = \"300ms\"\n",
-        server.address()
-    )
+    server.toml("timeout = \"300ms\"\npublish_quiet = \"300ms\"")
 }
 
 fn world(cluster: &MiniElasticsearch, server: &IggyStandIn) -> World {

@@ -14,10 +14,7 @@ const DOCUMENTS: u64 = 500;
 
 /// Iggy, with two streams more than the plain one.
 fn world(cluster: &MiniElasticsearch, server: &IggyStandIn) -> World {
-    let iggy = format!(
-        "[iggy]\naddress = \"{}\"\nusername = \"iggy\"\npassword = \"iggy\"\ntimeout = \"200ms\"\npublish_quiet = \"200ms\"\n",
-        server.address()
-    );
+    let iggy = server.toml("timeout = \"200ms\"\npublish_quiet = \"200ms\"");
     World::reading(cluster.url(), "logs")
         .raw("batch_size", "100")
         .output(&iggy)

@@ -38,10 +38,7 @@ async fn a_source_retries_with_the_reason_until_the_cause_is_gone_and_moves_noth
             }
             _ => cluster.inject(ClusterFault::new(Effect::unavailable()).times(1_000)),
         }
-        let world = World::reading(cluster.url(), INDEX).output(&format!(
-            "[iggy]\naddress = \"{}\"\nusername = \"iggy\"\npassword = \"iggy\"\n",
-            server.address()
-        ));
+        let world = World::reading(cluster.url(), INDEX).output(&server.toml(""));
         let source = world.source().await.unwrap();
         let mut status = source.status.watch();
         assert_eq!(*status.borrow(), Status::Starting);
@@ -72,10 +69,7 @@ async fn a_source_that_can_not_go_on_has_failed_with_the_reason() {
     let cluster = sample::cluster(Product::Elasticsearch, DOCUMENTS);
     let server = IggyStandIn::start().await;
     server.inject(codes::SEND_MESSAGES_CODE, 1, Fault::Status(UNAUTHORIZED));
-    let world = World::reading(cluster.url(), INDEX).output(&format!(
-        "[iggy]\naddress = \"{}\"\nusername = \"iggy\"\npassword = \"iggy\"\n",
-        server.address()
-    ));
+    let world = World::reading(cluster.url(), INDEX).output(&server.toml(""));
     let source = world.source().await.unwrap();
     let (_stop, stopped) = watch::channel(false);
     let ended = runner::run(&source, Until::CaughtUp, stopped, &mut |_| {}).await;

@@ -131,6 +131,14 @@ impl IggyStandIn {
             .spawn(accept(listener, None, Arc::clone(&self.state)));
     }
 
+    /// The configuration that reaches it as the user `iggy`, with more keys of that table.
+    pub(crate) fn toml(&self, more: &str) -> String {
+        let address = &self.address;
+        format!(
+            "[iggy]\naddress = \"{address}\"\nusername = \"iggy\"\npassword = \"iggy\"\n{more}\n"
+        )
+    }
+
     /// Host and port.
     pub(crate) fn address(&self) -> &str {
         &self.address
