@@ -11,7 +11,10 @@ mod iggy_partitions;
 mod iggy_tls;
 
 use bytes::Bytes;
-use elasticsearch_source::publisher::destination::{HeaderValue, Message, Offset, Tail};
+use elasticsearch_source::publisher::destination::{
+    HeaderValue, Message, Offset, Range, Tail, Wanted,
+};
+use elasticsearch_source::publisher::outbox::{Mark, Saved};
 
 use backends::{Backend, Read};
 
@@ -44,9 +47,6 @@ fn read(messages: &[Message]) -> Vec<Read> {
     messages.iter().map(read).collect()
 }
 
-/// From the very beginning, with no partition named.
-const BEGINNING: &[Offset] = &[];
-
 async fn messages_are_appended_in_order_with_the_same_bytes_ids_and_headers(backend: Backend) {
     let mut destination = backend.open().await;
     let (first, second) = (messages(1..4), messages([u128::MAX, 4]));
@@ -55,10 +55,7 @@ async fn messages_are_appended_in_order_with_the_same_bytes_ids_and_headers(back
     let expected = [first, second].concat();
     assert_eq!(backend.contents().await, read(&expected));
     let ids: Vec<u128> = expected.iter().map(|message| message.id).collect();
-    assert_eq!(
-        destination.read_from(Some(BEGINNING)).await.unwrap().ids,
-        ids
-    );
+    assert_eq!(destination.read(&Wanted::default()).await.unwrap().ids, ids);
 }
 
 async fn a_new_destination_is_empty(backend: Backend) {
@@ -71,16 +68,19 @@ async fn a_new_destination_is_empty(backend: Backend) {
         ids: vec![],
         end: start.clone(),
     };
-    assert_eq!(destination.read_from(None).await.unwrap(), empty);
-    assert_eq!(destination.read_from(Some(BEGINNING)).await.unwrap(), empty);
-    assert_eq!(destination.read_from(Some(&start)).await.unwrap(), empty);
+    assert_eq!(destination.ends().await.unwrap(), start);
+    assert_eq!(destination.read(&Wanted::default()).await.unwrap(), empty);
+    assert_eq!(
+        destination.read(&Wanted::since(&start)).await.unwrap(),
+        empty
+    );
 }
 
 async fn reading_goes_from_an_acknowledged_end_to_the_current_one(backend: Backend) {
     let mut destination = backend.open().await;
     let middle = destination.append(&messages(1..4)).await.unwrap();
     let end = destination.append(&messages(4..6)).await.unwrap();
-    let tail = destination.read_from(Some(&middle)).await.unwrap();
+    let tail = destination.read(&Wanted::since(&middle)).await.unwrap();
     assert_eq!(
         tail,
         Tail {
@@ -88,17 +88,64 @@ async fn reading_goes_from_an_acknowledged_end_to_the_current_one(backend: Backe
             end: end.clone()
         }
     );
-    let nothing = destination.read_from(Some(&end)).await.unwrap();
+    let nothing = destination.read(&Wanted::since(&end)).await.unwrap();
     assert_eq!(nothing, Tail { ids: vec![], end });
 }
 
-async fn asking_without_offsets_gives_only_the_ends(backend: Backend) {
+async fn the_ends_can_be_asked_for(backend: Backend) {
     let mut destination = backend.open().await;
     let end = destination.append(&messages(1..4)).await.unwrap();
-    assert_eq!(
-        destination.read_from(None).await.unwrap(),
-        Tail { ids: vec![], end }
-    );
+    assert_eq!(destination.ends().await.unwrap(), end);
+}
+
+async fn a_range_is_read_beside_the_tail_and_not_what_is_between_them(backend: Backend) {
+    let mut destination = backend.open().await;
+    let mut ends = vec![0];
+    for batch in [1..3, 3..5, 5..7, 7..9] {
+        let end = destination.append(&messages(batch)).await.unwrap();
+        ends.push(end[0].next);
+    }
+    let offset = |next| Offset { partition: 0, next };
+    let range = |from, to| Range {
+        partition: 0,
+        from,
+        to,
+    };
+    let rows = [
+        (vec![range(ends[0], ends[1])], ends[3], vec![1, 2, 7, 8]),
+        (vec![range(ends[1], ends[2])], ends[4], vec![3, 4]),
+        (
+            vec![range(ends[0], ends[1]), range(ends[2], ends[3])],
+            ends[4],
+            vec![1, 2, 5, 6],
+        ),
+        (vec![range(ends[3], ends[4])], ends[4], vec![7, 8]),
+    ];
+    for (ranges, from, expected) in rows {
+        let wanted = Wanted {
+            ranges,
+            ..Wanted::since(&[offset(from)])
+        };
+        let tail = destination.read(&wanted).await.unwrap();
+        assert_eq!(
+            (tail.ids, tail.end),
+            (expected, vec![offset(ends[4])]),
+            "{wanted:?}"
+        );
+    }
+}
+
+async fn ids_with_another_prefix_are_passed_over(backend: Backend) {
+    let mut destination = backend.open().await;
+    let (ours, others) = (0xabcd << 112, 0xabce << 112);
+    let batch = messages([ours | 1, others | 2, 3, ours | 4, others]);
+    destination.append(&batch).await.unwrap();
+    let wanted = Wanted {
+        prefix: Some(0xabcd),
+        ..Wanted::default()
+    };
+    let found = destination.read(&wanted).await.unwrap().ids;
+    assert_eq!(found, [ours | 1, ours | 4]);
 }
 
 async fn what_is_there_survives_opening_again(backend: Backend) {
@@ -107,7 +154,10 @@ async fn what_is_there_survives_opening_again(backend: Backend) {
     drop(first);
     let mut second = backend.open().await;
     second.append(&messages(4..6)).await.unwrap();
-    assert_eq!(second.read_from(Some(&middle)).await.unwrap().ids, [4, 5]);
+    assert_eq!(
+        second.read(&Wanted::since(&middle)).await.unwrap().ids,
+        [4, 5]
+    );
     assert_eq!(backend.contents().await, read(&messages(1..6)));
 }
 
@@ -116,7 +166,7 @@ async fn work_goes_on_after_abandoning(backend: Backend) {
     let middle = destination.append(&messages(1..4)).await.unwrap();
     destination.abandon();
     assert_eq!(
-        destination.read_from(Some(&middle)).await.unwrap().ids,
+        destination.read(&Wanted::since(&middle)).await.unwrap().ids,
         [0; 0]
     );
     destination.append(&messages(4..6)).await.unwrap();
@@ -127,11 +177,11 @@ async fn messages_of_other_producers_are_read_too(backend: Backend) {
     let mut destination = backend.open().await;
     let middle = destination.append(&messages(1..3)).await.unwrap();
     backend.produce(&[70, 71]).await;
-    let tail = destination.read_from(Some(&middle)).await.unwrap();
+    let tail = destination.read(&Wanted::since(&middle)).await.unwrap();
     assert_eq!(tail.ids, [70, 71]);
     destination.append(&messages(3..5)).await.unwrap();
     assert_eq!(
-        destination.read_from(Some(&middle)).await.unwrap().ids,
+        destination.read(&Wanted::since(&middle)).await.unwrap().ids,
         [70, 71, 3, 4]
     );
 }
@@ -140,7 +190,7 @@ async fn messages_that_are_gone_are_a_permanent_error(backend: Backend) {
     let mut destination = backend.open().await;
     let end = destination.append(&messages(1..6)).await.unwrap();
     backend.lose_last(2).await;
-    let error = destination.read_from(Some(&end)).await.unwrap_err();
+    let error = destination.read(&Wanted::since(&end)).await.unwrap_err();
     assert!(!error.transient, "{error}");
     let gone = backend.gone(&messages(4..6), &end);
     assert!(error.to_string().contains(&gone), "{error} lacks {gone:?}");
@@ -157,7 +207,7 @@ async fn a_payload_of_five_megabytes_comes_back_whole(backend: Backend) {
     destination.append(&batch).await.unwrap();
     assert!(backend.contents().await == read(&batch));
     assert_eq!(
-        destination.read_from(Some(BEGINNING)).await.unwrap().ids,
+        destination.read(&Wanted::default()).await.unwrap().ids,
         [1, 2]
     );
 }
@@ -168,7 +218,7 @@ async fn ten_thousand_messages_keep_their_order(backend: Backend) {
     for batch in all.chunks(2_500) {
         destination.append(batch).await.unwrap();
     }
-    let tail = destination.read_from(Some(BEGINNING)).await.unwrap();
+    let tail = destination.read(&Wanted::default()).await.unwrap();
     assert_eq!(tail.ids, (1..10_001).collect::<Vec<u128>>());
 }
 
@@ -189,7 +239,7 @@ async fn header_texts_may_be_hostile(backend: Backend) {
     destination.append(&batch).await.unwrap();
     assert_eq!(backend.contents().await, read(&batch));
     assert_eq!(
-        destination.read_from(Some(BEGINNING)).await.unwrap().ids,
+        destination.read(&Wanted::default()).await.unwrap().ids,
         [1, 2]
     );
 }
@@ -216,11 +266,27 @@ async fn names_are_taken_as_they_are_or_refused_before_anything_happens(backend:
             };
             destination.append(&messages(1..2)).await.unwrap();
             assert_eq!(destination.name(), (stream, topic));
-            assert_eq!(
-                destination.read_from(Some(BEGINNING)).await.unwrap().ids,
-                [1]
-            );
+            assert_eq!(destination.read(&Wanted::default()).await.unwrap().ids, [1]);
         }
+    }
+}
+
+/// Of the ids in these tests.
+const PREFIX: u16 = 0;
+
+/// A state that covers everything before these marks, of a run that ended cleanly.
+fn at(marks: &[Mark]) -> Saved {
+    Saved {
+        settled: true,
+        ..unsettled_at(marks)
+    }
+}
+
+/// The same of a run that did not.
+fn unsettled_at(marks: &[Mark]) -> Saved {
+    Saved {
+        position: marks.to_vec(),
+        ..Saved::default()
     }
 }
 
@@ -248,7 +314,9 @@ macro_rules! destination_contract {
                 messages_are_appended_in_order_with_the_same_bytes_ids_and_headers,
                 a_new_destination_is_empty,
                 reading_goes_from_an_acknowledged_end_to_the_current_one,
-                asking_without_offsets_gives_only_the_ends,
+                the_ends_can_be_asked_for,
+                a_range_is_read_beside_the_tail_and_not_what_is_between_them,
+                ids_with_another_prefix_are_passed_over,
                 what_is_there_survives_opening_again,
                 work_goes_on_after_abandoning,
                 messages_of_other_producers_are_read_too,

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 
 use crate::cluster::request::{Method, Request};
 use crate::error::Error;
-use crate::host::{Answer, Host, Level, Published, Saved};
+use crate::host::{Answer, Host, Level, Published, Saved, SavedOutput};
 use crate::message::{HeaderValue, Message};
 use crate::reader::Budget;
 use crate::source::Source;
-use crate::state::{FORMAT, Mark, State};
+use crate::state::{FORMAT, Mark, State, Stretch};
 
 use self::bindings::exports::iggy::connector::source as exported;
 use self::bindings::iggy::connector::{http, log, publisher, state};
@@ -135,12 +135,26 @@ impl Host for Imports {
         })
     }
 
-    fn resume(&mut self, position: Option<&[Mark]>, settled: bool) -> Result<Vec<Mark>, Error> {
-        let from: Option<Vec<_>> = position.map(|marks| marks.iter().map(to_mark).collect());
-        Ok(publisher::resume(from.as_deref(), settled)?
-            .into_iter()
-            .map(mark)
-            .collect())
+    fn resume(
+        &mut self,
+        saved: Option<SavedOutput<'_>>,
+        id_prefix: u16,
+    ) -> Result<Vec<Mark>, Error> {
+        let saved = saved.map(|saved| publisher::SavedOutput {
+            position: saved.position.iter().map(to_mark).collect(),
+            uncovered: saved.uncovered.iter().map(to_stretch).collect(),
+            settled: saved.settled,
+        });
+        let ends = publisher::resume(saved.as_ref(), id_prefix)?;
+        Ok(ends.into_iter().map(mark).collect())
+    }
+
+    fn ends(&mut self) -> Result<Vec<Mark>, Error> {
+        Ok(publisher::ends()?.into_iter().map(mark).collect())
+    }
+
+    fn forget_unclaimed(&mut self) {
+        publisher::forget_unclaimed();
     }
 
     fn load(&mut self) -> Result<Option<Saved>, Error> {
@@ -226,6 +240,16 @@ fn to_mark(mark: &Mark) -> publisher::Mark {
         topic: mark.topic.clone(),
         partition: mark.partition,
         next: mark.next,
+    }
+}
+
+fn to_stretch(stretch: &Stretch) -> publisher::Stretch {
+    publisher::Stretch {
+        stream: stretch.stream.clone(),
+        topic: stretch.topic.clone(),
+        partition: stretch.partition,
+        from: stretch.from,
+        to: stretch.to,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::cluster::request::Request;
 use crate::error::Error;
 use crate::message::Message;
-use crate::state::Mark;
+use crate::state::{Mark, Stretch};
 
 /// A complete answer of the cluster.
 #[derive(Debug)]
@@ -41,6 +41,17 @@ pub struct Published {
     pub unclaimed: u64,
     /// When it was acknowledged, in milliseconds since the epoch.
     pub at_ms: u64,
+}
+
+/// What a saved state says of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SavedOutput<'a> {
+    /// Where it ended.
+    pub position: &'a [Mark],
+    /// What may stand before that without being covered.
+    pub uncovered: &'a [Stretch],
+    /// Nothing can be under way any more.
+    pub settled: bool,
 }
 
 /// What was saved before.
@@ -85,9 +96,17 @@ pub trait Host {
     fn publish(&mut self, body: &Self::Body, messages: Vec<Message>) -> Self::Publish;
     /// Waits for the acknowledgement.
     fn published(&mut self, publish: Self::Publish) -> Result<Published, Error>;
-    /// Tells the publisher where the saved state ends, and whether nothing can be under way
-    /// any more; returns where the output ends.
-    fn resume(&mut self, position: Option<&[Mark]>, settled: bool) -> Result<Vec<Mark>, Error>;
+    /// Tells the publisher what a saved state says of the output, and what every id begins
+    /// with; returns where the output ends.
+    fn resume(
+        &mut self,
+        saved: Option<SavedOutput<'_>>,
+        id_prefix: u16,
+    ) -> Result<Vec<Mark>, Error>;
+    /// Where the output ends now.
+    fn ends(&mut self) -> Result<Vec<Mark>, Error>;
+    /// What was found in the output and not published again never will be.
+    fn forget_unclaimed(&mut self);
     /// Loads the state.
     fn load(&mut self) -> Result<Option<Saved>, Error>;
     /// Saves the state durably and returns its revision.

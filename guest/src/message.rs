@@ -39,8 +39,9 @@ pub fn headers(hit: &Hit<'_>) -> Vec<(&'static str, HeaderValue)> {
     ]
 }
 
-/// 128 bits that are the same for the same version of the same document, always: of a
-/// SHA-256 over namespace, index, id, sequence number and primary term.
+/// 128 bits that are the same for the same version of the same document, always: the
+/// namespace's [`id_prefix`], and 112 bits of a SHA-256 over namespace, index, id, sequence
+/// number and primary term.
 ///
 /// A cryptographic hash, since ids are often chosen by whoever writes the documents, and
 /// two documents with one id would be one message. Lengths stand before the texts, so
@@ -48,14 +49,29 @@ pub fn headers(hit: &Hit<'_>) -> Vec<(&'static str, HeaderValue)> {
 pub fn message_id(namespace: &str, hit: &Hit<'_>) -> u128 {
     let mut hash = Sha256::new();
     for part in [namespace, &hit.index, &hit.id] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
+        add(&mut hash, part);
     }
     hash.update(hit.key.seq_no.to_le_bytes());
     hash.update(hit.primary_term.to_le_bytes());
+    begun_with(id_prefix(namespace), hash)
+}
+
+/// The upper 16 bits of every id in a namespace. By these, messages of other producers in
+/// the same topic are told from those of the source without remembering them.
+pub fn id_prefix(namespace: &str) -> u16 {
+    let mut hash = Sha256::new();
+    add(&mut hash, namespace);
+    let [first, second, ..]: [u8; 32] = hash.finalize().into();
+    u16::from_be_bytes([first, second])
+}
+
+fn add(hash: &mut Sha256, part: &str) {
+    hash.update((part.len() as u64).to_le_bytes());
+    hash.update(part);
+}
+
+fn begun_with(prefix: u16, hash: Sha256) -> u128 {
     let digest: [u8; 32] = hash.finalize().into();
-    digest
-        .iter()
-        .take(16)
-        .fold(0, |id, byte| (id << 8) | u128::from(*byte))
+    let first = digest.iter().take(14);
+    first.fold(u128::from(prefix), |id, byte| (id << 8) | u128::from(*byte))
 }

@@ -12,6 +12,7 @@ use crate::cluster::request::Request;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
+use crate::message::id_prefix;
 use crate::output::Output;
 use crate::reader::{Budget, Done, Reader};
 use crate::saves::Saves;
@@ -59,25 +60,24 @@ pub struct Backlog {
 }
 
 impl<H: Host> Source<H> {
-    /// Reads the configuration and the state, and tells the publisher where it ends. A new
-    /// state is saved before anything is published, so that a crash finds out what was.
+    /// Reads the configuration and the state, and tells the publisher where it ends. Before
+    /// anything is published, the saved state says where every destination began, and that
+    /// a run is under way.
     ///
     /// # Errors
     /// The configuration's, the state's or the publisher's.
     pub fn open(mut host: H, config: &str, now_ms: u64) -> Result<Self, Error> {
         let config = Config::parse(config)?;
         let saved = host.load()?;
-        let state = saved
+        let mut state = saved
             .as_ref()
             .map(|saved| State::parse(&saved.data, saved.format))
             .transpose()?
             .unwrap_or_default();
         state.check(&config)?;
-        let position = host.resume(
-            state.output.as_deref(),
-            state.settled || state.output.is_none(),
-        )?;
-        let output = Output::resumed(position.clone(), state.output.is_some());
+        let is_first = state.output.is_none();
+        let ends = host.resume(state.saved_output(), id_prefix(&config.id_namespace))?;
+        let (output, joined) = Output::resumed(&mut state, ends, now_ms);
         let saves = Saves::following(saved, &state, now_ms);
         let mut source = Self {
             host,
@@ -90,16 +90,18 @@ impl<H: Host> Source<H> {
             failures: 0,
             output,
         };
-        source.begin_run(position)?;
+        if !is_first {
+            source.report_joined(&joined);
+        }
+        if is_first || source.state.settled || !joined.is_empty() {
+            source.state.settled = false;
+            source.save()?;
+        }
         Ok(source)
     }
 
-    /// Before anything is published, the state says where every destination began, and that
-    /// a run is under way.
-    fn begin_run(&mut self, position: Vec<Mark>) -> Result<(), Error> {
-        let is_first = self.state.output.is_none();
-        let joined = self.state.join(position);
-        for mark in joined.iter().filter(|_| !is_first) {
+    fn report_joined(&mut self, joined: &[Mark]) {
+        for mark in joined {
             let fields = [
                 ("stream", mark.stream.clone()),
                 ("topic", mark.topic.clone()),
@@ -110,11 +112,6 @@ impl<H: Host> Source<H> {
                 &fields,
             );
         }
-        if self.state.settled || !joined.is_empty() || is_first {
-            self.state.settled = false;
-            self.save()?;
-        }
-        Ok(())
     }
 
     /// Reads until it has caught up or the budget is spent.

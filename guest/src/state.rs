@@ -1,6 +1,7 @@
 //! What is saved: the fields that users know, and beside them what reading on needs.
 
 mod fingerprint;
+mod place;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,11 +9,13 @@ use serde_json::{Map, Value};
 
 use crate::config::{Config, TRACKABLE};
 use crate::error::Error;
+use crate::host::SavedOutput;
 use crate::key::Key;
 use crate::paging::timestamp::Progress;
 use crate::time::{Unit, millis_to_date};
 
 pub use fingerprint::Fingerprint;
+pub use place::{Mark, Stretch};
 
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -45,6 +48,9 @@ pub struct State {
     /// Where the output ended when this state was true; none before the first open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Vec<Mark>>,
+    /// Where in the output, before that, messages may stand that this state does not cover.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uncovered: Vec<Stretch>,
     /// A clean stop left nothing under way. False from the first save after an open on.
     pub settled: bool,
     /// Receipts: how many agreed, and how many led to another read.
@@ -95,19 +101,6 @@ pub struct Receipts {
     pub agreed: u64,
     /// Counts that did not, after which the segment was read again.
     pub differed: u64,
-}
-
-/// Where the next message of a partition will stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// The stream.
-    pub stream: String,
-    /// The topic.
-    pub topic: String,
-    /// The partition.
-    pub partition: u32,
-    /// The offset.
-    pub next: u64,
 }
 
 impl State {
@@ -166,18 +159,14 @@ impl State {
         Ok(self.reading.get_or_insert_with(fresh))
     }
 
-    /// Takes note of destinations that the state does not know yet, and returns them. Where
-    /// the known ones ended stays, since what was published behind it is still uncovered.
-    pub fn join(&mut self, position: Vec<Mark>) -> Vec<Mark> {
-        let known = self.output.get_or_insert_default();
-        let is_new = |mark: &Mark| {
-            !known
-                .iter()
-                .any(|k| k.stream == mark.stream && k.topic == mark.topic)
-        };
-        let joined: Vec<_> = position.into_iter().filter(is_new).collect();
-        known.extend(joined.iter().cloned());
-        joined
+    /// What it says of the output; nothing before the first open.
+    pub fn saved_output(&self) -> Option<SavedOutput<'_>> {
+        let position = self.output.as_deref()?;
+        Some(SavedOutput {
+            position,
+            uncovered: &self.uncovered,
+            settled: self.settled,
+        })
     }
 
     /// A page was acknowledged.
@@ -271,22 +260,6 @@ mod tests {
                 "{error}"
             );
         }
-    }
-
-    #[test]
-    fn a_destination_that_joins_is_added_and_the_others_keep_their_place() {
-        let mark = |topic: &str, next| Mark {
-            stream: "s".to_owned(),
-            topic: topic.to_owned(),
-            partition: 0,
-            next,
-        };
-        let mut state = State {
-            output: Some(vec![mark("a", 5)]),
-            ..State::default()
-        };
-        assert_eq!(state.join(vec![mark("a", 9), mark("b", 3)]), [mark("b", 3)]);
-        assert_eq!(state.output, Some(vec![mark("a", 5), mark("b", 3)]));
     }
 
     #[test]

@@ -10,6 +10,8 @@ wasmtime::component::bindgen!({
     imports: {
         "iggy:connector/http.[method]pending.wait": async | trappable,
         "iggy:connector/publisher.[method]pending.wait": async | trappable,
+        "iggy:connector/publisher.ends": async | trappable,
+        "iggy:connector/publisher.forget-unclaimed": async | trappable,
         "iggy:connector/publisher.resume": async | trappable,
         "iggy:connector/state.load": async | trappable,
         "iggy:connector/state.save": async | trappable,

@@ -3,13 +3,13 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use elasticsearch_source::publisher::destination::{Committed, Destination, Offset};
+use elasticsearch_source::publisher::destination::{Committed, Destination, Offset, Wanted};
 use elasticsearch_source::publisher::iggy::{Durability, IggyConfig, IggyDestination};
 use elasticsearch_source::publisher::outbox::{Delivery, Extent, Outbox};
 use tokio::task::JoinSet;
 
 use super::backends::{config, iggy};
-use super::messages;
+use super::{PREFIX, messages, unsettled_at};
 use crate::support::iggy::codes::*;
 use crate::support::iggy::{Fault, IggyStandIn};
 
@@ -186,7 +186,7 @@ async fn the_permission_to_read_is_named_when_reading() {
     server.produce("s", "t", 0, &[1]);
     server.inject(POLL_MESSAGES_CODE, 1, Fault::Status(UNAUTHORIZED));
     let error = open(config(server.address()))
-        .read_from(Some(&[]))
+        .read(&Wanted::default())
         .await
         .unwrap_err();
     assert!(
@@ -206,7 +206,7 @@ async fn a_new_topic_keeps_everything_and_is_as_durable_as_configured() {
         if durability != Durability::default() {
             destination = destination.acknowledging(durability);
         }
-        assert_eq!(destination.read_from(None).await.unwrap().end.len(), 3);
+        assert_eq!(destination.ends().await.unwrap().len(), 3);
         let options = server.topic_options("s", "t");
         let unlimited = u64::MAX.to_le_bytes();
         assert_eq!(options["message_expiry"], unlimited, "{options:?}");
@@ -258,7 +258,7 @@ async fn requests_go_to_the_partitions_in_turn_and_all_are_read_back() {
     let end = |partition, next| Offset { partition, next };
     assert_eq!(ends, [end(0, 4), end(1, 2), end(2, 2)]);
     let tail = destination
-        .read_from(Some(&[end(0, 2), end(1, 2)]))
+        .read(&Wanted::since(&[end(0, 2), end(1, 2)]))
         .await
         .unwrap();
     assert_eq!(
@@ -338,7 +338,7 @@ async fn every_unknown_outcome_ends_with_each_message_once() {
 async fn recovers_from(fault: Fault, request: u32) {
     let server = IggyStandIn::start().await;
     let mut outbox = outbox(&server);
-    outbox.resume(None).await.unwrap();
+    outbox.resume(None, PREFIX).await.unwrap();
     if request > 0 {
         server.inject(
             SEND_MESSAGES_CODE,
@@ -367,7 +367,7 @@ async fn recovers_from(fault: Fault, request: u32) {
 async fn rejected_batches_move_nothing() {
     let server = IggyStandIn::start().await;
     let mut outbox = outbox(&server);
-    let start = outbox.resume(None).await.unwrap();
+    let start = outbox.resume(None, PREFIX).await.unwrap();
     server.inject(SEND_MESSAGES_CODE, 5, Fault::Status(TOPIC_FULL));
     for _ in 0..5 {
         let error = outbox.publish(&messages(1..5)).await.unwrap_err();
@@ -383,15 +383,17 @@ async fn rejected_batches_move_nothing() {
 async fn a_restart_finds_what_the_last_run_left_without_a_saved_state() {
     let server = IggyStandIn::start().await;
     let mut first = outbox(&server);
-    let saved = first.resume(None).await.unwrap();
+    let saved = first.resume(None, PREFIX).await.unwrap();
     first.publish(&messages(1..4)).await.unwrap();
     server.produce("s", "t", 0, &[90]);
     server.inject(SEND_MESSAGES_CODE, 1, Fault::CloseThenApply(QUIET / 2));
     first.publish(&messages(4..6)).await.unwrap_err();
     drop(first);
     let mut second = outbox(&server);
-    second.suspect_requests_under_way();
-    second.resume(Some(&saved)).await.unwrap();
+    second
+        .resume(Some(&unsettled_at(&saved)), PREFIX)
+        .await
+        .unwrap();
     assert_eq!(
         second.publish(&messages(1..8)).await.unwrap().already_there,
         5
@@ -465,10 +467,10 @@ async fn deleted_messages_behind_the_position_do_not_stop_the_reading() {
         next: 5,
     }];
     server.delete_first("s", "t", 0, 3);
-    let tail = destination.read_from(Some(&from)).await.unwrap();
+    let tail = destination.read(&Wanted::since(&from)).await.unwrap();
     assert_eq!((tail.ids, tail.end), (vec![4, 5], end.clone()));
     server.delete_first("s", "t", 0, 2);
-    let tail = destination.read_from(Some(&from)).await.unwrap();
+    let tail = destination.read(&Wanted::since(&from)).await.unwrap();
     assert_eq!((tail.ids, tail.end), (vec![], end));
 }
 
@@ -479,7 +481,12 @@ async fn reading_asks_for_fewer_messages_where_they_are_large() {
     destination.append(&messages(1..2_001)).await.unwrap();
     let small = server.requests(POLL_MESSAGES_CODE);
     assert_eq!(
-        destination.read_from(Some(&[])).await.unwrap().ids.len(),
+        destination
+            .read(&Wanted::default())
+            .await
+            .unwrap()
+            .ids
+            .len(),
         2_000
     );
     assert_eq!(

@@ -11,7 +11,7 @@ use elasticsearch_source::publisher::outbox::{Delivery, Extent, Outbox};
 use tokio::task::JoinSet;
 
 use super::backends::config;
-use super::message;
+use super::{PREFIX, at, message, unsettled_at};
 use crate::support::iggy::codes::*;
 use crate::support::iggy::{Fault, IggyStandIn};
 
@@ -73,7 +73,7 @@ async fn a_partition_that_is_not_there_is_an_error_before_a_topic_is_created() {
     for (topic, id, count) in [("existing", 2, 2), ("new", 3, 3)] {
         let destination = destination(&server, topic, Partitioning::PartitionId(id), 2);
         let mut outbox = Outbox::new(vec![Box::new(destination)], Delivery::ExactlyOnce);
-        let error = outbox.resume(None).await.unwrap_err();
+        let error = outbox.resume(None, PREFIX).await.unwrap_err();
         let expected = format!(
             "stream s, topic {topic}: there is no partition {id}: the topic has {count}, counted from 0"
         );
@@ -157,10 +157,10 @@ async fn recovers(partitioning: Partitioning, fault: Fault, request: u32) {
         Outbox::new(both, Delivery::ExactlyOnce)
     };
     let mut outbox = open();
-    let saved = outbox.resume(None).await.unwrap();
+    let saved = outbox.resume(None, PREFIX).await.unwrap();
     let mut ahead = destination(&server, "a", Partitioning::Balanced, 4);
     ahead.append(&batch(1..21)).await.unwrap();
-    outbox.resume(Some(&saved)).await.unwrap();
+    outbox.resume(Some(&at(&saved)), PREFIX).await.unwrap();
     if request > 0 {
         let done = Fault::AnswerAfter(Duration::ZERO);
         server.inject(SEND_MESSAGES_CODE, request, done);
@@ -171,8 +171,10 @@ async fn recovers(partitioning: Partitioning, fault: Fault, request: u32) {
     if request % 2 == 1 {
         // The same from the state of a process that ended there.
         outbox = open();
-        outbox.suspect_requests_under_way();
-        outbox.resume(Some(&saved)).await.unwrap();
+        outbox
+            .resume(Some(&unsettled_at(&saved)), PREFIX)
+            .await
+            .unwrap();
     }
     let published = outbox.publish(&batch(1..31)).await.unwrap();
     for topic in ["a", "b"] {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use elasticsearch_source::publisher::destination::{Committed, Destination};
+use elasticsearch_source::publisher::destination::{Committed, Destination, Wanted};
 use elasticsearch_source::publisher::iggy::{IggyConfig, TlsConfig};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
@@ -82,7 +82,7 @@ async fn a_server_of_the_right_authority_and_name_is_written_to_and_read() {
     let config = with_tls(&server, trusting(&authority, Some(NAME)));
     let mut destination = iggy(config, "s", "t").unwrap();
     destination.append(&messages(1..4)).await.unwrap();
-    let tail = destination.read_from(Some(&[])).await.unwrap();
+    let tail = destination.read(&Wanted::default()).await.unwrap();
     assert_eq!(
         (tail.ids, server.ids("s", "t")),
         (vec![1, 2, 3], vec![1, 2, 3])

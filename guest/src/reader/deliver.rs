@@ -40,7 +40,6 @@ impl<H: Host> Reader<'_, H> {
             return Ok(0);
         }
         let publish = self.client.host.publish(&answer.body, messages);
-        self.output.submitted();
         let published = self
             .client
             .host

@@ -29,7 +29,6 @@ impl<H: Host> Reader<'_, H> {
         let settled = progress.settle(to, counted)?;
         self.note_receipt(settled, &fields);
         if settled == Settled::CycleOver {
-            self.output.cycle_over(self.state);
             self.state.count_cycle(
                 cycle.as_ref().map_or(0, |cycle| cycle.documents),
                 self.client.now_ms,
@@ -37,8 +36,21 @@ impl<H: Host> Reader<'_, H> {
             if let Some(pit) = cycle.and_then(|cycle| cycle.pit) {
                 self.client.close_pit(&pit);
             }
+            self.cycle_over()?;
         }
         Ok(settled)
+    }
+
+    fn cycle_over(&mut self) -> Result<(), Error> {
+        let now_ms = self.client.now_ms;
+        if self.output.cycle_over(self.state) {
+            self.client.host.forget_unclaimed();
+            if self.output.is_due(now_ms) {
+                let ends = self.client.host.ends()?;
+                self.output.ends(ends, self.state, now_ms);
+            }
+        }
+        Ok(())
     }
 
     fn note_receipt(&mut self, settled: Settled, fields: &[(&str, String)]) {

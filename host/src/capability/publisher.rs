@@ -6,13 +6,15 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 
 use crate::bindings::iggy::connector::publisher as wit;
 use crate::capability::http::Body;
-use crate::publisher::destination::{HeaderValue, Message};
-use crate::publisher::outbox::{Extent, Mark, PublishError, Published};
+use crate::publisher::destination::{HeaderValue, Message, Range, id_prefix};
+use crate::publisher::outbox::{Extent, Mark, PublishError, Published, Saved, Stretch};
 use crate::publisher::queue::{Outcome, Queue};
 
 /// What a source's publishes need.
 pub struct PublisherCtx {
     queue: Queue,
+    /// What every id begins with, once the guest has said so.
+    id_prefix: Option<u16>,
     /// The last publish of which the guest knows that it was acknowledged.
     told: u64,
     acknowledged: Acknowledged,
@@ -60,6 +62,7 @@ impl PublisherCtx {
     pub fn new(queue: Queue) -> Self {
         Self {
             queue,
+            id_prefix: None,
             told: 0,
             acknowledged: Acknowledged::default(),
         }
@@ -69,6 +72,18 @@ impl PublisherCtx {
     /// after some pages does not hide it.
     pub fn take_acknowledged(&mut self) -> Acknowledged {
         std::mem::take(&mut self.acknowledged)
+    }
+
+    /// An id that another start would pass over could be written twice.
+    fn check_ids(&self, messages: &[Message]) -> wasmtime::Result<()> {
+        let strange = |message: &&Message| Some(id_prefix(message.id)) != self.id_prefix;
+        match messages.iter().find(strange) {
+            None => Ok(()),
+            Some(message) => Err(wasmtime::Error::msg(format!(
+                "the id {:032x} does not begin with the prefix that was given to resume",
+                message.id
+            ))),
+        }
     }
 
     /// A state was saved: it covers what the guest knew to be acknowledged.
@@ -87,19 +102,31 @@ impl wit::Host for PublisherView<'_> {
         let messages = messages
             .into_iter()
             .map(|m| message(body, m))
-            .collect::<wasmtime::Result<_>>()?;
+            .collect::<wasmtime::Result<Vec<_>>>()?;
+        self.ctx.check_ids(&messages)?;
         let pending = self.ctx.queue.publish(messages);
         Ok(self.table.push(Pending(Some(pending)))?)
     }
 
     async fn resume(
         &mut self,
-        from: Option<Vec<wit::Mark>>,
-        settled: bool,
+        saved: Option<wit::SavedOutput>,
+        id_prefix: u16,
     ) -> wasmtime::Result<Result<Vec<wit::Mark>, wit::PublishError>> {
-        let from = from.map(|marks| marks.into_iter().map(Mark::from).collect());
-        let resumed = self.ctx.queue.resume(from, settled).await;
+        let saved = saved.map(Saved::from);
+        self.ctx.id_prefix = Some(id_prefix);
+        let resumed = self.ctx.queue.resume(saved, id_prefix).await;
         Ok(resumed.map(to_wit).map_err(wit::PublishError::from))
+    }
+
+    async fn ends(&mut self) -> wasmtime::Result<Result<Vec<wit::Mark>, wit::PublishError>> {
+        let ends = self.ctx.queue.ends().await;
+        Ok(ends.map(to_wit).map_err(wit::PublishError::from))
+    }
+
+    async fn forget_unclaimed(&mut self) -> wasmtime::Result<()> {
+        self.ctx.queue.forget_unclaimed().await;
+        Ok(())
     }
 }
 
@@ -183,6 +210,30 @@ impl From<wit::Mark> for Mark {
             topic: mark.topic,
             partition: mark.partition,
             next: mark.next,
+        }
+    }
+}
+
+impl From<wit::SavedOutput> for Saved {
+    fn from(saved: wit::SavedOutput) -> Self {
+        Self {
+            position: saved.position.into_iter().map(Mark::from).collect(),
+            uncovered: saved.uncovered.into_iter().map(Stretch::from).collect(),
+            settled: saved.settled,
+        }
+    }
+}
+
+impl From<wit::Stretch> for Stretch {
+    fn from(stretch: wit::Stretch) -> Self {
+        Self {
+            stream: stretch.stream,
+            topic: stretch.topic,
+            range: Range {
+                partition: stretch.partition,
+                from: stretch.from,
+                to: stretch.to,
+            },
         }
     }
 }

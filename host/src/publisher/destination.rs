@@ -10,8 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-/// The most ids that [`Destination::read_from`] returns; more is a permanent error.
+/// The most ids that [`Destination::read`] returns; more is a permanent error.
 pub const TAIL_MAX: usize = 4_000_000;
+
+/// The upper 16 bits of an id. All messages of a source have the same ones, so that those
+/// of others can be passed over without remembering them.
+pub fn id_prefix(id: u128) -> u16 {
+    (id >> (u128::BITS - u16::BITS)) as u16
+}
 
 /// One message, ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +69,64 @@ pub(super) fn advance(ends: &mut Vec<Offset>, to: Offset) {
     }
 }
 
-/// What stands in a destination from some offsets on.
+/// Messages of one partition that stand next to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The partition, counted from 0; always 0 in a file.
+    pub partition: u32,
+    /// The offset of the first of them.
+    pub from: u64,
+    /// The offset behind the last of them.
+    pub to: u64,
+}
+
+/// What is to be read of a destination.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Every partition from here to its end; one that is not named from its beginning.
+    pub from: Vec<Offset>,
+    /// And what stands here, before that.
+    pub ranges: Vec<Range>,
+    /// Only ids with this prefix, see [`id_prefix`]; all ids without one.
+    pub prefix: Option<u16>,
+}
+
+impl Wanted {
+    /// Everything from these offsets on.
+    pub fn since(from: &[Offset]) -> Self {
+        let from = from.to_vec();
+        Self {
+            from,
+            ..Self::default()
+        }
+    }
+
+    /// What is wanted of one partition that ends there, in order.
+    pub fn of(&self, partition: u32, end: u64) -> Vec<Range> {
+        let known = self.from.iter().find(|from| from.partition == partition);
+        let tail = Range {
+            partition,
+            from: known.map_or(0, |known| known.next),
+            to: end,
+        };
+        let ranges = self.ranges.iter().copied();
+        let mut ranges: Vec<_> = ranges
+            .filter(|range| range.partition == partition)
+            .collect();
+        ranges.push(tail);
+        ranges
+    }
+
+    /// Whether the id is one of those that are wanted.
+    pub fn has(&self, id: u128) -> bool {
+        self.prefix.is_none_or(|prefix| prefix == id_prefix(id))
+    }
+}
+
+/// What was found in a destination.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tail {
-    /// The ids of all messages from there to the end, other producers' included.
+    /// The ids of the wanted messages, other producers' included where they look alike.
     pub ids: Vec<u128>,
     /// Where every partition ends.
     pub end: Vec<Offset>,
@@ -159,7 +219,7 @@ pub trait Destination: Send {
     /// Stream and topic.
     fn name(&self) -> (&str, &str);
 
-    /// Whether [`Destination::read_from`] can tell what is there.
+    /// Whether [`Destination::read`] can tell what is there.
     fn readable(&self) -> bool {
         true
     }
@@ -177,16 +237,15 @@ pub trait Destination: Send {
         messages: &'a [Message],
     ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>>;
 
-    /// Reads every partition forward from `from` to its end; a partition that `from`
-    /// does not name is read from its beginning. `None` asks only where they end.
+    /// Where every partition ends.
+    fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>>;
+
+    /// Reads what is wanted, every partition forward to its end.
     ///
     /// Messages that somebody appends during the call may or may not be among them.
-    /// An end below `from` is a permanent error, as acknowledged messages are gone,
-    /// and says how many; more than [`TAIL_MAX`] messages are a permanent error too.
-    fn read_from<'a>(
-        &'a mut self,
-        from: Option<&'a [Offset]>,
-    ) -> BoxFuture<'a, Result<Tail, AppendError>>;
+    /// An end below a wanted offset is a permanent error, as acknowledged messages are gone,
+    /// and says how many; more than [`TAIL_MAX`] wanted ids are a permanent error too.
+    fn read<'a>(&'a mut self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>>;
 
     /// Gives up what may still be under way (a connection, say) and returns how long to
     /// wait until nothing of it can take effect any more.

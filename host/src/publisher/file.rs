@@ -11,11 +11,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::destination::{AppendError, Destination, Message, Offset, Tail};
+use super::destination::{AppendError, Destination, Message, Offset, Tail, Wanted};
 use super::ndjson;
 use storage::Storage;
 
@@ -67,9 +67,15 @@ impl FileDestination {
         blocking(move || storage.append(&lines)).await.map(end)
     }
 
-    async fn tail(&mut self, from: Option<u64>) -> Result<Tail, AppendError> {
+    async fn length(&mut self) -> Result<u64, AppendError> {
         let storage = self.storage().await?;
-        let (ids, length) = blocking(move || storage.read(from)).await?;
+        blocking(move || storage.length()).await
+    }
+
+    async fn tail(&mut self, wanted: Wanted) -> Result<Tail, AppendError> {
+        check_partition(&wanted)?;
+        let storage = self.storage().await?;
+        let (ids, length) = blocking(move || storage.read(&wanted)).await?;
         let end = end(length);
         Ok(Tail { ids, end })
     }
@@ -105,15 +111,16 @@ fn check_name(kind: &str, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The one partition's offset; 0 where it is not named.
-fn start(from: &[Offset]) -> Result<u64, AppendError> {
-    match from {
-        [] => Ok(0),
-        [Offset { partition: 0, next }] => Ok(*next),
-        other => Err(anyhow::anyhow!("{other:?} is not a position in a file"))
-            .context("a file has the partition 0 only; is the saved state of another output?")
-            .map_err(AppendError::permanent),
+fn check_partition(wanted: &Wanted) -> Result<(), AppendError> {
+    let from = wanted.from.iter().map(|offset| offset.partition);
+    let mut partitions = from.chain(wanted.ranges.iter().map(|range| range.partition));
+    if partitions.all(|partition| partition == 0) {
+        return Ok(());
     }
+    Err(AppendError::permanent(anyhow!(
+        "a file has the partition 0 only, and {wanted:?} is no position in one: is the saved \
+         state of another output?"
+    )))
 }
 
 impl Destination for FileDestination {
@@ -132,15 +139,12 @@ impl Destination for FileDestination {
         self.append_lines(lines).boxed()
     }
 
-    fn read_from<'a>(
-        &'a mut self,
-        from: Option<&'a [Offset]>,
-    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
-        async move {
-            let from = from.map(start).transpose()?;
-            self.tail(from).await
-        }
-        .boxed()
+    fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
+        async move { self.length().await.map(end) }.boxed()
+    }
+
+    fn read<'a>(&'a mut self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        self.tail(wanted.clone()).boxed()
     }
 
     /// Nothing to wait for, and the lock stays: the next call waits until a write that is

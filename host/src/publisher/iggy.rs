@@ -25,7 +25,9 @@ use anyhow::Context;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::destination::{AppendError, Committed, Destination, Message, Offset, Tail, advance};
+use super::destination::{
+    AppendError, Committed, Destination, Message, Offset, Tail, Wanted, advance,
+};
 use connection::Connection;
 use limits::Limits;
 use partitioning::Partitions;
@@ -242,10 +244,11 @@ impl IggyDestination {
         }
     }
 
-    async fn tail(&mut self, from: Option<&[Offset]>) -> Result<Tail, AppendError> {
+    /// Where the topic ends, or what is wanted of it.
+    async fn tail(&mut self, wanted: Option<&Wanted>) -> Result<Tail, AppendError> {
         let (config, name) = (self.config.clone(), self.name.clone());
         let connection = self.connection().await?;
-        let tail = topic::read(connection, &config, &name, from).await;
+        let tail = topic::read(connection, &config, &name, wanted).await;
         if tail.is_err() {
             self.connection = None;
         }
@@ -285,11 +288,12 @@ impl Destination for IggyDestination {
         .boxed()
     }
 
-    fn read_from<'a>(
-        &'a mut self,
-        from: Option<&'a [Offset]>,
-    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
-        self.tail(from).boxed()
+    fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
+        async move { Ok(self.tail(None).await?.end) }.boxed()
+    }
+
+    fn read<'a>(&'a mut self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        self.tail(Some(wanted)).boxed()
     }
 
     fn abandon(&mut self) -> Duration {

@@ -22,7 +22,9 @@ mod notice;
 #[cfg(test)]
 mod tests;
 
-use super::destination::{AppendError, Committed, Destination, Message, Offset, TAIL_MAX};
+use super::destination::{
+    AppendError, Committed, Destination, Message, Offset, Range, TAIL_MAX, Wanted,
+};
 use dead_letter::{REMEDY, cannot_be_taken};
 use lane::Lane;
 use letter::Letters;
@@ -39,6 +41,28 @@ pub struct Mark {
     pub partition: u32,
     /// An offset in a topic, a length in bytes in a file.
     pub next: u64,
+}
+
+/// Messages of one partition of one destination that stand next to each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// The stream's name.
+    pub stream: String,
+    /// The topic's name.
+    pub topic: String,
+    /// The partition, the first message and the one behind the last.
+    pub range: Range,
+}
+
+/// What a saved state says of the destinations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Where they ended.
+    pub position: Vec<Mark>,
+    /// What may stand before that without being covered by the state.
+    pub uncovered: Vec<Stretch>,
+    /// Nothing that was published before can be under way any more.
+    pub settled: bool,
 }
 
 /// What is promised, which decides whether outputs are read back.
@@ -131,31 +155,49 @@ impl Outbox {
         }
     }
 
-    /// Says that the run before this one did not end cleanly, so that one of its requests
-    /// may still be on its way: [`Outbox::resume`] then waits until none can be.
-    pub fn suspect_requests_under_way(&mut self) {
-        self.all_mut().for_each(Lane::doubt);
-    }
-
     /// Learns what the destinations have that the saved state does not cover, and returns
-    /// where they end. Without marks, and for a destination that they do not name, it only
-    /// asks for the ends. To be called before the first publish, and again if it fails.
+    /// where they end. Without a state, and for a destination that it does not name, it only
+    /// asks for the ends. Unless what was published before is settled, it waits until nothing
+    /// of it can be under way. Only ids with this prefix are the source's.
+    ///
+    /// To be called before the first publish, and again if it fails.
     ///
     /// # Errors
     /// Permanent when a destination cannot be read back, or acknowledged messages are gone
     /// from it; otherwise as the destination says.
-    pub async fn resume(&mut self, from: Option<&[Mark]>) -> Result<Vec<Mark>, PublishError> {
+    pub async fn resume(
+        &mut self,
+        saved: Option<&Saved>,
+        prefix: u16,
+    ) -> Result<Vec<Mark>, PublishError> {
         for lane in self.all_mut() {
-            let offsets = from.map(|marks| offsets_of(lane.name(), marks));
-            let resumed = lane
-                .resume(offsets.filter(|offsets| !offsets.is_empty()))
-                .await;
+            let wanted = saved.and_then(|saved| saved.wanted_of(lane.name()));
+            let settled = saved.is_none_or(|saved| saved.settled);
+            let resumed = lane.resume(wanted, settled, prefix).await;
             resumed.map_err(|error| publish_error(located(lane, error), Extent::Nothing))?;
-            if from.is_none() {
+            if saved.is_none() {
                 lane.report_unexpected_messages();
             }
         }
         Ok(self.marks())
+    }
+
+    /// Asks the destinations where they end, behind whatever others wrote meanwhile.
+    ///
+    /// # Errors
+    /// As [`Outbox::resume`].
+    pub async fn ends(&mut self) -> Result<Vec<Mark>, PublishError> {
+        for lane in self.all_mut() {
+            let asked = lane.ask_for_ends().await;
+            asked.map_err(|error| publish_error(located(lane, error), Extent::Nothing))?;
+        }
+        Ok(self.marks())
+    }
+
+    /// Says that what was found in the destinations, and not published again since, never
+    /// will be: it is another producer's, or a version that is gone.
+    pub fn forget_unclaimed(&mut self) {
+        self.all_mut().for_each(Lane::forget_unclaimed);
     }
 
     /// Gives every destination what it lacks of the batch, in order, and the dead-letter
@@ -257,15 +299,27 @@ fn publish_error(error: AppendError, committed: Extent) -> PublishError {
     }
 }
 
-fn offsets_of((stream, topic): (&str, &str), marks: &[Mark]) -> Vec<Offset> {
-    let ours = marks
-        .iter()
-        .filter(|mark| mark.stream == stream && mark.topic == topic);
-    ours.map(|mark| Offset {
-        partition: mark.partition,
-        next: mark.next,
-    })
-    .collect()
+impl Saved {
+    /// What is to be read of one destination; nothing if the state does not know it.
+    fn wanted_of(&self, name: (&str, &str)) -> Option<Wanted> {
+        let ours = |stream: &str, topic: &str| (stream, topic) == name;
+        let marks = self.position.iter();
+        let from: Vec<_> = marks
+            .filter(|mark| ours(&mark.stream, &mark.topic))
+            .map(|mark| Offset {
+                partition: mark.partition,
+                next: mark.next,
+            })
+            .collect();
+        let stretches = self.uncovered.iter();
+        let ranges = stretches
+            .filter(|stretch| ours(&stretch.stream, &stretch.topic))
+            .map(|stretch| stretch.range);
+        (!from.is_empty()).then(|| Wanted {
+            ranges: ranges.collect(),
+            ..Wanted::since(&from)
+        })
+    }
 }
 
 /// A batch comes over an interface that counts in 32 bits.

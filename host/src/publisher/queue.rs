@@ -6,7 +6,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::destination::Message;
-use super::outbox::{Extent, Mark, Outbox, PublishError, Published};
+use super::outbox::{Extent, Mark, Outbox, PublishError, Published, Saved};
 use crate::clock::Clock;
 
 /// Calls that may wait for their turn.
@@ -21,13 +21,13 @@ pub struct Queue {
 /// The outcome of a publish and when it was known, in milliseconds since the epoch.
 pub type Outcome = Result<(Published, u64), PublishError>;
 
+type Ends = Result<Vec<Mark>, PublishError>;
+
 enum Call {
     Publish(Vec<Message>, oneshot::Sender<Outcome>),
-    Resume(
-        Option<Vec<Mark>>,
-        bool,
-        oneshot::Sender<Result<Vec<Mark>, PublishError>>,
-    ),
+    Resume(Option<Saved>, u16, oneshot::Sender<Ends>),
+    Ends(oneshot::Sender<Ends>),
+    ForgetUnclaimed,
     Covered(u64),
 }
 
@@ -54,22 +54,33 @@ impl Queue {
         Ok(outcome)
     }
 
-    /// See [`Outbox::resume`]; unless what was published before is `settled`, it first waits
-    /// until nothing of it can be under way.
+    /// See [`Outbox::resume`].
     ///
     /// # Errors
     /// As there.
-    pub async fn resume(
-        &self,
-        from: Option<Vec<Mark>>,
-        settled: bool,
-    ) -> Result<Vec<Mark>, PublishError> {
+    pub async fn resume(&self, saved: Option<Saved>, prefix: u16) -> Ends {
+        self.ask(|answer| Call::Resume(saved, prefix, answer)).await
+    }
+
+    /// See [`Outbox::ends`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ends(&self) -> Ends {
+        self.ask(Call::Ends).await
+    }
+
+    async fn ask(&self, call: impl FnOnce(oneshot::Sender<Ends>) -> Call) -> Ends {
         let (answer, outcome) = oneshot::channel();
-        self.calls
-            .send(Call::Resume(from, settled, answer))
-            .await
-            .map_err(|_| overrun())?;
+        let sent = self.calls.send(call(answer)).await;
+        sent.map_err(|_| overrun())?;
         outcome.await.map_err(|_| overrun())?
+    }
+
+    /// See [`Outbox::forget_unclaimed`].
+    pub async fn forget_unclaimed(&self) {
+        // Without a task there is nothing left to forget.
+        let _ = self.calls.send(Call::ForgetUnclaimed).await;
     }
 
     /// See [`Outbox::covered`].
@@ -87,12 +98,13 @@ async fn work(mut outbox: Outbox, mut waiting: mpsc::Receiver<Call>, clock: Cloc
                 let outcome = outbox.publish(&messages).await;
                 let _ = answer.send(outcome.map(|published| (published, clock.now_ms())));
             }
-            Call::Resume(from, settled, answer) => {
-                if !settled {
-                    outbox.suspect_requests_under_way();
-                }
-                let _ = answer.send(outbox.resume(from.as_deref()).await);
+            Call::Resume(saved, prefix, answer) => {
+                let _ = answer.send(outbox.resume(saved.as_ref(), prefix).await);
             }
+            Call::Ends(answer) => {
+                let _ = answer.send(outbox.ends().await);
+            }
+            Call::ForgetUnclaimed => outbox.forget_unclaimed(),
             Call::Covered(sequence) => outbox.covered(sequence),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::destination::{AppendError, Destination, Message, Offset, Tail};
+use super::destination::{AppendError, Destination, Message, Offset, Tail, Wanted};
 use super::shape::Shape;
 
 /// A destination and the shape of its messages.
@@ -67,11 +67,12 @@ impl Destination for ShapedDestination {
         async move { self.inner.append(&dressed).await }.boxed()
     }
 
-    fn read_from<'a>(
-        &'a mut self,
-        from: Option<&'a [Offset]>,
-    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
-        self.inner.read_from(from)
+    fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
+        self.inner.ends()
+    }
+
+    fn read<'a>(&'a mut self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        self.inner.read(wanted)
     }
 
     fn abandon(&mut self) -> Duration {

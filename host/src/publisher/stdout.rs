@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 
-use super::destination::{AppendError, Committed, Destination, Message, Offset, Tail};
+use super::destination::{AppendError, Committed, Destination, Message, Offset, Tail, Wanted};
 use super::ndjson;
 
 /// One stream and topic on standard output; several of them share it line by line.
@@ -69,18 +69,16 @@ impl Destination for StdoutDestination {
         .boxed()
     }
 
-    fn read_from<'a>(
-        &'a mut self,
-        from: Option<&'a [Offset]>,
-    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
-        let tail = match from {
-            None => Ok(Tail::default()),
-            Some(_) => Err(AppendError::permanent(anyhow!(
-                "standard output cannot be read back: set delivery = \"at_least_once\", \
-                 or choose another output"
-            ))),
-        };
-        async move { tail }.boxed()
+    fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    fn read<'a>(&'a mut self, _wanted: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        ready(Err(AppendError::permanent(anyhow!(
+            "standard output cannot be read back: set delivery = \"at_least_once\", \
+             or choose another output"
+        ))))
+        .boxed()
     }
 
     fn abandon(&mut self) -> Duration {
@@ -96,8 +94,8 @@ mod tests {
     async fn reading_back_is_refused_and_names_the_way_out() {
         let mut destination = StdoutDestination::new("s", "t");
         assert!(!destination.readable());
-        assert_eq!(destination.read_from(None).await.unwrap(), Tail::default());
-        let error = destination.read_from(Some(&[])).await.unwrap_err();
+        assert_eq!(destination.ends().await.unwrap(), []);
+        let error = destination.read(&Wanted::default()).await.unwrap_err();
         assert!(!error.transient);
         assert!(
             error.to_string().contains("delivery = \"at_least_once\""),

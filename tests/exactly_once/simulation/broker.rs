@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use elasticsearch_source::publisher::destination::{
-    AppendError, Committed, Destination, Message, Offset, Tail,
+    AppendError, Committed, Destination, Message, Offset, Tail, Wanted,
 };
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -83,19 +83,26 @@ impl Broker {
         }
     }
 
-    fn tail(&self, name: Name, from: Option<&[Offset]>) -> Tail {
-        let mut tail = Tail::default();
+    fn tail(&self, name: Name, wanted: &Wanted) -> Tail {
+        let mut ids = Vec::new();
         for (partition, messages) in (0..).zip(&self.topics[&name]) {
-            let known = from.map(|from| from.iter().find(|offset| offset.partition == partition));
-            if let Some(known) = known {
-                let first = known.map_or(0, |offset| offset.next as usize);
-                tail.ids
-                    .extend(messages.iter().skip(first).map(|message| message.id));
+            for range in wanted.of(partition, messages.len() as u64) {
+                let there = &messages[range.from as usize..range.to as usize];
+                let found = there.iter().map(|message| message.id);
+                ids.extend(found.filter(|id| wanted.has(*id)));
             }
-            let next = messages.len() as u64;
-            tail.end.push(Offset { partition, next });
         }
-        tail
+        let end = self.ends(name);
+        Tail { ids, end }
+    }
+
+    fn ends(&self, name: Name) -> Vec<Offset> {
+        let ends = (0..).zip(&self.topics[&name]);
+        let end = |(partition, messages): (u32, &Vec<Message>)| Offset {
+            partition,
+            next: messages.len() as u64,
+        };
+        ends.map(end).collect()
     }
 }
 
@@ -175,10 +182,14 @@ impl SimulatedTopic {
         }
     }
 
-    async fn read(&self, from: Option<&[Offset]>) -> Result<Tail, AppendError> {
-        let about = format!("{:?} from {from:?}", self.name);
-        match self.stage.call(Operation::Tail, &about).await {
-            None => Ok(self.stage.told().broker.tail(self.name, from)),
+    /// A call that only looks.
+    async fn look<T>(
+        &self,
+        about: &str,
+        look: impl FnOnce(&Broker) -> T,
+    ) -> Result<T, AppendError> {
+        match self.stage.call(Operation::Tail, about).await {
+            None => Ok(look(&self.stage.told().broker)),
             Some(Fault::Kill(_)) => self.stage.die().await,
             Some(fault) => {
                 if let Fault::Hang(_) = fault {
@@ -202,11 +213,21 @@ impl Destination for SimulatedTopic {
         SimulatedTopic::append(self, messages).boxed()
     }
 
-    fn read_from<'a>(
-        &'a mut self,
-        from: Option<&'a [Offset]>,
-    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
-        self.read(from).boxed()
+    fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
+        async move {
+            let about = format!("ends of {:?}", self.name);
+            self.look(&about, |broker| broker.ends(self.name)).await
+        }
+        .boxed()
+    }
+
+    fn read<'a>(&'a mut self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        async move {
+            let about = format!("{:?}, {wanted:?}", self.name);
+            self.look(&about, |broker| broker.tail(self.name, wanted))
+                .await
+        }
+        .boxed()
     }
 
     fn abandon(&mut self) -> Duration {

@@ -62,7 +62,7 @@ const PLAIN: Scenario = Scenario {
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 9] = [
+pub const SCENARIOS: [Scenario; 10] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -110,6 +110,13 @@ pub const SCENARIOS: [Scenario; 9] = [
         name: "another producer in the same topic",
         foreign: true,
         topics: SPREAD,
+        ..PLAIN
+    },
+    Scenario {
+        name: "nothing to publish for long",
+        initial: 20,
+        later: 0,
+        foreign: true,
         ..PLAIN
     },
     Scenario {

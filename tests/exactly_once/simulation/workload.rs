@@ -63,6 +63,9 @@ impl Workload {
         };
         plan.initial(scenario);
         plan.later(scenario);
+        if scenario.foreign {
+            plan.anothers(scenario);
+        }
         plan.refreshes();
         let mut events = plan.events;
         events.sort_by_key(|(at_ms, _)| *at_ms);
@@ -109,6 +112,9 @@ impl Workload {
         });
     }
 }
+
+/// Of all ids of a source without an `id_namespace`.
+const ID_PREFIX: u128 = 0xaf55;
 
 fn cluster(scenario: &Scenario) -> MiniElasticsearch {
     let cluster = MiniElasticsearch::without_network(Options {
@@ -162,12 +168,25 @@ impl Plan {
             } else {
                 self.write(at_ms, timestamp_ms);
             }
-            if scenario.foreign && self.dice.random_bool(0.4) {
-                let topic = self.dice.random_range(0..scenario.topics.len());
-                let id = self.dice.random::<u128>();
-                let event = Event::Produce(scenario.topics[topic].0, id);
-                self.events.push((at_ms, event));
-            }
+        }
+    }
+
+    fn anothers(&mut self, scenario: &Scenario) {
+        for _ in 0..self.dice.random_range(0..20) {
+            let at_ms = BEGIN_MS + self.dice.random_range(0..WRITING_MS);
+            let topic = self.dice.random_range(0..scenario.topics.len());
+            let id = self.anothers_id();
+            let event = Event::Produce(scenario.topics[topic].0, id);
+            self.events.push((at_ms, event));
+        }
+    }
+
+    /// Half of them look like those of another source with the same namespace.
+    fn anothers_id(&mut self) -> u128 {
+        let id = self.dice.random::<u128>();
+        match self.dice.random_bool(0.5) {
+            true => ID_PREFIX << 112 | id >> 16,
+            false => id,
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::anyhow;
 
 use crate::io_remedy::remedy;
-use crate::publisher::destination::{AppendError, Committed, TAIL_MAX};
+use crate::publisher::destination::{AppendError, Committed, Range, TAIL_MAX, Wanted};
 use crate::publisher::ndjson;
 
 const CHUNK: usize = 64 * 1024;
@@ -66,20 +66,40 @@ impl Storage {
         Ok(length)
     }
 
-    /// The ids of the lines from a length in bytes on, and the length of the whole.
-    /// Everything that stands there then counts as acknowledged. A torn last line is cut
-    /// off behind what was acknowledged before, and is a permanent error in a file of
-    /// which nothing was.
-    pub(super) fn read(&self, from: Option<u64>) -> Result<(Vec<u128>, u64), AppendError> {
+    /// The length in bytes. Everything that stands there then counts as acknowledged.
+    pub(super) fn length(&self) -> Result<u64, AppendError> {
         let mut acknowledged = self.acknowledged();
         self.check_place()?;
-        let length = match from.max(*acknowledged) {
-            Some(least) => self.repair(from.unwrap_or(least), least)?,
+        let length = match *acknowledged {
+            Some(least) => self.repair(least, least)?,
             None => self.whole_length()?,
         };
         *acknowledged = Some(length);
-        let ids = from.map(|from| self.ids(from, length)).transpose()?;
-        Ok((ids.unwrap_or_default(), length))
+        Ok(length)
+    }
+
+    /// The wanted ids, and the length. Everything that stands there then counts as
+    /// acknowledged. A torn last line is cut off behind what was acknowledged before, and is
+    /// a permanent error in a file of which nothing was.
+    pub(super) fn read(&self, wanted: &Wanted) -> Result<(Vec<u128>, u64), AppendError> {
+        let mut acknowledged = self.acknowledged();
+        self.check_place()?;
+        let from = wanted.from.first().map_or(0, |from| from.next);
+        let length = self.repair(from, acknowledged.map_or(from, |known| known.max(from)))?;
+        *acknowledged = Some(length);
+        let mut ids = Vec::new();
+        for range in wanted.of(0, length) {
+            self.check_line_start(range.from)?;
+            self.read_ids(range, wanted, &mut ids)
+                .map_err(|error| self.failed("read", error))?;
+        }
+        if ids.len() > TAIL_MAX {
+            return Err(AppendError::permanent(anyhow!(
+                "{} has more than {TAIL_MAX} messages behind the saved position: save more often",
+                self.path.display()
+            )));
+        }
+        Ok((ids, length))
     }
 
     fn acknowledged(&self) -> MutexGuard<'_, Option<u64>> {
@@ -87,34 +107,24 @@ impl Storage {
         locked.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ids(&self, from: u64, length: u64) -> Result<Vec<u128>, AppendError> {
-        let ids = self
-            .read_ids(from, length)
-            .map_err(|error| self.failed("read", error))?;
-        ids.ok_or_else(|| {
-            let path = self.path.display();
-            AppendError::permanent(anyhow!(
-                "{path} has more than {TAIL_MAX} messages behind the saved position: save more \
-                 often"
-            ))
-        })
-    }
-
-    fn read_ids(&self, from: u64, length: u64) -> io::Result<Option<Vec<u128>>> {
-        (&self.file).seek(SeekFrom::Start(from))?;
-        let mut reader = BufReader::with_capacity(CHUNK, (&self.file).take(length - from));
-        let (mut ids, mut others) = (Vec::new(), 0_u64);
-        while let Some(id) = ndjson::next_id(&mut reader)? {
+    /// At most one id more than there may be.
+    fn read_ids(&self, range: Range, wanted: &Wanted, ids: &mut Vec<u128>) -> io::Result<()> {
+        (&self.file).seek(SeekFrom::Start(range.from))?;
+        let length = range.to.saturating_sub(range.from);
+        let mut reader = BufReader::with_capacity(CHUNK, (&self.file).take(length));
+        let mut others = 0_u64;
+        while ids.len() <= TAIL_MAX
+            && let Some(id) = ndjson::next_id(&mut reader)?
+        {
             match id {
-                Some(id) if ids.len() < TAIL_MAX => ids.push(id),
-                Some(_) => return Ok(None),
+                Some(id) => ids.extend(Some(id).filter(|id| wanted.has(*id))),
                 None => others += 1,
             }
         }
         if others > 0 {
             tracing::warn!(path = %self.path.display(), lines = others, "lines without an id were written by somebody else");
         }
-        Ok(Some(ids))
+        Ok(())
     }
 
     fn check_line_start(&self, from: u64) -> Result<(), AppendError> {

@@ -56,7 +56,7 @@ fn tear(path: &Path, bytes: &str) {
 #[tokio::test]
 async fn a_torn_last_line_behind_the_saved_position_is_cut_off() {
     let folder = Folder::new("torn");
-    let start = folder.open().read_from(None).await.unwrap().end;
+    let start = folder.open().ends().await.unwrap();
     let middle = folder.open().append(&messages(1..3)).await.unwrap();
     let end = folder.open().append(&messages(3..5)).await.unwrap();
     let whole = fs::read(folder.open().path()).unwrap();
@@ -64,7 +64,7 @@ async fn a_torn_last_line_behind_the_saved_position_is_cut_off() {
         for (from, ids) in [(&start, 4), (&middle, 2), (&end, 0)] {
             tear(folder.open().path(), torn);
             let mut destination = folder.open();
-            let tail = destination.read_from(Some(from)).await.unwrap();
+            let tail = destination.read(&Wanted::since(from)).await.unwrap();
             assert_eq!((tail.ids.len(), &tail.end), (ids, &end));
             let left = fs::read(destination.path()).unwrap();
             assert!(left == whole, "{} bytes from {from:?}", torn.len());
@@ -91,7 +91,10 @@ async fn a_file_that_cannot_be_told_to_be_ours_is_refused_and_stays_as_it_is() {
     for (content, from, expected) in rows {
         fs::write(&path, content).unwrap();
         let mut destination = folder.open();
-        let error = destination.read_from(from.as_deref()).await.unwrap_err();
+        let error = match &from {
+            Some(from) => destination.read(&Wanted::since(from)).await.unwrap_err(),
+            None => destination.ends().await.unwrap_err(),
+        };
         assert!(
             !error.transient && error.to_string().contains(expected),
             "{content:?} from {from:?}: {error}"
@@ -115,10 +118,9 @@ async fn a_last_line_that_somebody_finished_is_kept_and_written_after() {
     let path = destination.path().to_owned();
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, "a line").unwrap();
-    destination.read_from(None).await.unwrap_err();
+    destination.ends().await.unwrap_err();
     fs::write(&path, "a line\n").unwrap();
-    let tail = destination.read_from(None).await.unwrap();
-    assert_eq!(tail.end[0].next, 7);
+    assert_eq!(destination.ends().await.unwrap()[0].next, 7);
     destination.append(&messages(1..2)).await.unwrap();
     let content = fs::read_to_string(&path).unwrap();
     assert!(content.starts_with("a line\n{\"id\":"), "{content}");
@@ -132,10 +134,9 @@ async fn a_line_torn_in_this_run_is_cut_off_without_a_saved_position_too() {
     tear(destination.path(), "{\"id\":");
     let error = destination.append(&messages(3..4)).await.unwrap_err();
     assert_eq!(error.committed, Committed::Unknown);
-    let tail = destination.read_from(None).await.unwrap();
-    assert_eq!((tail.ids, &tail.end), (vec![], &end));
+    assert_eq!(destination.ends().await.unwrap(), end);
     destination.append(&messages(3..4)).await.unwrap();
-    let all = destination.read_from(Some(&[])).await.unwrap().ids;
+    let all = destination.read(&Wanted::default()).await.unwrap().ids;
     assert_eq!(all, [1, 2, 3]);
 }
 
@@ -156,7 +157,7 @@ async fn a_second_writer_is_kept_out_until_the_first_is_gone() {
     );
     drop(first);
     second.append(&messages(2..3)).await.unwrap();
-    assert_eq!(second.read_from(Some(&[])).await.unwrap().ids, [1, 2]);
+    assert_eq!(second.read(&Wanted::default()).await.unwrap().ids, [1, 2]);
 }
 
 #[tokio::test]
@@ -171,10 +172,13 @@ async fn bytes_that_nobody_acknowledged_are_found_by_reading() {
     let error = destination.append(&messages(3..4)).await.unwrap_err();
     assert_eq!(error.committed, Committed::Unknown);
     tear(destination.path(), "{\"id\":");
-    assert_eq!(destination.read_from(Some(&end)).await.unwrap().ids, [7, 2]);
+    assert_eq!(
+        destination.read(&Wanted::since(&end)).await.unwrap().ids,
+        [7, 2]
+    );
     destination.append(&messages(3..4)).await.unwrap();
     assert_eq!(
-        destination.read_from(Some(&[])).await.unwrap().ids,
+        destination.read(&Wanted::default()).await.unwrap().ids,
         [1, 2, 7, 2, 3]
     );
 }
@@ -208,7 +212,7 @@ async fn a_file_that_is_not_the_one_of_the_saved_position_is_a_permanent_error()
         ),
     ];
     for (from, expected) in rows {
-        let error = destination.read_from(Some(&[from])).await.unwrap_err();
+        let error = destination.read(&Wanted::since(&[from])).await.unwrap_err();
         assert!(
             !error.transient && error.to_string().contains(expected),
             "{error}"
@@ -250,7 +254,7 @@ async fn a_write_whose_caller_is_gone_ends_before_the_next_call() {
     assert!(futures::poll!(&mut append).is_pending());
     drop(append);
     destination.abandon();
-    let tail = destination.read_from(Some(&end)).await.unwrap();
+    let tail = destination.read(&Wanted::since(&end)).await.unwrap();
     assert!(
         [0, many.len()].contains(&tail.ids.len()),
         "{} of them",
@@ -258,7 +262,11 @@ async fn a_write_whose_caller_is_gone_ends_before_the_next_call() {
     );
     destination.append(&messages(90..91)).await.unwrap();
     assert_eq!(
-        destination.read_from(Some(&tail.end)).await.unwrap().ids,
+        destination
+            .read(&Wanted::since(&tail.end))
+            .await
+            .unwrap()
+            .ids,
         [90]
     );
 }
@@ -351,7 +359,7 @@ async fn a_write_that_fails_half_way_leaves_the_file_as_it_was() {
     assert_eq!(fs::metadata(destination.path()).unwrap().len(), end[0].next);
     destination.append(&messages(3..5)).await.unwrap();
     assert_eq!(
-        destination.read_from(Some(&[])).await.unwrap().ids,
+        destination.read(&Wanted::default()).await.unwrap().ids,
         [1, 2, 3, 4]
     );
 }

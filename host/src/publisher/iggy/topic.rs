@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use super::connection::Connection;
 use super::refusal::{Action, Failure, refuse};
 use super::{IggyConfig, TopicName};
-use crate::publisher::destination::{AppendError, Offset, TAIL_MAX, Tail};
+use crate::publisher::destination::{AppendError, Offset, Range, TAIL_MAX, Tail, Wanted, advance};
 
 /// The most messages asked for at once, and about how many bytes they may have.
 const POLL_COUNT_MAX: usize = 1_000;
@@ -145,12 +145,12 @@ async fn create_topic(
     }
 }
 
-/// Reads every partition from `from` to its end, or asks only for the ends.
+/// Reads what is wanted, or asks only for the ends.
 pub(super) async fn read(
     connection: &mut Connection,
     config: &IggyConfig,
     name: &TopicName,
-    from: Option<&[Offset]>,
+    wanted: Option<&Wanted>,
 ) -> Result<Tail, AppendError> {
     let topic = look(connection, config, name).await?.ok_or_else(|| {
         AppendError::transient(anyhow!(
@@ -162,24 +162,21 @@ pub(super) async fn read(
         ids: Vec::new(),
         end: topic.partitions.iter().map(end).collect(),
     };
-    let Some(from) = from else { return Ok(tail) };
-    check_none_gone(from, &tail.end)?;
+    let Some(wanted) = wanted else {
+        return Ok(tail);
+    };
+    check_none_gone(wanted, &tail.end)?;
     for partition in &topic.partitions {
-        let start = offset_in(from, partition.id);
         let mut reader = Reader {
             connection,
             config,
             name,
             partition,
-            next: start,
+            wanted,
         };
-        let end = reader.read(&mut tail.ids).await?;
-        tail.end
-            .iter_mut()
-            .filter(|known| known.partition == partition.id)
-            .for_each(|known| {
-                known.next = end;
-            });
+        let next = reader.read(&mut tail.ids).await?;
+        let partition = partition.id;
+        advance(&mut tail.end, Offset { partition, next });
     }
     Ok(tail)
 }
@@ -203,9 +200,9 @@ fn offset_in(offsets: &[Offset], partition: u32) -> u64 {
     found.map_or(0, |offset| offset.next)
 }
 
-fn check_none_gone(from: &[Offset], end: &[Offset]) -> Result<(), AppendError> {
+fn check_none_gone(wanted: &Wanted, end: &[Offset]) -> Result<(), AppendError> {
     let missing = |from: &Offset| from.next.saturating_sub(offset_in(end, from.partition));
-    let gone: u64 = from.iter().map(missing).sum();
+    let gone: u64 = wanted.from.iter().map(missing).sum();
     if gone == 0 {
         return Ok(());
     }
@@ -221,42 +218,52 @@ struct Reader<'a> {
     config: &'a IggyConfig,
     name: &'a TopicName,
     partition: &'a Partition,
-    next: u64,
+    wanted: &'a Wanted,
 }
 
 impl Reader<'_> {
-    /// Appends the ids up to the end that the first poll reports, and returns that end;
-    /// who writes all the time must not keep this reading for ever.
+    /// Appends the wanted ids, and returns the partition's end.
     async fn read(&mut self, ids: &mut Vec<u128>) -> Result<u64, AppendError> {
+        let mut end = end(self.partition).next;
+        for range in self.wanted.of(self.partition.id, end) {
+            end = end.max(self.read_range(range, ids).await?);
+        }
+        Ok(end)
+    }
+
+    /// Returns where it ended. A range that goes to the end goes up to the end that the first
+    /// poll reports; who writes all the time must not keep this reading for ever.
+    async fn read_range(&mut self, range: Range, ids: &mut Vec<u128>) -> Result<u64, AppendError> {
         let known_end = end(self.partition).next;
-        let (mut stop, mut count) = (known_end, POLL_COUNT_FIRST);
-        loop {
-            let polled = self.poll(count).await?;
+        let (mut next, mut stop, mut count) = (range.from, range.to, POLL_COUNT_FIRST);
+        let mut is_tail = range.to == known_end;
+        while next < stop || is_tail {
+            let polled = self.poll(next, count).await?;
             let Some(last) = polled.messages.last().map(|message| message.header.offset) else {
-                return self.nothing_left(stop);
+                return self.nothing_left(next, stop);
             };
-            self.report_gap(&polled);
-            let new = polled
-                .messages
-                .iter()
-                .filter(|message| message.header.offset >= self.next);
-            ids.extend(new.map(|message| message.header.id));
+            if std::mem::take(&mut is_tail) {
+                stop = stop.max(polled.current_offset + 1);
+            }
+            self.report_gap(&polled, next, stop);
+            let headers = polled.messages.iter().map(|message| &message.header);
+            let inside = headers.filter(|header| (next..stop).contains(&header.offset));
+            ids.extend(
+                inside
+                    .map(|header| header.id)
+                    .filter(|id| self.wanted.has(*id)),
+            );
             if ids.len() > TAIL_MAX {
                 return Err(too_many());
             }
-            if stop == known_end {
-                stop = stop.max(polled.current_offset + 1);
-            }
-            self.next = self.next.max(last + 1);
-            if self.next >= stop {
-                return Ok(self.next);
-            }
+            next = next.max(last + 1);
             count = count_for(&polled);
         }
+        Ok(stop.min(next))
     }
 
-    async fn poll(&mut self, count: u32) -> Result<PolledMessages, AppendError> {
-        let (name, partition, next) = (self.name.clone(), self.partition.id, self.next);
+    async fn poll(&mut self, next: u64, count: u32) -> Result<PolledMessages, AppendError> {
+        let (name, partition) = (self.name.clone(), self.partition.id);
         let polled = self
             .connection
             .call(self.config.timeout, async move |client| {
@@ -274,21 +281,20 @@ impl Reader<'_> {
     }
 
     /// An empty answer before the end is the end only where all messages were deleted.
-    fn nothing_left(&self, stop: u64) -> Result<u64, AppendError> {
-        if self.next < stop && self.partition.messages_count > 0 {
+    fn nothing_left(&self, next: u64, stop: u64) -> Result<u64, AppendError> {
+        if next < stop && self.partition.messages_count > 0 {
             return Err(AppendError::transient(anyhow!(
-                "partition {} ends at {stop}, but the server gives nothing from {} on",
+                "partition {} ends at {stop}, but the server gives nothing from {next} on",
                 self.partition.id,
-                self.next
             )));
         }
-        self.report_deleted(stop.saturating_sub(self.next));
-        Ok(stop.max(self.next))
+        self.report_deleted(stop.saturating_sub(next));
+        Ok(stop.max(next))
     }
 
-    fn report_gap(&self, polled: &PolledMessages) {
+    fn report_gap(&self, polled: &PolledMessages, next: u64, stop: u64) {
         if let Some(first) = polled.messages.first() {
-            self.report_deleted(first.header.offset.saturating_sub(self.next));
+            self.report_deleted(first.header.offset.min(stop).saturating_sub(next));
         }
     }
 
@@ -321,6 +327,6 @@ fn count_for(polled: &PolledMessages) -> u32 {
 fn too_many() -> AppendError {
     AppendError::permanent(anyhow!(
         "the topic has more than {TAIL_MAX} messages behind the saved position: save more \
-         often, or give the source a topic of its own"
+         often, or give the sources that share it an id_namespace each"
     ))
 }

@@ -46,6 +46,11 @@ impl Known {
         self.found.len() as u64
     }
 
+    /// Nothing that was found will be published again.
+    pub(super) fn forget_found(&mut self) {
+        self.found = HashSet::new();
+    }
+
     /// Starts a publish. What an earlier one appended without being acknowledged as a
     /// whole, because it failed or was dropped, counts as found.
     pub(super) fn begin(&mut self) {

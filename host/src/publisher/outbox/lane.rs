@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::known::Known;
 use super::{Delivery, Mark};
 use crate::publisher::destination::{
-    AppendError, Committed, Destination, Message, Offset, Tail, advance,
+    AppendError, Committed, Destination, Message, Offset, Tail, Wanted, advance,
 };
 
 /// What is certain about the destination.
@@ -41,6 +41,8 @@ pub(super) struct Lane {
     known: Known,
     end: Vec<Offset>,
     certainty: Certainty,
+    /// Of all ids of this source, once it has said so.
+    prefix: Option<u16>,
 }
 
 impl Lane {
@@ -57,6 +59,7 @@ impl Lane {
             known,
             end,
             certainty: Certainty::Certain,
+            prefix: None,
         }
     }
 
@@ -64,22 +67,42 @@ impl Lane {
         self.destination.name()
     }
 
-    pub(super) fn doubt(&mut self) {
-        self.certainty = Certainty::InDoubt;
+    pub(super) async fn resume(
+        &mut self,
+        saved: Option<Wanted>,
+        settled: bool,
+        prefix: u16,
+    ) -> Result<(), AppendError> {
+        self.check_readable()?;
+        self.prefix = Some(prefix);
+        if !settled {
+            self.certainty = Certainty::InDoubt;
+        }
+        self.settle().await;
+        if self.delivery == Delivery::AtLeastOnce {
+            return self.ask_for_ends().await;
+        }
+        let wanted = match saved {
+            Some(saved) => saved,
+            // Whether it can be read must be known before a crash makes it necessary.
+            None => Wanted::since(&self.destination.ends().await?),
+        };
+        self.read(wanted).await
     }
 
-    pub(super) async fn resume(&mut self, from: Option<Vec<Offset>>) -> Result<(), AppendError> {
-        self.check_readable()?;
-        if self.certainty != Certainty::Certain {
-            self.settle().await;
-        }
-        let from = from.filter(|_| self.delivery == Delivery::ExactlyOnce);
-        let mut tail = self.destination.read_from(from.as_deref()).await?;
-        if from.is_none() && self.delivery == Delivery::ExactlyOnce {
-            // Whether it can be read must be known before a crash makes it necessary.
-            tail = self.destination.read_from(Some(&tail.end)).await?;
-        }
-        self.learn(tail)
+    /// Where the destination ends, once it is certain what it has.
+    pub(super) async fn ask_for_ends(&mut self) -> Result<(), AppendError> {
+        self.make_certain().await?;
+        let ends = self.destination.ends().await?;
+        let ends = self.check_it_grew(ends).inspect_err(|_| {
+            self.certainty = Certainty::InDoubt;
+        })?;
+        self.advance(&ends);
+        Ok(())
+    }
+
+    pub(super) fn forget_unclaimed(&mut self) {
+        self.known.forget_found();
     }
 
     pub(super) fn report_unexpected_messages(&self) {
@@ -237,15 +260,21 @@ impl Lane {
         }
         self.settle().await;
         if self.delivery == Delivery::ExactlyOnce {
-            let tail = self.destination.read_from(Some(&self.end)).await;
-            tail.and_then(|tail| self.learn(tail))
-                .map_err(|error| AppendError {
-                    committed: Committed::Unknown,
-                    ..error
-                })?;
+            let read = self.read(Wanted::since(&self.end)).await;
+            read.map_err(|error| AppendError {
+                committed: Committed::Unknown,
+                ..error
+            })?;
         }
         self.certainty = Certainty::Certain;
         Ok(())
+    }
+
+    async fn read(&mut self, wanted: Wanted) -> Result<(), AppendError> {
+        let prefix = self.prefix;
+        let wanted = Wanted { prefix, ..wanted };
+        let tail = self.destination.read(&wanted).await?;
+        self.learn(tail)
     }
 
     fn learn(&mut self, tail: Tail) -> Result<(), AppendError> {
@@ -296,7 +325,8 @@ impl Lane {
         }
         Err(AppendError::permanent(anyhow!(
             "{found} messages that were read back and not published again are above the \
-             limit of {limit}: give the source a topic of its own, and restart"
+             limit of {limit}: save more often, or give the sources that share the topic an \
+             id_namespace each"
         )))
     }
 }

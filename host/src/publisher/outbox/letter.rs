@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::lane::Refused;
-use crate::publisher::destination::{HeaderValue, Message};
+use crate::publisher::destination::{HeaderValue, Message, id_prefix};
 
 /// The headers that say which document it was, where it has them. Others stay out, since
 /// they may be what was refused.
@@ -77,8 +77,8 @@ fn write(refused: &Message, (stream, topic): (&str, &str), reason: &anyhow::Erro
     }
 }
 
-/// The same for the same message and whoever refuses it, always. Lengths stand before the
-/// names, so that no two pairs of names read alike.
+/// The same for the same message and whoever refuses it, always, and with the message's
+/// prefix. Lengths stand before the names, so that no two pairs of names read alike.
 pub(super) fn id(refused: u128, stream: &str, topic: &str) -> u128 {
     let mut hash = Sha256::new();
     hash.update(refused.to_le_bytes());
@@ -87,8 +87,9 @@ pub(super) fn id(refused: u128, stream: &str, topic: &str) -> u128 {
         hash.update(name);
     }
     let digest: [u8; 32] = hash.finalize().into();
-    let first = digest.iter().take(16);
-    first.fold(0, |id, byte| (id << 8) | u128::from(*byte))
+    let first = digest.iter().take(14);
+    let prefix = u128::from(id_prefix(refused));
+    first.fold(prefix, |id, byte| (id << 8) | u128::from(*byte))
 }
 
 fn object(headers: &[(String, HeaderValue)]) -> Value {
@@ -162,5 +163,7 @@ mod tests {
             assert_ne!(first, other);
         }
         assert_ne!(first, 1);
+        let prefix = 0xabcd << 112;
+        assert_eq!(id(prefix | 1, "ab", "c", "") >> 112, 0xabcd);
     }
 }

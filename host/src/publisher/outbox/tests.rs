@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::publisher::destination::{HeaderValue, Tail};
+use crate::publisher::destination::{HeaderValue, Tail, Wanted};
 
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -55,6 +55,8 @@ struct Content {
     script: VecDeque<Option<Fault>>,
     late: Vec<u128>,
     unreadable: bool,
+    /// What was read.
+    read: Vec<Wanted>,
     /// Refused by whoever looks at them.
     refused: HashSet<u128>,
     /// Refused by an append.
@@ -203,23 +205,22 @@ impl Destination for Scripted {
         .boxed()
     }
 
-    fn read_from<'a>(
-        &'a mut self,
-        from: Option<&'a [Offset]>,
-    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
+    fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
+        async move { Ok(self.content.lock().unwrap().end()) }.boxed()
+    }
+
+    fn read<'a>(&'a mut self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
         async move {
             let mut content = self.content.lock().unwrap();
+            content.read.push(wanted.clone());
             if std::mem::take(&mut content.unreadable) {
                 return Err(AppendError::transient(anyhow!("cannot read")));
             }
-            let start = |from: &[Offset]| from.first().map_or(0, |offset| offset.next as usize);
-            let ids = from
-                .map(|from| content.ids[start(from)..].to_vec())
-                .unwrap_or_default();
-            Ok(Tail {
-                ids,
-                end: content.end(),
-            })
+            let ranges = wanted.of(0, content.ids.len() as u64).into_iter();
+            let ids = ranges.flat_map(|range| &content.ids[range.from as usize..range.to as usize]);
+            let ids = ids.copied().filter(|id| wanted.has(*id)).collect();
+            let end = content.end();
+            Ok(Tail { ids, end })
         }
         .boxed()
     }
@@ -244,6 +245,25 @@ fn batch(ids: impl IntoIterator<Item = u128>) -> Vec<Message> {
         headers: vec![],
     };
     ids.into_iter().map(message).collect()
+}
+
+/// Of all ids in these tests.
+const PREFIX: u16 = 0;
+
+/// A state that covers everything before these marks, of a run that ended cleanly.
+fn at(marks: &[Mark]) -> Saved {
+    Saved {
+        settled: true,
+        ..unsettled_at(marks)
+    }
+}
+
+/// The same of a run that did not.
+fn unsettled_at(marks: &[Mark]) -> Saved {
+    Saved {
+        position: marks.to_vec(),
+        ..Saved::default()
+    }
 }
 
 fn outbox(destinations: &[&Scripted]) -> Outbox {
@@ -289,7 +309,7 @@ async fn every_destination_has_every_message_once_and_in_order_whatever_fails() 
                             topics[1 - failing].fault_at(at, second);
                         }
                         let mut outbox = outbox(&[&topics[0], &topics[1]]);
-                        outbox.resume(None).await.unwrap();
+                        outbox.resume(None, PREFIX).await.unwrap();
                         for messages in batches {
                             publish(&mut outbox, messages).await;
                         }
@@ -310,7 +330,7 @@ async fn a_batch_cut_differently_after_a_failure_adds_only_what_is_missing() {
     let topic = Scripted::topic("a");
     topic.fault_at(0, Fault::UnknownLater(2));
     let mut outbox = outbox(&[&topic]);
-    outbox.resume(None).await.unwrap();
+    outbox.resume(None, PREFIX).await.unwrap();
     let error = outbox.publish(&batch(1..6)).await.unwrap_err();
     assert_eq!((error.committed, error.transient), (Extent::Unknown, true));
     let first = outbox.publish(&batch(1..3)).await.unwrap();
@@ -401,7 +421,7 @@ async fn resume_reads_from_the_marks_and_skips_what_it_found() {
     ];
     let mut outbox = outbox(&[&topics[0], &topics[1]]);
     let marks = outbox
-        .resume(Some(&[mark("a", 2), mark("b", 2)]))
+        .resume(Some(&at(&[mark("a", 2), mark("b", 2)])), PREFIX)
         .await
         .unwrap();
     assert_eq!(marks, [mark("a", 5), mark("b", 3)]);
@@ -416,7 +436,10 @@ async fn resume_reads_from_the_marks_and_skips_what_it_found() {
 async fn a_destination_that_the_marks_do_not_name_starts_at_its_end() {
     let topics = [Scripted::topic("a"), Scripted::topic("added").with(1..4)];
     let mut outbox = outbox(&[&topics[0], &topics[1]]);
-    outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
+    outbox
+        .resume(Some(&at(&[mark("a", 0)])), PREFIX)
+        .await
+        .unwrap();
     outbox.publish(&batch(1..3)).await.unwrap();
     assert_eq!(topics[1].ids(), [1, 2, 3, 1, 2]);
 }
@@ -426,8 +449,8 @@ async fn resume_after_an_unclean_end_waits_for_requests_under_way() {
     let topic = Scripted::topic("a").with([1]);
     topic.content.lock().unwrap().late = vec![2];
     let mut outbox = outbox(&[&topic]);
-    outbox.suspect_requests_under_way();
-    outbox.resume(Some(&[mark("a", 1)])).await.unwrap();
+    let unsettled = unsettled_at(&[mark("a", 1)]);
+    outbox.resume(Some(&unsettled), PREFIX).await.unwrap();
     assert_eq!(outbox.publish(&batch(2..4)).await.unwrap().already_there, 1);
     assert_eq!(topic.ids(), [1, 2, 3]);
 }
@@ -477,7 +500,10 @@ async fn what_was_read_back_takes_no_room_from_what_is_published() {
     let topic = Scripted::topic("a").with(1..6);
     let mut outbox = remembering(5, &topic);
     for _ in 0..3 {
-        outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
+        outbox
+            .resume(Some(&at(&[mark("a", 0)])), PREFIX)
+            .await
+            .unwrap();
     }
     let again = outbox.publish(&batch(1..6)).await.unwrap();
     assert_eq!((again.new, again.already_there), (0, 5));
@@ -490,13 +516,96 @@ async fn what_was_read_back_takes_no_room_from_what_is_published() {
 async fn more_messages_behind_the_marks_than_are_remembered_are_a_permanent_error() {
     let topic = Scripted::topic("a").with(1..7);
     let mut outbox = remembering(5, &topic);
-    let error = outbox.resume(Some(&[mark("a", 0)])).await.unwrap_err();
+    let error = outbox
+        .resume(Some(&at(&[mark("a", 0)])), PREFIX)
+        .await
+        .unwrap_err();
     assert!(
         !error.transient && error.to_string().contains("limit of 5"),
         "{error}"
     );
     outbox = remembering(5, &topic);
-    outbox.resume(Some(&[mark("a", 1)])).await.unwrap();
+    outbox
+        .resume(Some(&at(&[mark("a", 1)])), PREFIX)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_other_producers_messages_is_passed_over() {
+    let foreign = (1..1_000_u128).map(|id| id | 0xbeef << 112);
+    let topic = Scripted::topic("a").with(foreign.chain([1, 2]));
+    let mut outbox = remembering(5, &topic);
+    outbox
+        .resume(Some(&at(&[mark("a", 0)])), PREFIX)
+        .await
+        .unwrap();
+    let published = outbox.publish(&batch(1..4)).await.unwrap();
+    assert_eq!(
+        (published.new, published.already_there, published.unclaimed),
+        (1, 2, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn resume_reads_the_uncovered_stretches_and_not_what_is_between_them() {
+    let topic = Scripted::topic("a").with(1..11);
+    let mut outbox = outbox(&[&topic]);
+    let stretch = |topic: &str, from, to| Stretch {
+        stream: "stream".into(),
+        topic: topic.into(),
+        range: Range {
+            partition: 0,
+            from,
+            to,
+        },
+    };
+    let saved = Saved {
+        uncovered: vec![
+            stretch("a", 1, 3),
+            stretch("other", 4, 5),
+            stretch("a", 6, 7),
+        ],
+        ..at(&[mark("a", 9)])
+    };
+    outbox.resume(Some(&saved), PREFIX).await.unwrap();
+    let published = outbox.publish(&batch([2, 3, 7, 10])).await.unwrap();
+    assert_eq!(
+        (published.new, published.already_there, published.unclaimed),
+        (0, 4, 0)
+    );
+    let covered_before = outbox.publish(&batch([1, 4, 5, 6, 8, 9])).await.unwrap();
+    assert_eq!(covered_before.new, 6, "these no state would offer again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_the_found_can_be_forgotten() {
+    let topic = Scripted::topic("a").with(1..4);
+    let mut outbox = outbox(&[&topic]);
+    outbox
+        .resume(Some(&at(&[mark("a", 0)])), PREFIX)
+        .await
+        .unwrap();
+    assert_eq!(outbox.publish(&batch(1..2)).await.unwrap().unclaimed, 2);
+    outbox.forget_unclaimed();
+    assert_eq!(outbox.publish(&batch(4..5)).await.unwrap().unclaimed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ends_are_asked_for_without_reading_and_only_when_all_is_certain() {
+    let topic = Scripted::topic("a");
+    let mut outbox = outbox(&[&topic]);
+    outbox.publish(&batch(1..4)).await.unwrap();
+    topic.content.lock().unwrap().ids.extend([77, 78]);
+    assert_eq!(outbox.ends().await.unwrap(), [mark("a", 5)]);
+    assert_eq!(topic.content.lock().unwrap().read, []);
+    topic.fault_at(0, Fault::UnknownLater(9));
+    outbox.publish(&batch(4..6)).await.unwrap_err();
+    assert_eq!(outbox.ends().await.unwrap(), [mark("a", 7)]);
+    assert_eq!(outbox.publish(&batch(4..6)).await.unwrap().already_there, 2);
+    topic.content.lock().unwrap().ids.truncate(6);
+    let error = outbox.ends().await.unwrap_err();
+    assert!(error.to_string().contains("are gone"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -504,7 +613,10 @@ async fn a_state_of_any_age_repeats_nothing() {
     let old = 1..20_001;
     let topic = Scripted::topic("a").with(old.clone());
     let mut outbox = outbox(&[&topic]);
-    outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
+    outbox
+        .resume(Some(&at(&[mark("a", 0)])), PREFIX)
+        .await
+        .unwrap();
     // Documents that are new since then sort before and between the old ones.
     let offered: Vec<u128> = (100_000..200_000).chain(old).collect();
     for page in offered.chunks(1_000) {
@@ -539,7 +651,7 @@ async fn exactly_once_refuses_an_output_that_cannot_be_read() {
         unreadable_always: true,
         ..Scripted::topic("a")
     };
-    let error = outbox(&[&topic]).resume(None).await.unwrap_err();
+    let error = outbox(&[&topic]).resume(None, PREFIX).await.unwrap_err();
     assert!(!error.transient, "{error}");
     assert!(
         error.to_string().contains("delivery = \"at_least_once\""),
@@ -555,7 +667,10 @@ async fn at_least_once_writes_again_instead_of_reading() {
     };
     topic.fault_at(0, Fault::UnknownNow(1));
     let mut outbox = Outbox::new(vec![Box::new(topic.clone())], Delivery::AtLeastOnce);
-    outbox.resume(Some(&[mark("a", 0)])).await.unwrap();
+    outbox
+        .resume(Some(&at(&[mark("a", 0)])), PREFIX)
+        .await
+        .unwrap();
     outbox.publish(&batch(1..3)).await.unwrap_err();
     outbox.publish(&batch(1..3)).await.unwrap();
     assert_eq!(topic.ids(), [1, 1, 2]);

@@ -64,7 +64,7 @@ async fn what_a_stream_refuses_is_in_the_dead_letter_topic_and_the_rest_in_the_s
         let topics = Topics::new();
         topics.refuse(0, looking, sending);
         let mut outbox = topics.outbox();
-        outbox.resume(None).await.unwrap();
+        outbox.resume(None, PREFIX).await.unwrap();
         let published = outbox.publish(&batch(1..10)).await.unwrap();
         let case = format!("{looking:?} by looking, {sending:?} by sending");
         topics.assert_hold(1..10, refused, &case);
@@ -98,7 +98,7 @@ async fn whatever_fails_between_a_stream_and_the_dead_letter_nothing_is_lost_or_
                     let all = [&topics.streams[0], &topics.streams[1], &topics.dead];
                     all[failing].fault_at(at, fault);
                     let mut outbox = topics.outbox();
-                    outbox.resume(None).await.unwrap();
+                    outbox.resume(None, PREFIX).await.unwrap();
                     for messages in batches {
                         publish(&mut outbox, messages).await;
                     }
@@ -120,7 +120,7 @@ async fn a_restart_finds_the_dead_letters_that_no_state_covers() {
         let topics = Topics::new();
         topics.refuse(0, &[2], &[4]);
         let mut before = topics.outbox();
-        let marks = before.resume(None).await.unwrap();
+        let marks = before.resume(None, PREFIX).await.unwrap();
         fault
             .into_iter()
             .for_each(|fault| topics.dead.fault_at(0, fault));
@@ -128,8 +128,10 @@ async fn a_restart_finds_the_dead_letters_that_no_state_covers() {
         assert_eq!(published.is_ok(), fault.is_none());
         drop(before);
         let mut after = topics.outbox();
-        after.suspect_requests_under_way();
-        after.resume(Some(&marks)).await.unwrap();
+        after
+            .resume(Some(&unsettled_at(&marks)), PREFIX)
+            .await
+            .unwrap();
         let again = after.publish(&batch(1..6)).await.unwrap();
         let counts = (again.new, again.already_there, again.dead_lettered);
         assert_eq!((counts, again.unclaimed), ((0, 5, 2), 0), "{fault:?}");
@@ -168,7 +170,7 @@ async fn without_a_dead_letter_topic_a_refused_message_is_a_permanent_error_that
         assert_eq!(topics.streams[1].ids(), [0; 0]);
         let mut outbox = topics.outbox();
         let marks = [mark("a", 0), mark("b", 0)];
-        outbox.resume(Some(&marks)).await.unwrap();
+        outbox.resume(Some(&at(&marks)), PREFIX).await.unwrap();
         outbox.publish(&messages).await.unwrap();
         topics.assert_hold(1..4, [&[2], &[]], "once there is such a topic");
     }
