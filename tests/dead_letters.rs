@@ -92,6 +92,10 @@ async fn a_refused_document_is_in_the_dead_letter_topic_and_the_others_in_the_st
         assert_eq!((summary.documents, summary.dead_lettered), (SMALL + 2, 2));
         assert_small_ones_in(&server, "t", "");
         assert_letters_by(&server, &["t"], "");
+        if !answers {
+            let sent = server.requests(codes::SEND_MESSAGES_CODE);
+            assert_eq!(sent, 5, "four pages and the letters, whatever is left out");
+        }
         let first = &letters(&server)[0];
         let reason = if answers { "too big" } else { "131072 bytes" };
         assert!(

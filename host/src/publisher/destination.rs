@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
@@ -139,11 +140,32 @@ pub struct AppendError {
     pub committed: Committed,
     /// Whether the same call may succeed later.
     pub transient: bool,
-    /// Whether the reason is one of the messages, which this destination can never take.
-    /// It is the one that is not in, if there is only one; what is in stays there.
-    pub unfit: bool,
+    /// Whether the reason is in the messages.
+    pub unfit: Unfit,
     /// What happened, where, and what to do about it.
     pub cause: anyhow::Error,
+}
+
+/// Which messages of a batch its destination can never take.
+#[derive(Debug)]
+pub enum Unfit {
+    /// None that anybody knows of: the reason is another one.
+    None,
+    /// One of them at least, whose place nobody knows: the one that is not in, if there is
+    /// only one. What is in stays there.
+    Unnamed,
+    /// These, in order, at least one. It was told before anything was sent, so that nothing
+    /// is in.
+    Named(Vec<Refused>),
+}
+
+/// A message that a destination can never take.
+#[derive(Debug)]
+pub struct Refused {
+    /// Where it is in the batch, counted from 0.
+    pub place: usize,
+    /// Why.
+    pub reason: anyhow::Error,
 }
 
 /// How much of a refused batch is in the destination.
@@ -169,7 +191,7 @@ impl AppendError {
         Self {
             committed,
             transient: true,
-            unfit: false,
+            unfit: Unfit::None,
             cause,
         }
     }
@@ -180,15 +202,16 @@ impl AppendError {
         Self {
             committed,
             transient: false,
-            unfit: false,
+            unfit: Unfit::None,
             cause,
         }
     }
 
-    /// Nothing is in, as one of the messages can never be.
-    pub fn unfit(cause: anyhow::Error) -> Self {
+    /// Nothing is in, as these messages can never be.
+    pub fn unfit(refused: Vec<Refused>) -> Self {
+        let cause = anyhow!("{} messages can never be taken", refused.len());
         Self {
-            unfit: true,
+            unfit: Unfit::Named(refused),
             ..Self::permanent(cause)
         }
     }
@@ -199,7 +222,7 @@ impl AppendError {
         Self {
             committed,
             transient: true,
-            unfit: false,
+            unfit: Unfit::None,
             cause,
         }
     }
@@ -224,14 +247,9 @@ pub trait Destination: Send {
         true
     }
 
-    /// Why this message can never be appended, as far as that can be told by looking at
-    /// it. [`Destination::append`] may find out more: [`AppendError::unfit`].
-    fn refuses(&self, _message: &Message) -> Option<String> {
-        None
-    }
-
     /// Appends all messages in order and returns, once they are acknowledged, the
-    /// ends of the partitions that it wrote to.
+    /// ends of the partitions that it wrote to. Messages that can be told never to be
+    /// taken are all named before any is sent ([`Unfit::Named`]).
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],

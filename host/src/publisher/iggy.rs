@@ -26,7 +26,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::destination::{
-    AppendError, Committed, Destination, Message, Offset, Tail, Wanted, advance,
+    AppendError, Committed, Destination, Message, Offset, Tail, Unfit, Wanted, advance,
 };
 use connection::Connection;
 use limits::Limits;
@@ -203,7 +203,10 @@ impl IggyDestination {
                 Ok(end) => end.into_iter().for_each(|end| advance(&mut ends, end)),
                 Err(error) => {
                     // A refused message is no failure of the connection.
-                    self.connection = self.connection.take().filter(|_| error.unfit);
+                    self.connection = self
+                        .connection
+                        .take()
+                        .filter(|_| matches!(error.unfit, Unfit::Unnamed));
                     return Err(after_part(sent, ends, error));
                 }
             }
@@ -272,16 +275,11 @@ impl Destination for IggyDestination {
         (&self.name.stream, &self.name.topic)
     }
 
-    fn refuses(&self, message: &Message) -> Option<String> {
-        self.limits().refuse(message)
-    }
-
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
     ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
         async move {
-            // All of it first: a message that cannot be sent keeps its batch back.
             let converted = convert::all(messages, self.limits())?;
             self.send_all(messages, converted).await
         }

@@ -1,8 +1,7 @@
 //! A destination whose messages get their stream's shape just before they are appended.
 //!
 //! Only the payload, the headers and the key change, so that what is above it, ids and
-//! places in a batch above all, knows nothing of it. No message is looked at before that
-//! ([`Destination::refuses`]): one that is too large in its shape is refused by the append.
+//! places in a batch above all, knows nothing of it.
 
 use std::time::Duration;
 

@@ -10,7 +10,9 @@ use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 
-use super::destination::{AppendError, Committed, Destination, Message, Offset, Tail, Wanted};
+use super::destination::{
+    AppendError, Committed, Destination, Message, Offset, Tail, Unfit, Wanted,
+};
 use super::ndjson;
 
 /// One stream and topic on standard output; several of them share it line by line.
@@ -61,7 +63,7 @@ impl Destination for StdoutDestination {
             write(lines).await.map_err(|cause| AppendError {
                 committed: Committed::Unknown,
                 transient: false,
-                unfit: false,
+                unfit: Unfit::None,
                 cause: cause.context("cannot write to standard output, is its reader gone?"),
             })?;
             Ok(Vec::new())

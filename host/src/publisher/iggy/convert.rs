@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use ::iggy::prelude::{HeaderKey, HeaderValue as IggyValue, IggyError, IggyMessage};
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 
 use super::limits::Limits;
-use crate::publisher::destination::{AppendError, HeaderValue, Message};
+use crate::publisher::destination::{AppendError, HeaderValue, Message, Refused};
 
 /// The bytes of one header value.
 pub(super) const VALUE_MAX: usize = 255;
@@ -18,33 +18,37 @@ pub(super) const VALUE_MAX: usize = 255;
 /// The messages in order.
 ///
 /// # Errors
-/// [`AppendError::unfit`] when one cannot be one of Iggy's, as when it has more than 64 MB
-/// or too many headers.
+/// Names every message that cannot be one of Iggy's, as when it has more than 64 MB or too
+/// many headers.
 pub(super) fn all(messages: &[Message], limits: Limits) -> Result<Vec<IggyMessage>, AppendError> {
-    let converted = messages.iter().map(|message| convert(message, limits));
-    converted.collect()
-}
-
-fn convert(message: &Message, limits: Limits) -> Result<IggyMessage, AppendError> {
     // The SDK would replace it by a random one.
-    if message.id == 0 {
+    if messages.iter().any(|message| message.id == 0) {
         let cause = anyhow!("a message has the id 0, which iggy cannot store");
         return Err(AppendError::permanent(cause));
     }
-    if let Some(reason) = limits.refuse(message) {
-        return Err(AppendError::unfit(anyhow!(reason)));
+    let (mut converted, mut refused) = (Vec::with_capacity(messages.len()), Vec::new());
+    for (place, message) in messages.iter().enumerate() {
+        match convert(message, limits) {
+            Ok(message) => converted.push(message),
+            Err(reason) => refused.push(Refused { place, reason }),
+        }
     }
-    let unfit = |error: IggyError| {
-        let context = "iggy takes headers of up to 100000 bytes, with names of 1 to 255";
-        AppendError::unfit(anyhow!(error).context(context))
-    };
-    let headers = headers(&message.headers).map_err(unfit)?;
-    IggyMessage::builder()
-        .id(message.id)
-        .payload(message.payload.clone())
-        .maybe_user_headers((!headers.is_empty()).then_some(headers))
-        .build()
-        .map_err(unfit)
+    match refused.is_empty() {
+        true => Ok(converted),
+        false => Err(AppendError::unfit(refused)),
+    }
+}
+
+fn convert(message: &Message, limits: Limits) -> anyhow::Result<IggyMessage> {
+    limits.check(message)?;
+    let built = headers(&message.headers).and_then(|headers| {
+        IggyMessage::builder()
+            .id(message.id)
+            .payload(message.payload.clone())
+            .maybe_user_headers((!headers.is_empty()).then_some(headers))
+            .build()
+    });
+    built.context("iggy takes headers of up to 100000 bytes, with names of 1 to 255")
 }
 
 fn headers(headers: &[(String, HeaderValue)]) -> Result<BTreeMap<HeaderKey, IggyValue>, IggyError> {
@@ -84,6 +88,7 @@ fn parts(mut text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publisher::destination::Unfit;
     use bytes::Bytes;
 
     fn message(payload: usize, headers: Vec<(String, HeaderValue)>) -> Message {
@@ -101,25 +106,31 @@ mod tests {
     };
 
     #[test]
-    fn messages_that_iggy_cannot_store_are_unfit_and_an_id_of_zero_is_a_defect() {
+    fn messages_that_iggy_cannot_store_are_all_named_and_an_id_of_zero_is_a_defect() {
         let zero = Message {
             id: 0,
             ..message(1, vec![])
         };
         let long_name = vec![("n".repeat(256), HeaderValue::Unsigned(1))];
         let long_text = vec![("n".to_owned(), HeaderValue::Text("t".repeat(100_000)))];
-        let rows = [
-            (zero, false),
-            (message(0, vec![]), true),
-            (message(64_000_001, vec![]), true),
-            (message(1, long_name), true),
-            (message(1, long_text), true),
+        let good = || message(64_000_000, vec![]);
+        let bad = [
+            message(0, vec![]),
+            message(64_000_001, vec![]),
+            message(1, long_name),
+            message(1, long_text),
         ];
-        for (bad, unfit) in rows {
-            let error = all(&[message(1, vec![]), bad], LIMITS).unwrap_err();
-            assert_eq!((error.unfit, error.transient), (unfit, false), "{error}");
-        }
-        assert!(all(&[message(64_000_000, vec![])], LIMITS).is_ok());
+        let mixed: Vec<_> = bad.into_iter().flat_map(|bad| [good(), bad]).collect();
+        let error = all(&mixed, LIMITS).unwrap_err();
+        let Unfit::Named(refused) = &error.unfit else {
+            panic!("{error:?}")
+        };
+        let places: Vec<_> = refused.iter().map(|refused| refused.place).collect();
+        assert_eq!((places, error.transient), (vec![1, 3, 5, 7], false));
+
+        let error = all(&[good(), zero], LIMITS).unwrap_err();
+        assert!(matches!(error.unfit, Unfit::None) && !error.transient);
+        assert!(all(&[good()], LIMITS).is_ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::num::NonZeroUsize;
 
 use ::iggy::prelude::{IGGY_MESSAGE_HEADER_SIZE, MAX_PAYLOAD_SIZE};
+use anyhow::ensure;
 
 use super::convert::VALUE_MAX;
 use crate::publisher::destination::{HeaderValue, Message};
@@ -28,16 +29,19 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Why a message is too large for any request, or too small.
-    pub(super) fn refuse(&self, message: &Message) -> Option<String> {
+    /// Whether a message is neither too large for any request, nor too small.
+    pub(super) fn check(&self, message: &Message) -> anyhow::Result<()> {
         let (payload, most) = (message.payload.len(), MAX_PAYLOAD_SIZE as usize);
-        if !(1..=most).contains(&payload) {
-            return Some(format!("iggy takes payloads of 1 to {most} bytes"));
-        }
-        (size(message) > self.message_bytes()).then(|| {
-            let limit = self.request_bytes;
-            format!("max_message_size in [iggy] is {limit} bytes, headers included")
-        })
+        ensure!(
+            (1..=most).contains(&payload),
+            "iggy takes payloads of 1 to {most} bytes"
+        );
+        ensure!(
+            size(message) <= self.message_bytes(),
+            "max_message_size in [iggy] is {} bytes, headers included",
+            self.request_bytes
+        );
+        Ok(())
     }
 
     /// How many bytes of messages go into one request, if they are several.
@@ -94,8 +98,8 @@ mod tests {
                 request_bytes,
             };
             let most = request_bytes - AROUND_MESSAGES - size(&message(0));
-            assert!(limits.refuse(&message(most + 1)).is_some());
-            assert_eq!(limits.refuse(&message(most)), None);
+            assert!(limits.check(&message(most + 1)).is_err());
+            limits.check(&message(most)).unwrap();
             for messages in [vec![message(most)], vec![message(400); 500]] {
                 let converted = convert::all(&messages, limits).unwrap();
                 let anywhere = vec![None; messages.len()];

@@ -11,7 +11,7 @@ use ::iggy::prelude::IggyError;
 use anyhow::anyhow;
 
 use super::IggyConfig;
-use crate::publisher::destination::{AppendError, Committed};
+use crate::publisher::destination::{AppendError, Committed, Unfit};
 
 /// What was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +73,7 @@ struct Meaning {
     /// Certainly before any effect.
     refused: bool,
     transient: bool,
-    /// The reason is a message, and not the request around it.
-    unfit: bool,
+    unfit: Unfit,
     remedy: String,
 }
 
@@ -82,14 +81,14 @@ fn refused(transient: bool, remedy: impl Into<String>) -> Meaning {
     Meaning {
         refused: true,
         transient,
-        unfit: false,
+        unfit: Unfit::None,
         remedy: remedy.into(),
     }
 }
 
 fn unfit(remedy: impl Into<String>) -> Meaning {
     Meaning {
-        unfit: true,
+        unfit: Unfit::Unnamed,
         ..refused(false, remedy)
     }
 }
@@ -130,7 +129,7 @@ fn no_answer(action: Action) -> Meaning {
     Meaning {
         refused: false,
         transient: true,
-        unfit: false,
+        unfit: Unfit::None,
         remedy: remedy.to_owned(),
     }
 }

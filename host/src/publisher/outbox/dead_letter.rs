@@ -1,9 +1,9 @@
 //! The lane of the dead-letter topic, and what happens without one.
 
-use super::lane::{Lane, Refused};
+use super::lane::Lane;
 use super::letter::{self, Letters};
 use super::{Outbox, PublishError, REMEMBERED_MAX, located};
-use crate::publisher::destination::{AppendError, Destination, Message};
+use crate::publisher::destination::{AppendError, Destination, Message, Refused};
 
 impl Outbox {
     /// The same with a destination for the dead letters of messages that another one can

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::known::Known;
 use super::{Delivery, Mark};
 use crate::publisher::destination::{
-    AppendError, Committed, Destination, Message, Offset, Tail, Wanted, advance,
+    AppendError, Committed, Destination, Message, Offset, Refused, Tail, Wanted, advance,
 };
 
 /// What is certain about the destination.
@@ -23,15 +23,6 @@ enum Certainty {
     InDoubt,
     /// It was given up: from then on nothing of it can take effect.
     SettledAt(Instant),
-}
-
-/// A message that the destination can never take.
-#[derive(Debug)]
-pub(super) struct Refused {
-    /// Where it is in the batch, counted from 0.
-    pub(super) place: usize,
-    /// Why.
-    pub(super) reason: anyhow::Error,
 }
 
 pub(super) struct Lane {

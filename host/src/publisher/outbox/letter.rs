@@ -8,8 +8,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::lane::Refused;
-use crate::publisher::destination::{HeaderValue, Message, id_prefix};
+use crate::publisher::destination::{HeaderValue, Message, Refused, id_prefix};
 
 /// The headers that say which document it was, where it has them. Others stay out, since
 /// they may be what was refused.

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::publisher::destination::{HeaderValue, Tail, Wanted};
+use crate::publisher::destination::{HeaderValue, Refused, Tail, Unfit, Wanted};
 
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -22,6 +22,8 @@ const QUIET: Duration = Duration::from_secs(5);
 enum Fault {
     RefusedTransient,
     RefusedPermanent,
+    /// Says of the message in this place, or of none, that it can never be taken.
+    NamesPlace(Option<usize>),
     Prefix(usize),
     /// Refused after some messages, as when those before them went to another partition.
     EveryOther,
@@ -57,10 +59,10 @@ struct Content {
     unreadable: bool,
     /// What was read.
     read: Vec<Wanted>,
-    /// Refused by whoever looks at them.
-    refused: HashSet<u128>,
-    /// Refused by an append.
-    unfit: HashSet<u128>,
+    /// Named by an append before it puts anything in.
+    named: HashSet<u128>,
+    /// Refused by an append that does not say which it was.
+    unnamed: HashSet<u128>,
     appends: usize,
 }
 
@@ -103,8 +105,19 @@ impl Content {
         let (places, ends) = ((0..before).collect(), self.end());
         Err(AppendError {
             committed: Committed::Part { places, ends },
-            ..AppendError::unfit(anyhow!("too large"))
+            unfit: Unfit::Unnamed,
+            ..AppendError::permanent(anyhow!("too large"))
         })
+    }
+
+    fn name_refused(&self, ids: &[u128]) -> Vec<Refused> {
+        let refused = ids.iter().enumerate();
+        let refused = refused.filter(|(_, id)| self.named.contains(id));
+        let name = |(place, _)| Refused {
+            place,
+            reason: anyhow!("too large at first sight"),
+        };
+        refused.map(name).collect()
     }
 
     fn end(&self) -> Vec<Offset> {
@@ -117,8 +130,12 @@ impl Content {
     /// `None`: no outcome, ever.
     fn append(&mut self, ids: &[u128]) -> Option<Result<Vec<Offset>, AppendError>> {
         self.appends += 1;
+        let named = self.name_refused(ids);
+        if !named.is_empty() {
+            return Some(Err(AppendError::unfit(named)));
+        }
         let fault = self.script.pop_front().flatten();
-        let unfit = ids.iter().position(|id| self.unfit.contains(id));
+        let unfit = ids.iter().position(|id| self.unnamed.contains(id));
         if let (None, Some(at)) = (fault, unfit) {
             return Some(self.refuse(at, ids));
         }
@@ -132,6 +149,11 @@ impl Content {
             }
             Some(Fault::RefusedPermanent) => {
                 return Some(Err(AppendError::permanent(anyhow!("no"))));
+            }
+            Some(Fault::NamesPlace(place)) => {
+                let reason = anyhow!("too large");
+                let refused = place.map(|place| Refused { place, reason });
+                return Some(Err(AppendError::unfit(refused.into_iter().collect())));
             }
             Some(Fault::Prefix(count)) => {
                 return Some(self.append_part((0..count.min(ids.len())).collect(), ids));
@@ -170,7 +192,7 @@ impl Content {
         Err(AppendError {
             committed: Committed::Part { places, ends },
             transient: true,
-            unfit: false,
+            unfit: Unfit::None,
             cause: anyhow!("half"),
         })
     }
@@ -183,11 +205,6 @@ impl Destination for Scripted {
 
     fn readable(&self) -> bool {
         !self.unreadable_always
-    }
-
-    fn refuses(&self, message: &Message) -> Option<String> {
-        let refused = self.content.lock().unwrap().refused.contains(&message.id);
-        refused.then(|| "too large at first sight".to_owned())
     }
 
     fn append<'a>(

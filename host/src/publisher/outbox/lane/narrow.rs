@@ -1,12 +1,12 @@
 //! Finds the messages that a destination can never take, and appends all others.
 //!
-//! What can be told by looking is told before anything is sent. A request that the
-//! destination refuses for the sake of one message is halved until that message is alone,
-//! so that one culprit among a thousand costs about ten requests. Each is one attempt with
-//! one outcome; any other failure ends the publish.
+//! Those that the destination names are taken out at once. A request that it refuses for
+//! the sake of a message that it does not name is halved until that message is alone, so
+//! that one culprit among a thousand costs about ten requests. Each is one attempt with one
+//! outcome; any other failure ends the publish.
 
-use super::{Lane, Refused};
-use crate::publisher::destination::{AppendError, Committed, Message};
+use super::Lane;
+use crate::publisher::destination::{AppendError, Committed, Message, Refused, Unfit};
 
 impl Lane {
     /// Appends the messages in these places, in order, and returns those that were refused.
@@ -16,41 +16,30 @@ impl Lane {
         places: Vec<usize>,
         written: &mut [bool],
     ) -> Result<Vec<Refused>, AppendError> {
-        let (mut refused, fitting) = self.look(messages, places);
-        let mut parts = vec![fitting];
+        let (mut refused, mut parts) = (Vec::new(), vec![places]);
         while let Some(part) = parts.pop() {
             let appended = self.append_at(messages, part.clone(), written).await;
-            let reason = match appended {
-                Ok(()) => continue,
-                Err(error) if is_one_message(&error) => error.cause,
-                Err(error) => return Err(error),
-            };
-            let mut rest = self.still_missing(messages, part);
-            if let [place] = *rest.as_slice() {
-                refused.push(Refused { place, reason });
-            } else {
-                let second_half = rest.split_off(rest.len() / 2);
-                parts.extend([second_half, rest]);
+            let Err(error) = appended else { continue };
+            match error.unfit {
+                Unfit::Named(named) if names_one_of(&part, &named) => {
+                    parts.push(take_out(part, named, &mut refused));
+                }
+                // Without a clear outcome the message may be in.
+                Unfit::Unnamed if error.committed != Committed::Unknown => {
+                    let mut rest = self.still_missing(messages, part);
+                    if let [place] = *rest.as_slice() {
+                        let reason = error.cause;
+                        refused.push(Refused { place, reason });
+                    } else {
+                        let second_half = rest.split_off(rest.len() / 2);
+                        parts.extend([second_half, rest]);
+                    }
+                }
+                _ => return Err(error),
             }
         }
         refused.sort_by_key(|refused| refused.place);
         Ok(refused)
-    }
-
-    /// What can be told to be refused, and where the others are.
-    fn look(&self, messages: &[Message], places: Vec<usize>) -> (Vec<Refused>, Vec<usize>) {
-        let refusal = |place: &usize| {
-            let reason = self.destination.refuses(messages.get(*place)?)?;
-            Some(anyhow::Error::msg(reason))
-        };
-        let (mut refused, mut fitting) = (Vec::new(), Vec::with_capacity(places.len()));
-        for place in places {
-            match refusal(&place) {
-                Some(reason) => refused.push(Refused { place, reason }),
-                None => fitting.push(place),
-            }
-        }
-        (refused, fitting)
     }
 
     fn still_missing(&self, messages: &[Message], mut places: Vec<usize>) -> Vec<usize> {
@@ -60,7 +49,17 @@ impl Lane {
     }
 }
 
-/// A refusal without a clear outcome is not one: the message may be in.
-fn is_one_message(error: &AppendError) -> bool {
-    error.unfit && error.committed != Committed::Unknown
+/// Otherwise the same part would be appended for ever.
+fn names_one_of(part: &[usize], named: &[Refused]) -> bool {
+    named.iter().any(|refused| refused.place < part.len())
+}
+
+/// The part without the messages that are named by their places in it.
+fn take_out(part: Vec<usize>, named: Vec<Refused>, refused: &mut Vec<Refused>) -> Vec<usize> {
+    let mut left: Vec<_> = part.into_iter().map(Some).collect();
+    for Refused { place, reason } in named {
+        let place = left.get_mut(place).and_then(Option::take);
+        refused.extend(place.map(|place| Refused { place, reason }));
+    }
+    left.into_iter().flatten().collect()
 }

@@ -22,11 +22,11 @@ impl Topics {
         outbox(&[&self.streams[0], &self.streams[1]]).with_dead_letters(Box::new(self.dead.clone()))
     }
 
-    /// `looking` are refused before, `sending` by an append.
-    fn refuse(&self, stream: usize, looking: &[u128], sending: &[u128]) {
+    /// Appends name those of the first kind, and say of the others only that there is one.
+    fn refuse(&self, stream: usize, named: &[u128], unnamed: &[u128]) {
         let mut content = self.streams[stream].content.lock().unwrap();
-        content.refused.extend(looking);
-        content.unfit.extend(sending);
+        content.named.extend(named);
+        content.unnamed.extend(unnamed);
     }
 
     /// Everything is where it belongs, once; messages are in order, letters in any.
@@ -60,13 +60,13 @@ async fn what_a_stream_refuses_is_in_the_dead_letter_topic_and_the_rest_in_the_s
             [&[1, 2, 3, 4, 5, 6, 7, 8, 9], &[]],
         ),
     ];
-    for (looking, sending, refused) in rows {
+    for (named, unnamed, refused) in rows {
         let topics = Topics::new();
-        topics.refuse(0, looking, sending);
+        topics.refuse(0, named, unnamed);
         let mut outbox = topics.outbox();
         outbox.resume(None, PREFIX).await.unwrap();
         let published = outbox.publish(&batch(1..10)).await.unwrap();
-        let case = format!("{looking:?} by looking, {sending:?} by sending");
+        let case = format!("{named:?} named, {unnamed:?} not");
         topics.assert_hold(1..10, refused, &case);
         let counts = (published.new, published.dead_lettered as usize);
         assert_eq!(counts, (9, refused[0].len()), "{case}");
@@ -150,13 +150,34 @@ async fn one_culprit_among_a_thousand_costs_few_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn any_number_of_named_culprits_costs_one_more_append() {
+    let topics = Topics::new();
+    let named: Vec<u128> = (1..1_001).step_by(3).collect();
+    topics.refuse(0, &named, &[]);
+    topics.outbox().publish(&batch(1..1_001)).await.unwrap();
+    topics.assert_hold(1..1_001, [&named, &[]], "");
+    assert_eq!(topics.streams[0].content.lock().unwrap().appends, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_names_no_message_of_the_batch_is_not_asked_again() {
+    for place in [None, Some(3)] {
+        let topic = Scripted::topic("a");
+        topic.fault_at(0, Fault::NamesPlace(place));
+        let error = outbox(&[&topic]).publish(&batch(1..4)).await.unwrap_err();
+        assert_eq!((error.transient, error.committed), (false, Extent::Nothing));
+        assert_eq!(topic.content.lock().unwrap().appends, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_dead_letter_topic_a_refused_message_is_a_permanent_error_that_names_it() {
     let header = |name: &str, text: &str| (name.to_owned(), HeaderValue::Text(text.to_owned()));
     let mut messages = batch(1..4);
     messages[1].headers = vec![header("_index", "logs"), header("_id", "seven")];
-    for (looking, sending) in [(&[2][..], &[][..]), (&[], &[2])] {
+    for (named, unnamed) in [(&[2][..], &[][..]), (&[], &[2])] {
         let topics = Topics::new();
-        topics.refuse(0, looking, sending);
+        topics.refuse(0, named, unnamed);
         let mut outbox = outbox(&[&topics.streams[0], &topics.streams[1]]);
         let error = outbox.publish(&messages).await.unwrap_err();
         assert_eq!((error.transient, error.committed), (false, Extent::Partly));
@@ -181,7 +202,7 @@ async fn a_dead_letter_that_is_refused_too_is_a_permanent_error() {
     let topics = Topics::new();
     topics.refuse(0, &[2], &[]);
     let letter = letter::id(2, "stream", "a");
-    topics.dead.content.lock().unwrap().unfit.insert(letter);
+    topics.dead.content.lock().unwrap().unnamed.insert(letter);
     let error = topics.outbox().publish(&batch(1..4)).await.unwrap_err();
     assert_eq!((error.transient, error.committed), (false, Extent::Partly));
     assert!(error.to_string().contains("topic dead: "), "{error}");
