@@ -14,7 +14,8 @@ const SMALL: u64 = 300;
 /// More than any server here takes.
 const LARGE: usize = 200_000;
 const LIMIT: usize = 128 << 10;
-const UNAUTHORIZED: u32 = 41;
+/// What makes the source stop.
+const TOO_MANY_MESSAGES: u32 = 4023;
 
 /// Documents, of which two in the middle are large.
 fn cluster() -> MiniElasticsearch {
@@ -198,7 +199,7 @@ async fn whatever_happens_to_any_request_nothing_is_lost_or_repeated() {
         Fault::CloseAfter,
         Fault::SilenceAfter,
         // The source stops there, and is started again.
-        Fault::Status(UNAUTHORIZED),
+        Fault::Status(TOO_MANY_MESSAGES),
     ];
     for fault in faults {
         // Four pages to each of two streams, and once the dead letters.
@@ -233,7 +234,11 @@ async fn a_state_older_than_the_topics_repeats_no_dead_letter() {
     let world = limited(&cluster, &server)
         .stream("s", "u")
         .dead_letter("dead", "letters");
-    server.inject(codes::SEND_MESSAGES_CODE, 1, Fault::Status(UNAUTHORIZED));
+    server.inject(
+        codes::SEND_MESSAGES_CODE,
+        1,
+        Fault::Status(TOO_MANY_MESSAGES),
+    );
     world.once().await.unwrap_err();
     let opened = std::fs::read(world.state_file()).unwrap();
     world.once().await.unwrap();

@@ -17,6 +17,7 @@ const INVALID_COMMAND: u32 = 3;
 const UNAUTHORIZED: u32 = 41;
 const TRANSIENT_NOT_ACCEPTED: u32 = 58;
 const TOPIC_FULL: u32 = 3009;
+const TOO_MANY_MESSAGES: u32 = 4023;
 const UNSUPPORTED_OPTION_KEY: u32 = 4041;
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -153,14 +154,14 @@ async fn another_protocol_version_is_permanent_and_said_so() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_permanent_and_named() {
+async fn a_missing_permission_is_named_and_permanent_until_the_topic_is_found() {
     let rows = [
-        (GET_TOPIC_CODE, "read_topics"),
-        (CREATE_STREAM_CODE, "manage_streams"),
-        (CREATE_TOPIC_CODE, "manage_topics"),
-        (SEND_MESSAGES_CODE, "send_messages"),
+        (GET_TOPIC_CODE, "read_topics", false),
+        (CREATE_STREAM_CODE, "manage_streams", false),
+        (CREATE_TOPIC_CODE, "manage_topics", false),
+        (SEND_MESSAGES_CODE, "send_messages", true),
     ];
-    for (command, permission) in rows {
+    for (command, permission, transient) in rows {
         let server = IggyStandIn::start().await;
         server.add_user("joe", "secret", &[command]);
         let (username, password) = ("joe".to_owned(), "secret".to_owned());
@@ -172,7 +173,7 @@ async fn a_missing_permission_is_permanent_and_named() {
         let error = open(config).append(&messages(1..2)).await.unwrap_err();
         assert_eq!(
             (error.transient, &error.committed),
-            (false, &Committed::Nothing)
+            (transient, &Committed::Nothing)
         );
         let expected = format!("\"joe\" lacks the permission {permission}");
         assert!(error.to_string().contains(&expected), "{error}");
@@ -271,7 +272,7 @@ async fn requests_go_to_the_partitions_in_turn_and_all_are_read_back() {
 #[tokio::test]
 async fn refused_requests_leave_what_was_sent_before_them() {
     let server = IggyStandIn::start().await;
-    let rows = [(TOPIC_FULL, true), (UNAUTHORIZED, false)];
+    let rows = [(TOPIC_FULL, true), (TOO_MANY_MESSAGES, false)];
     for (status, transient) in rows {
         let topic = format!("t{status}");
         let two = NonZeroUsize::new(2).unwrap();

@@ -9,6 +9,7 @@
 mod config;
 mod connection;
 mod convert;
+mod experience;
 mod handshake;
 mod limits;
 mod partitioning;
@@ -30,6 +31,7 @@ use super::destination::{
     AppendError, Committed, Destination, Message, Offset, Tail, Unfit, Wanted, advance,
 };
 use connection::Connection;
+use experience::{Experience, Refusal};
 use limits::Limits;
 use partitioning::Partitions;
 use refusal::{Action, refuse};
@@ -48,7 +50,8 @@ struct TopicName {
     topic_id: Identifier,
 }
 
-/// One stream and topic of a server. Both are created where missing.
+/// One stream and topic of a server. Both are created where missing, until they were there
+/// once.
 #[derive(Debug)]
 pub struct IggyDestination {
     config: IggyConfig,
@@ -61,6 +64,7 @@ pub struct IggyDestination {
     connection: Option<Connection>,
     /// As of the last connect.
     partitions: Partitions,
+    experience: Experience,
 }
 
 impl IggyDestination {
@@ -98,6 +102,7 @@ impl IggyDestination {
             partitioning: Partitioning::default(),
             connection: None,
             partitions: Partitions::default(),
+            experience: Experience::default(),
         })
     }
 
@@ -117,7 +122,7 @@ impl IggyDestination {
     }
 
     /// The connection, opened and with the topic in place where it was not.
-    async fn connection(&mut self) -> Result<&mut Connection, AppendError> {
+    async fn connection(&mut self) -> Result<&mut Connection, Refusal> {
         if let Some(mut connection) = self.connection.take()
             && connection.is_alive(self.config.timeout).await
         {
@@ -125,26 +130,33 @@ impl IggyDestination {
         }
         let mut connection = Connection::open(&self.config).await?;
         let topic = self.topic(&mut connection).await?;
-        self.partitioning.check(topic.partitions.len())?;
+        self.check_partitions(topic.partitions.len())?;
         self.partitions
             .update(topic.partitions.iter().map(|partition| partition.id));
+        self.experience.found = true;
         Ok(self.connection.insert(connection))
     }
 
-    async fn topic(&self, connection: &mut Connection) -> Result<TopicDetails, AppendError> {
+    async fn topic(&self, connection: &mut Connection) -> Result<TopicDetails, Refusal> {
         let (config, name) = (&self.config, &self.name);
-        if let Some(topic) = topic::look(connection, config, name).await? {
-            return Ok(topic);
+        match topic::look(connection, config, name).await? {
+            Some(topic) => Ok(topic),
+            None if self.experience.found => Err(topic::deleted(config)),
+            None => {
+                let (partitions, durability) = (self.new_partitions, self.durability);
+                self.check_partitions(partitions as usize)?;
+                topic::create(connection, config, name, partitions, durability).await
+            }
         }
-        self.partitioning.check(self.new_partitions as usize)?;
-        topic::create(
-            connection,
-            config,
-            name,
-            self.new_partitions,
-            self.durability,
-        )
-        .await
+    }
+
+    /// A topic that was restored may have fewer of them than it had.
+    fn check_partitions(&self, partitions: usize) -> Result<(), Refusal> {
+        let checked = self.partitioning.check(partitions);
+        checked.map_err(|error| Refusal {
+            error,
+            revoked: Some(Action::Look),
+        })
     }
 
     /// Sends request by request; a connection that failed is not used again.
@@ -152,7 +164,7 @@ impl IggyDestination {
         &mut self,
         messages: &[Message],
         converted: Vec<IggyMessage>,
-    ) -> Result<Vec<Offset>, AppendError> {
+    ) -> Result<Vec<Offset>, Refusal> {
         self.connection().await?;
         let partitions = self.partitions.of(messages, &self.partitioning);
         let (mut sent, mut ends) = (Vec::new(), Vec::new());
@@ -160,13 +172,11 @@ impl IggyDestination {
             let places = request.places.clone();
             match self.send(request).await {
                 Ok(end) => end.into_iter().for_each(|end| advance(&mut ends, end)),
-                Err(error) => {
+                Err(refusal) => {
                     // A refused message is no failure of the connection.
-                    self.connection = self
-                        .connection
-                        .take()
-                        .filter(|_| matches!(error.unfit, Unfit::Unnamed));
-                    return Err(after_part(sent, ends, error));
+                    let of_message = matches!(refusal.error.unfit, Unfit::Unnamed);
+                    self.connection = self.connection.take().filter(|_| of_message);
+                    return Err(after_part(sent, ends, refusal));
                 }
             }
             sent.extend(places);
@@ -175,7 +185,7 @@ impl IggyDestination {
     }
 
     /// One request. The answer may lack offsets, then the end stays as it was known.
-    async fn send(&mut self, request: Request) -> Result<Vec<Offset>, AppendError> {
+    async fn send(&mut self, request: Request) -> Result<Vec<Offset>, Refusal> {
         let mut messages = request.messages;
         let partition = request
             .partition
@@ -207,26 +217,25 @@ impl IggyDestination {
     }
 
     /// Where the topic ends, or what is wanted of it.
-    async fn tail(&mut self, wanted: Option<&Wanted>) -> Result<Tail, AppendError> {
+    async fn tail(&mut self, wanted: Option<&Wanted>) -> Result<Tail, Refusal> {
         let (config, name) = (self.config.clone(), self.name.clone());
         let connection = self.connection().await?;
         let tail = topic::read(connection, &config, &name, wanted).await;
-        if tail.is_err() {
-            self.connection = None;
+        match &tail {
+            Ok(_) => self.experience.read |= wanted.is_some(),
+            Err(_) => self.connection = None,
         }
         tail
     }
 }
 
 /// The error of a request after others of its batch, whose places these are.
-fn after_part(places: Vec<usize>, ends: Vec<Offset>, error: AppendError) -> AppendError {
-    match error.committed {
-        Committed::Nothing if !places.is_empty() => AppendError {
-            committed: Committed::Part { places, ends },
-            ..error
-        },
-        _ => error,
+fn after_part(places: Vec<usize>, ends: Vec<Offset>, mut refusal: Refusal) -> Refusal {
+    let committed = &mut refusal.error.committed;
+    if *committed == Committed::Nothing && !places.is_empty() {
+        *committed = Committed::Part { places, ends };
     }
+    refusal
 }
 
 impl Destination for IggyDestination {
@@ -240,17 +249,27 @@ impl Destination for IggyDestination {
     ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
         async move {
             let converted = convert::all(messages, self.limits())?;
-            self.send_all(messages, converted).await
+            let sent = self.send_all(messages, converted).await;
+            sent.map_err(|refusal| self.experience.judge(refusal))
         }
         .boxed()
     }
 
     fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
-        async move { Ok(self.tail(None).await?.end) }.boxed()
+        async move {
+            let tail = self.tail(None).await;
+            let tail = tail.map_err(|refusal| self.experience.judge(refusal))?;
+            Ok(tail.end)
+        }
+        .boxed()
     }
 
     fn read<'a>(&'a mut self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
-        self.tail(Some(wanted)).boxed()
+        async move {
+            let tail = self.tail(Some(wanted)).await;
+            tail.map_err(|refusal| self.experience.judge(refusal))
+        }
+        .boxed()
     }
 
     fn abandon(&mut self) -> Duration {

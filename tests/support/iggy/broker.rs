@@ -57,7 +57,7 @@ pub(crate) struct Broker {
     pub(crate) tokens: HashMap<String, String>,
 }
 
-struct Topic {
+pub(crate) struct Topic {
     name: String,
     options: WireOptions,
     partitions: Vec<Partition>,
@@ -130,16 +130,27 @@ impl Broker {
         partitions: u32,
         options: WireOptions,
     ) {
-        let topics = match self.streams.iter().position(|(name, _)| name == stream) {
-            Some(at) => &mut self.streams[at].1,
-            None => &mut self.streams.push_mut((stream.to_owned(), Vec::new())).1,
-        };
         let partitions = (0..partitions).map(|_| Partition::default()).collect();
-        topics.push(Topic {
+        self.topics(stream).push(Topic {
             name: topic.to_owned(),
             options,
             partitions,
         });
+    }
+
+    /// It can be added again as it was.
+    pub(crate) fn delete_topic(&mut self, stream: &str, topic: &str) -> Topic {
+        let topics = self.topics(stream);
+        let at = topics.iter().position(|known| known.name == topic);
+        topics.remove(at.expect("no such topic"))
+    }
+
+    /// The topics of a stream, which is added where it is missing.
+    pub(crate) fn topics(&mut self, stream: &str) -> &mut Vec<Topic> {
+        match self.streams.iter().position(|(name, _)| name == stream) {
+            Some(at) => &mut self.streams[at].1,
+            None => &mut self.streams.push_mut((stream.to_owned(), Vec::new())).1,
+        }
     }
 
     pub(crate) fn partition(

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use broker::Broker;
+pub(crate) use broker::Topic;
 use wire::Request;
 
 /// One stored message.
@@ -168,6 +169,15 @@ impl IggyStandIn {
             .add_topic(stream, topic, partitions, WireOptions::empty());
     }
 
+    pub(crate) fn delete_topic(&self, stream: &str, topic: &str) -> Topic {
+        self.state().broker.delete_topic(stream, topic)
+    }
+
+    /// Puts back what was deleted, with its messages.
+    pub(crate) fn restore_topic(&self, stream: &str, topic: Topic) {
+        self.state().broker.topics(stream).push(topic);
+    }
+
     /// Appends as another producer.
     pub(crate) fn produce(&self, stream: &str, topic: &str, partition: u32, ids: &[u128]) {
         let message = |id: &u128| (*id, Bytes::from_static(b"another's"), Bytes::new());
@@ -194,7 +204,7 @@ impl IggyStandIn {
             .delete_first(count);
     }
 
-    /// Adds a user to whom some commands are denied.
+    /// Adds a user to whom some commands are denied, or changes its password and what is denied.
     pub(crate) fn add_user(&self, name: &str, password: &str, denied: &[u32]) {
         let user = (password.to_owned(), denied.iter().copied().collect());
         self.state().broker.users.insert(name.to_owned(), user);

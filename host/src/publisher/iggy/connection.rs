@@ -16,6 +16,7 @@ use ::iggy::prelude::{
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
+use super::experience::Refusal;
 use super::refusal::{Action, Failure, refuse};
 use super::{IggyConfig, handshake};
 use crate::publisher::destination::AppendError;
@@ -38,7 +39,7 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// Connects and signs in.
-    pub(super) async fn open(config: &IggyConfig) -> Result<Self, AppendError> {
+    pub(super) async fn open(config: &IggyConfig) -> Result<Self, Refusal> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("iggy")

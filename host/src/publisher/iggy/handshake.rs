@@ -11,6 +11,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 
+use super::experience::Refusal;
+use super::refusal::Action;
 use super::{IggyConfig, TlsConfig};
 use crate::publisher::destination::AppendError;
 
@@ -26,7 +28,7 @@ enum Answer {
 
 /// What is wrong about TLS, if anything is; to be asked after connecting has failed. Takes
 /// no longer than the timeout.
-pub(super) async fn explain(config: &IggyConfig) -> Option<AppendError> {
+pub(super) async fn explain(config: &IggyConfig) -> Option<Refusal> {
     let (transient, remedy, cause) = match (&config.tls, shake_hands(config).await?) {
         (None, Answer::Trusted | Answer::Refused(_)) => (
             false,
@@ -53,8 +55,11 @@ pub(super) async fn explain(config: &IggyConfig) -> Option<AppendError> {
         config.address
     ));
     Some(match transient {
-        true => AppendError::transient(cause),
-        false => AppendError::permanent(cause),
+        true => AppendError::transient(cause).into(),
+        false => Refusal {
+            error: AppendError::permanent(cause),
+            revoked: Some(Action::Connect),
+        },
     })
 }
 

@@ -1,5 +1,5 @@
-//! What the SDK's errors mean here: can the request have taken effect, can it succeed
-//! later, and what is there to do.
+//! What the SDK's errors mean here: can the request have taken effect, what ends the
+//! reason, and what is there to do.
 //!
 //! **Invariant:** only an error that is known to come before any effect says that nothing
 //! is in. Every other one, and every new one, counts as unknown, which costs a quiet time
@@ -11,6 +11,7 @@ use ::iggy::prelude::IggyError;
 use anyhow::anyhow;
 
 use super::IggyConfig;
+use super::experience::Refusal;
 use crate::publisher::destination::{AppendError, Committed, Unfit};
 
 /// What was tried.
@@ -68,19 +69,30 @@ impl Failure {
     }
 }
 
+/// What ends the reason for a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// Time.
+    ByItself,
+    /// Somebody at the server, who may do so while the source runs.
+    AtTheServer,
+    /// Nothing, while the source runs.
+    Never,
+}
+
 /// A row of the table.
 struct Meaning {
     /// Certainly before any effect.
     refused: bool,
-    transient: bool,
+    ends: Ends,
     unfit: Unfit,
     remedy: String,
 }
 
-fn refused(transient: bool, remedy: impl Into<String>) -> Meaning {
+fn refused(ends: Ends, remedy: impl Into<String>) -> Meaning {
     Meaning {
         refused: true,
-        transient,
+        ends,
         unfit: Unfit::None,
         remedy: remedy.into(),
     }
@@ -89,31 +101,33 @@ fn refused(transient: bool, remedy: impl Into<String>) -> Meaning {
 fn unfit(remedy: impl Into<String>) -> Meaning {
     Meaning {
         unfit: Unfit::Unnamed,
-        ..refused(false, remedy)
+        ..refused(Ends::Never, remedy)
     }
 }
 
 /// The error for the caller. Only a send can have put messages into the topic.
-pub(super) fn refuse(config: &IggyConfig, action: Action, failure: Failure) -> AppendError {
+pub(super) fn refuse(config: &IggyConfig, action: Action, failure: Failure) -> Refusal {
     let (meaning, cause) = match failure {
         Failure::TimedOut(after) => (no_answer(action), anyhow!("no answer within {after:?}")),
         Failure::Answered(error) => (meaning(config, action, &error), anyhow!(text(&error))),
     };
     let nothing = meaning.refused || action != Action::Send;
     let (doing, address) = (action.text(), &config.address);
-    AppendError {
+    let error = AppendError {
         committed: if nothing {
             Committed::Nothing
         } else {
             Committed::Unknown
         },
-        transient: meaning.transient,
+        transient: meaning.ends == Ends::ByItself,
         unfit: meaning.unfit,
         cause: cause.context(format!(
             "cannot {doing} iggy at {address}, {}",
             meaning.remedy
         )),
-    }
+    };
+    let revoked = (meaning.ends == Ends::AtTheServer).then_some(action);
+    Refusal { error, revoked }
 }
 
 fn no_answer(action: Action) -> Meaning {
@@ -128,7 +142,7 @@ fn no_answer(action: Action) -> Meaning {
     };
     Meaning {
         refused: false,
-        transient: true,
+        ends: Ends::ByItself,
         unfit: Unfit::None,
         remedy: remedy.to_owned(),
     }
@@ -137,6 +151,7 @@ fn no_answer(action: Action) -> Meaning {
 /// The table. The server's errors come without their details, so that the remedy says
 /// what it can from here.
 fn meaning(config: &IggyConfig, action: Action, error: &IggyError) -> Meaning {
+    use Ends::{AtTheServer, ByItself, Never};
     use IggyError as E;
     match error {
         E::InvalidCredentials
@@ -144,24 +159,26 @@ fn meaning(config: &IggyConfig, action: Action, error: &IggyError) -> Meaning {
         | E::InvalidPassword
         | E::InvalidPersonalAccessToken
         | E::PersonalAccessTokenExpired(..)
-        | E::UserInactive => refused(false, sign_in_remedy(config)),
-        E::Unauthorized => refused(false, permission_remedy(config, action)),
-        E::IncompatibleProtocolVersion(..) => refused(false, OTHER_PROTOCOL),
+        | E::UserInactive => refused(AtTheServer, sign_in_remedy(config)),
+        E::Unauthorized => refused(AtTheServer, permission_remedy(config, action)),
+        E::IncompatibleProtocolVersion(..) => refused(Never, OTHER_PROTOCOL),
         E::InvalidFormat | E::InvalidCommand if action == Action::Connect => {
-            refused(false, OTHER_PROTOCOL)
+            refused(Never, OTHER_PROTOCOL)
         }
-        E::CannotEstablishConnection => refused(true, "is the server running? see [iggy] address"),
+        E::CannotEstablishConnection => {
+            refused(ByItself, "is the server running? see [iggy] address")
+        }
         E::Disconnected if action == Action::Connect => refused(
-            true,
+            ByItself,
             "the connection was closed while signing in: does [iggy] address name the TCP port \
              of an iggy server?",
         ),
-        E::InvalidTlsDomain => refused(false, "domain in [iggy.tls] can not be a server's name"),
+        E::InvalidTlsDomain => refused(Never, "domain in [iggy.tls] can not be a server's name"),
         E::InvalidTlsCertificatePath | E::InvalidTlsCertificate => {
-            refused(false, unreadable_authorities_remedy(config))
+            refused(AtTheServer, unreadable_authorities_remedy(config))
         }
         E::UnsupportedOptionKey(_) | E::InvalidOptionValue(_) | E::FeatureUnavailable => refused(
-            false,
+            Never,
             "this server does not know an option that new topics need (message_expiry, \
              max_topic_size, durability): create stream and topic by hand",
         ),
@@ -172,8 +189,8 @@ fn meaning(config: &IggyConfig, action: Action, error: &IggyError) -> Meaning {
         | E::PartitionNotFound(..)
         | E::NoPartitions(..)
         | E::ResourceNotFound(_) => refused(
-            false,
-            "stream, topic or partition was deleted meanwhile: restore it, then restart",
+            AtTheServer,
+            "stream, topic or partition was deleted meanwhile: restore it",
         ),
         E::TooBigMessagePayload
         | E::TooBigUserHeaders
@@ -182,18 +199,18 @@ fn meaning(config: &IggyConfig, action: Action, error: &IggyError) -> Meaning {
         | E::InvalidHeaderKey
         | E::InvalidHeaderValue => unfit("the server does not take such a message"),
         E::TooManyMessages | E::InvalidMessagesCount => refused(
-            false,
+            Never,
             "the server does not take so many messages at once: see batch_length",
         ),
         E::InvalidStreamName | E::InvalidTopicName | E::InvalidIdentifier => refused(
-            false,
+            Never,
             "the server does not take this name: choose another one",
         ),
         E::TooManyStreams | E::TooManyTopics | E::TooManyPartitions => {
-            refused(false, "the server has no room for another one")
+            refused(Never, "the server has no room for another one")
         }
-        E::TopicFull(..) => refused(true, "the topic is full: see its maximum size"),
-        E::TransientNotAccepted => refused(true, "the server is not ready yet"),
+        E::TopicFull(..) => refused(ByItself, "the topic is full: see its maximum size"),
+        E::TransientNotAccepted => refused(ByItself, "the server is not ready yet"),
         _ => no_answer(action),
     }
 }
@@ -256,7 +273,7 @@ mod tests {
             publish_quiet: Duration::from_secs(5),
             max_message_size: 64 << 20,
         };
-        refuse(&config, action, Failure::Answered(error))
+        refuse(&config, action, Failure::Answered(error)).error
     }
 
     #[test]

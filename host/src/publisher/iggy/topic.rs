@@ -7,6 +7,7 @@ use ::iggy::prelude::{
 use anyhow::anyhow;
 
 use super::connection::Connection;
+use super::experience::Refusal;
 use super::refusal::{Action, Failure, refuse};
 use super::{IggyConfig, TopicName};
 use crate::publisher::destination::{AppendError, Offset, Range, TAIL_MAX, Tail, Wanted, advance};
@@ -54,7 +55,7 @@ pub(super) async fn create(
     name: &TopicName,
     partitions: u32,
     durability: Durability,
-) -> Result<TopicDetails, AppendError> {
+) -> Result<TopicDetails, Refusal> {
     create_stream(connection, config, name).await?;
     let options = TopicCreateOptions {
         partitions_count: Some(partitions),
@@ -67,12 +68,19 @@ pub(super) async fn create(
     let (stream, topic) = (&name.stream, &name.topic);
     let durability = durability.as_str();
     tracing::info!(stream, topic, partitions, durability, "created the topic");
-    look(connection, config, name).await?.ok_or_else(|| {
-        AppendError::transient(anyhow!(
-            "the new topic is not there yet at {}",
-            config.address
-        ))
-    })
+    let found = look(connection, config, name).await?;
+    found.ok_or_else(|| not_there(config, "the new topic is not there yet"))
+}
+
+/// The topic was there before. It is not made anew, as a new one would hide that messages
+/// which were acknowledged are gone.
+pub(super) fn deleted(config: &IggyConfig) -> Refusal {
+    let why = "the topic is gone: restore it with what it had, or the permission read_topics";
+    not_there(config, why)
+}
+
+fn not_there(config: &IggyConfig, why: &str) -> Refusal {
+    AppendError::transient(anyhow!("{why}, at {}", config.address)).into()
 }
 
 /// The topic, if it exists.
@@ -80,7 +88,7 @@ pub(super) async fn look(
     connection: &mut Connection,
     config: &IggyConfig,
     name: &TopicName,
-) -> Result<Option<TopicDetails>, AppendError> {
+) -> Result<Option<TopicDetails>, Refusal> {
     let name = name.clone();
     let topic = connection.call(config.timeout, async move |client| {
         client.get_topic(&name.stream_id, &name.topic_id).await
@@ -106,7 +114,7 @@ async fn create_stream(
     connection: &mut Connection,
     config: &IggyConfig,
     name: &TopicName,
-) -> Result<(), AppendError> {
+) -> Result<(), Refusal> {
     let (id, stream) = (name.stream_id.clone(), name.stream.clone());
     let found = connection.call(config.timeout, async move |client| {
         client.get_stream(&id).await
@@ -132,7 +140,7 @@ async fn create_topic(
     config: &IggyConfig,
     name: &TopicName,
     options: TopicCreateOptions,
-) -> Result<(), AppendError> {
+) -> Result<(), Refusal> {
     let name = name.clone();
     let created = connection.call(config.timeout, async move |client| {
         client
@@ -151,13 +159,9 @@ pub(super) async fn read(
     config: &IggyConfig,
     name: &TopicName,
     wanted: Option<&Wanted>,
-) -> Result<Tail, AppendError> {
-    let topic = look(connection, config, name).await?.ok_or_else(|| {
-        AppendError::transient(anyhow!(
-            "the topic was deleted meanwhile at {}",
-            config.address
-        ))
-    })?;
+) -> Result<Tail, Refusal> {
+    let found = look(connection, config, name).await?;
+    let topic = found.ok_or_else(|| deleted(config))?;
     let mut tail = Tail {
         ids: Vec::new(),
         end: topic.partitions.iter().map(end).collect(),
@@ -223,7 +227,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Appends the wanted ids, and returns the partition's end.
-    async fn read(&mut self, ids: &mut Vec<u128>) -> Result<u64, AppendError> {
+    async fn read(&mut self, ids: &mut Vec<u128>) -> Result<u64, Refusal> {
         let mut end = end(self.partition).next;
         for range in self.wanted.of(self.partition.id, end) {
             end = end.max(self.read_range(range, ids).await?);
@@ -233,14 +237,14 @@ impl Reader<'_> {
 
     /// Returns where it ended. A range that goes to the end goes up to the end that the first
     /// poll reports; who writes all the time must not keep this reading for ever.
-    async fn read_range(&mut self, range: Range, ids: &mut Vec<u128>) -> Result<u64, AppendError> {
+    async fn read_range(&mut self, range: Range, ids: &mut Vec<u128>) -> Result<u64, Refusal> {
         let known_end = end(self.partition).next;
         let (mut next, mut stop, mut count) = (range.from, range.to, POLL_COUNT_FIRST);
         let mut is_tail = range.to == known_end;
         while next < stop || is_tail {
             let polled = self.poll(next, count).await?;
             let Some(last) = polled.messages.last().map(|message| message.header.offset) else {
-                return self.nothing_left(next, stop);
+                return Ok(self.nothing_left(next, stop)?);
             };
             if std::mem::take(&mut is_tail) {
                 stop = stop.max(polled.current_offset + 1);
@@ -254,7 +258,7 @@ impl Reader<'_> {
                     .filter(|id| self.wanted.has(*id)),
             );
             if ids.len() > TAIL_MAX {
-                return Err(too_many());
+                return Err(too_many().into());
             }
             next = next.max(last + 1);
             count = count_for(&polled);
@@ -262,7 +266,7 @@ impl Reader<'_> {
         Ok(stop.min(next))
     }
 
-    async fn poll(&mut self, next: u64, count: u32) -> Result<PolledMessages, AppendError> {
+    async fn poll(&mut self, next: u64, count: u32) -> Result<PolledMessages, Refusal> {
         let (name, partition) = (self.name.clone(), self.partition.id);
         let polled = self
             .connection
