@@ -13,6 +13,7 @@ use elasticsearch_source::config::{
     Partitioning, Position, Schema, Source, Storage,
 };
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 /// "Basic Configuration" as printed.
 const BASIC: &str = r#"[sources.elasticsearch]
@@ -74,6 +75,18 @@ topic = "t"
 url = "http://localhost:9200"
 index = "i"
 "#;
+
+/// A PEM file with a certificate.
+fn authority() -> NamedTempFile {
+    let certified = rcgen::generate_simple_self_signed(["authority".to_owned()]).unwrap();
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), certified.cert.pem()).unwrap();
+    file
+}
+
+fn in_text(file: &NamedTempFile) -> String {
+    file.path().display().to_string()
+}
 
 fn parse(text: &str) -> Result<Config, ConfigErrors> {
     Config::parse(text, "c.toml", [])
@@ -165,6 +178,7 @@ fn what_is_not_written_has_its_documented_default() {
 
 #[test]
 fn every_key_of_the_host_is_read() {
+    let authority = authority();
     let text = r#"
         [iggy]
         address = "iggy:8090"
@@ -201,7 +215,7 @@ fn every_key_of_the_host_is_read() {
         max_response_bytes = 1048576
         state = { enabled = false, state_id = "x" }
     "#;
-    let config = parse(text).unwrap();
+    let config = parse(&text.replace("ca.pem", &in_text(&authority))).unwrap();
     let iggy = config.iggy.unwrap();
     assert!(
         matches!(&iggy.login, Login::User { username, password } if username == "u" && password.expose() == "p")
@@ -219,7 +233,7 @@ fn every_key_of_the_host_is_read() {
         (iggy.tls.enabled, iggy.tls.domain.as_deref()),
         (true, Some("d"))
     );
-    assert_eq!(iggy.tls.ca_file, Some("ca.pem".into()));
+    assert_eq!(iggy.tls.ca_file, Some(authority.path().into()));
     assert_eq!(
         (config.http.enabled, config.http.address.as_str()),
         (true, "[::1]:0")

@@ -4,6 +4,7 @@ use super::*;
 
 #[test]
 fn environment_variables_override_the_file() {
+    let authority = authority();
     let with_iggy = format!(
         "{SMALL}polling_interval = \"1s\"\nquery = {{\"match_all\": {{}}}}\nbatch_size = 5\n"
     );
@@ -14,7 +15,7 @@ fn environment_variables_override_the_file() {
             ("IGGY_USERNAME", "u"),
             ("IGGY_PASSWORD", "12345"),
             ("IGGY_TLS_ENABLED", "true"),
-            ("IGGY_TLS_CA_FILE", "ca.pem"),
+            ("IGGY_TLS_CA_FILE", &in_text(&authority)),
             ("HTTP_API_KEY", "k"),
             ("LOGGING_FORMAT", "json"),
             ("OUTPUT_PATH", "elsewhere"),

@@ -183,6 +183,31 @@ fn partitions_are_within_the_limits_of_iggy() {
             "15:33",
             "from 0 to 999999",
         ),
+        (
+            "partitioning = { partition_id = 3 }\npartitions = 3",
+            "15:33",
+            "not below partitions, 3",
+        ),
+        (
+            "partitioning = { key = \"a..b\" }",
+            "15:24",
+            "has an empty part",
+        ),
+        (
+            "partitioning = { key = \".a\" }",
+            "15:24",
+            "like \"user.id\"",
+        ),
+        (
+            "partitioning = { key = \"a.\" }",
+            "15:24",
+            "like \"user.id\"",
+        ),
+        (
+            "partitioning = { key = \"_seq_no\" }",
+            "15:24",
+            "write _id, _index or a field",
+        ),
     ];
     for (key, place, part) in rows {
         let added = format!("[[sources.a.streams]]\nstream = \"x\"\ntopic = \"y\"\n{key}\n");
@@ -191,6 +216,16 @@ fn partitions_are_within_the_limits_of_iggy() {
     let long = format!("partitioning = {{ key = \"{}\" }}", "k".repeat(256));
     let added = format!("[[sources.a.streams]]\nstream = \"x\"\ntopic = \"y\"\n{long}\n");
     check_mistakes(&[(&format!("{iggy}{added}"), "15:24", "at most 255 bytes")]);
+    let right = [
+        "partitioning = { partition_id = 2 }\npartitions = 3",
+        "partitioning = { partition_id = 3 }",
+        "partitioning = { key = \"_index\" }",
+        "partitioning = { key = \"a._b\" }",
+    ];
+    for keys in right {
+        let added = format!("[[sources.a.streams]]\nstream = \"x\"\ntopic = \"y\"\n{keys}\n");
+        parse(&format!("{iggy}{added}")).unwrap();
+    }
 }
 
 #[test]
@@ -220,6 +255,36 @@ fn what_only_topics_of_iggy_have_is_refused_for_other_outputs() {
         let defaults = "partitioning = \"balanced\"\npartitions = 1\nmetadata = \"none\"\n";
         parse(&format!("{output}{stream}{defaults}")).unwrap();
     }
+}
+
+#[test]
+fn a_file_of_authorities_is_there_and_has_a_certificate() {
+    let empty = NamedTempFile::new().unwrap();
+    let cut_off = NamedTempFile::new().unwrap();
+    std::fs::write(cut_off.path(), "-----BEGIN CERTIFICATE-----\nAAAA\n").unwrap();
+    let rows = [
+        "/absent/ca.pem".to_owned(),
+        "/".to_owned(),
+        in_text(&empty),
+        in_text(&cut_off),
+    ];
+    for path in rows {
+        let tls = format!("[iggy.tls]\nenabled = true\nca_file = {path:?}");
+        let text = format!("{SMALL}[iggy]\ntoken = \"t\"\n{tls}");
+        let expected = format!("{path:?} is no readable PEM file");
+        check_mistakes(&[(&text, "15:11", &expected)]);
+    }
+}
+
+#[test]
+fn what_may_still_be_on_its_way_is_waited_for_where_messages_are_there_once() {
+    let iggy = "type = \"iggy\"\n[iggy]\ntoken = \"t\"\npublish_quiet = \"0s\"";
+    let text = SMALL.replace("type = \"file\"\npath = \"out\"", iggy);
+    check_mistakes(&[(&text, "5:17", "leave it out, or write delivery")]);
+    let delivery = "[sources.a]\ndelivery = \"at_least_once\"\n";
+    parse(&text.replace("[sources.a]\n", delivery)).unwrap();
+    let file = format!("{SMALL}[iggy]\ntoken = \"t\"\npublish_quiet = \"0s\"\n");
+    parse(&file).unwrap();
 }
 
 #[test]

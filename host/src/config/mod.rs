@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Every mistake says where it was made. Keys of the component are passed on unjudged.
-//! Nothing is opened here but the configuration itself and the files of secrets.
+//! Nothing is opened here but the configuration itself and the files of secrets and of
+//! authorities.
 
 mod broker;
 mod environment;
@@ -14,6 +15,7 @@ mod error;
 mod guest;
 mod limits;
 mod output;
+mod partitioning;
 mod position;
 mod relaxed;
 mod schema;
@@ -132,9 +134,13 @@ fn read(root: &Section<'_>) -> Option<Config> {
     if output == Some(Output::Iggy) && read_iggy.is_none() {
         root.refuse_table("documents go to iggy, but there is no [iggy]: write one with address and login, or [output] type = \"file\" and path");
     }
+    let read_iggy = read_iggy.flatten();
     let sources = read_sources(&root.section("sources"), output.as_ref());
+    if let (Some(Output::Iggy), Some(read_iggy)) = (&output, &read_iggy) {
+        check_quiet(&iggy, read_iggy, &sources);
+    }
     Some(Config {
-        iggy: read_iggy.flatten(),
+        iggy: read_iggy,
         http: service::read_http(&root.section("http")),
         logging: service::read_logging(&root.section("logging")),
         output: output?,
@@ -176,6 +182,19 @@ fn read_sources(section: &Section<'_>, output: Option<&Output>) -> BTreeMap<Stri
         sources.insert(key.to_owned(), source);
     }
     sources
+}
+
+/// Who reads an output back at once may miss what is still on its way there.
+fn check_quiet(section: &Section<'_>, iggy: &Iggy, sources: &BTreeMap<String, Source>) {
+    let exact = |source: &Source| source.delivery == Delivery::ExactlyOnce;
+    if iggy.publish_quiet.is_zero() && sources.values().any(exact) {
+        section.refuse(
+            "publish_quiet",
+            "leaves no time for requests that are still on their way, so that their messages \
+             might be there twice: leave it out, or write delivery = \"at_least_once\" in every \
+             source",
+        );
+    }
 }
 
 /// One file has one writer: the source that comes second could never publish.

@@ -4,20 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::output::Output;
+use super::partitioning;
 use super::section::Section;
-use super::tree::Node;
 use super::value::{choice, duration, integer, text};
 use crate::publisher::iggy::{Durability, Partitioning};
 use crate::publisher::shape::Metadata;
 
 /// The longest name of a stream or topic, in bytes, that Iggy takes.
 const NAME_MAX: usize = 255;
-/// The most partitions that Iggy creates with a topic.
-const PARTITIONS_MAX: u32 = 1_000;
-/// The most partitions that a topic of Iggy's has.
-const PARTITION_ID_MAX: u32 = 999_999;
-/// The longest path of a field, in bytes.
-const KEY_MAX: usize = 255;
 
 /// One stream and topic that every document is published to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,8 +132,7 @@ fn read(section: &Section<'_>) -> Option<Stream> {
     );
     let modes = [Metadata::Headers, Metadata::Envelope, Metadata::None];
     let metadata = section.optional("metadata", choice(&modes.map(|mode| (mode.as_str(), mode))));
-    let partitioning = read_partitioning(section);
-    let partitions = section.optional("partitions", integer(1..=PARTITIONS_MAX));
+    let (partitioning, partitions) = partitioning::read(section);
     let durabilities = [Durability::Persisted, Durability::Replicated].map(|d| (d.as_str(), d));
     let durability = section.optional("durability", choice(&durabilities));
     Some(Stream {
@@ -153,36 +146,6 @@ fn read(section: &Section<'_>) -> Option<Stream> {
         partitions: partitions.unwrap_or(1),
         durability: durability.unwrap_or_default(),
     })
-}
-
-/// A word, or a table with one key.
-fn read_partitioning(stream: &Section<'_>) -> Option<Partitioning> {
-    let table = stream.section("partitioning");
-    let Some(branches) = table.node().and_then(Node::branches) else {
-        return stream.optional("partitioning", |node| match text(node)?.as_str() {
-            "balanced" => Ok(Partitioning::Balanced),
-            _ => Err(PARTITIONINGS.to_owned()),
-        });
-    };
-    let keys: Vec<_> = branches.keys().map(String::as_str).collect();
-    match keys.as_slice() {
-        ["partition_id"] => table
-            .optional("partition_id", integer(0..=PARTITION_ID_MAX))
-            .map(Partitioning::PartitionId),
-        ["key"] => table.optional("key", field).map(Partitioning::Key),
-        _ => {
-            stream.refuse("partitioning", PARTITIONINGS);
-            None
-        }
-    }
-}
-
-const PARTITIONINGS: &str = "is \"balanced\", { partition_id = NUMBER } or { key = \"FIELD\" }";
-
-fn field(node: &Node) -> Result<String, String> {
-    let short = |field: &String| field.len() <= KEY_MAX;
-    let long = || format!("is the name of a field of at most {KEY_MAX} bytes");
-    Some(text(node)?).filter(short).ok_or_else(long)
 }
 
 /// Refuses what only topics of Iggy have, as it would not take effect.
