@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::Mutex;
 
 use super::destination::{AppendError, Destination, Message, Offset, Tail, Wanted};
 use super::ndjson;
@@ -29,6 +30,9 @@ pub struct FileDestination {
     topic: String,
     path: PathBuf,
     storage: Option<Arc<Storage>>,
+    /// Taken before a call's thread begins and kept until it ends, so that a call whose
+    /// caller is gone comes before the next one.
+    turn: Arc<Mutex<()>>,
 }
 
 impl FileDestination {
@@ -45,6 +49,7 @@ impl FileDestination {
             topic: topic.to_owned(),
             path: root.join(stream).join(format!("{topic}.ndjson")),
             storage: None,
+            turn: Arc::default(),
         })
     }
 
@@ -58,24 +63,38 @@ impl FileDestination {
             return Ok(Arc::clone(storage));
         }
         let path = self.path.clone();
-        let storage = Arc::new(blocking(move || Storage::open(&path)).await?);
+        let storage = Arc::new(self.blocking(move || Storage::open(&path)).await?);
         Ok(Arc::clone(self.storage.insert(storage)))
+    }
+
+    /// A file system call blocks its thread for as long as the disk likes.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, AppendError> + Send + 'static,
+    ) -> Result<T, AppendError> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let outcome = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        let outcome = outcome.await;
+        outcome.unwrap_or_else(|stopped| Err(AppendError::unknown(stopped.into())))
     }
 
     async fn append_lines(&mut self, lines: Vec<u8>) -> Result<Vec<Offset>, AppendError> {
         let storage = self.storage().await?;
-        blocking(move || storage.append(&lines)).await.map(end)
+        self.blocking(move || storage.append(&lines)).await.map(end)
     }
 
     async fn length(&mut self) -> Result<u64, AppendError> {
         let storage = self.storage().await?;
-        blocking(move || storage.length()).await
+        self.blocking(move || storage.length()).await
     }
 
     async fn tail(&mut self, wanted: Wanted) -> Result<Tail, AppendError> {
         check_partition(&wanted)?;
         let storage = self.storage().await?;
-        let (ids, length) = blocking(move || storage.read(&wanted)).await?;
+        let (ids, length) = self.blocking(move || storage.read(&wanted)).await?;
         let end = end(length);
         Ok(Tail { ids, end })
     }
@@ -86,14 +105,6 @@ fn end(length: u64) -> Vec<Offset> {
         partition: 0,
         next: length,
     }]
-}
-
-/// A file system call blocks its thread for as long as the disk likes.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, AppendError> + Send + 'static,
-) -> Result<T, AppendError> {
-    let outcome = tokio::task::spawn_blocking(work).await;
-    outcome.unwrap_or_else(|stopped| Err(AppendError::unknown(stopped.into())))
 }
 
 fn check_name(kind: &str, name: &str) -> anyhow::Result<()> {

@@ -24,8 +24,6 @@ pub(super) struct Storage {
     file: File,
     path: PathBuf,
     /// How many bytes are acknowledged, once a call has found out; always whole lines.
-    /// Held through every call, so that one whose caller has gone ends before the next
-    /// begins.
     acknowledged: Mutex<Option<u64>>,
 }
 
