@@ -10,6 +10,8 @@ mod iggy_only;
 mod iggy_partitions;
 mod iggy_tls;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use elasticsearch_source::publisher::destination::{
     HeaderValue, Message, Offset, Range, Tail, Wanted,
@@ -78,8 +80,8 @@ async fn a_new_destination_is_empty(backend: Backend) {
 
 async fn reading_goes_from_an_acknowledged_end_to_the_current_one(backend: Backend) {
     let mut destination = backend.open().await;
-    let middle = destination.append(&messages(1..4)).await.unwrap();
-    let end = destination.append(&messages(4..6)).await.unwrap();
+    let middle = ends(destination.append(&messages(1..4)).await.unwrap());
+    let end = ends(destination.append(&messages(4..6)).await.unwrap());
     let tail = destination.read(&Wanted::since(&middle)).await.unwrap();
     assert_eq!(
         tail,
@@ -94,16 +96,16 @@ async fn reading_goes_from_an_acknowledged_end_to_the_current_one(backend: Backe
 
 async fn the_ends_can_be_asked_for(backend: Backend) {
     let mut destination = backend.open().await;
-    let end = destination.append(&messages(1..4)).await.unwrap();
+    let end = ends(destination.append(&messages(1..4)).await.unwrap());
     assert_eq!(destination.ends().await.unwrap(), end);
 }
 
 async fn a_range_is_read_beside_the_tail_and_not_what_is_between_them(backend: Backend) {
     let mut destination = backend.open().await;
-    let mut ends = vec![0];
+    let mut at = vec![0];
     for batch in [1..3, 3..5, 5..7, 7..9] {
-        let end = destination.append(&messages(batch)).await.unwrap();
-        ends.push(end[0].next);
+        let end = ends(destination.append(&messages(batch)).await.unwrap());
+        at.push(end[0].next);
     }
     let offset = |next| Offset { partition: 0, next };
     let range = |from, to| Range {
@@ -112,14 +114,14 @@ async fn a_range_is_read_beside_the_tail_and_not_what_is_between_them(backend: B
         to,
     };
     let rows = [
-        (vec![range(ends[0], ends[1])], ends[3], vec![1, 2, 7, 8]),
-        (vec![range(ends[1], ends[2])], ends[4], vec![3, 4]),
+        (vec![range(at[0], at[1])], at[3], vec![1, 2, 7, 8]),
+        (vec![range(at[1], at[2])], at[4], vec![3, 4]),
         (
-            vec![range(ends[0], ends[1]), range(ends[2], ends[3])],
-            ends[4],
+            vec![range(at[0], at[1]), range(at[2], at[3])],
+            at[4],
             vec![1, 2, 5, 6],
         ),
-        (vec![range(ends[3], ends[4])], ends[4], vec![7, 8]),
+        (vec![range(at[3], at[4])], at[4], vec![7, 8]),
     ];
     for (ranges, from, expected) in rows {
         let wanted = Wanted {
@@ -129,7 +131,7 @@ async fn a_range_is_read_beside_the_tail_and_not_what_is_between_them(backend: B
         let tail = destination.read(&wanted).await.unwrap();
         assert_eq!(
             (tail.ids, tail.end),
-            (expected, vec![offset(ends[4])]),
+            (expected, vec![offset(at[4])]),
             "{wanted:?}"
         );
     }
@@ -150,7 +152,7 @@ async fn ids_with_another_prefix_are_passed_over(backend: Backend) {
 
 async fn what_is_there_survives_opening_again(backend: Backend) {
     let mut first = backend.open().await;
-    let middle = first.append(&messages(1..4)).await.unwrap();
+    let middle = ends(first.append(&messages(1..4)).await.unwrap());
     drop(first);
     let mut second = backend.open().await;
     second.append(&messages(4..6)).await.unwrap();
@@ -163,7 +165,7 @@ async fn what_is_there_survives_opening_again(backend: Backend) {
 
 async fn work_goes_on_after_abandoning(backend: Backend) {
     let mut destination = backend.open().await;
-    let middle = destination.append(&messages(1..4)).await.unwrap();
+    let middle = ends(destination.append(&messages(1..4)).await.unwrap());
     destination.abandon();
     assert_eq!(
         destination.read(&Wanted::since(&middle)).await.unwrap().ids,
@@ -175,7 +177,7 @@ async fn work_goes_on_after_abandoning(backend: Backend) {
 
 async fn messages_of_other_producers_are_read_too(backend: Backend) {
     let mut destination = backend.open().await;
-    let middle = destination.append(&messages(1..3)).await.unwrap();
+    let middle = ends(destination.append(&messages(1..3)).await.unwrap());
     backend.produce(&[70, 71]).await;
     let tail = destination.read(&Wanted::since(&middle)).await.unwrap();
     assert_eq!(tail.ids, [70, 71]);
@@ -188,7 +190,7 @@ async fn messages_of_other_producers_are_read_too(backend: Backend) {
 
 async fn messages_that_are_gone_are_a_permanent_error(backend: Backend) {
     let mut destination = backend.open().await;
-    let end = destination.append(&messages(1..6)).await.unwrap();
+    let end = ends(destination.append(&messages(1..6)).await.unwrap());
     backend.lose_last(2).await;
     let error = destination.read(&Wanted::since(&end)).await.unwrap_err();
     assert!(!error.transient, "{error}");
@@ -269,6 +271,15 @@ async fn names_are_taken_as_they_are_or_refused_before_anything_happens(backend:
             assert_eq!(destination.read(&Wanted::default()).await.unwrap().ids, [1]);
         }
     }
+}
+
+/// Where each partition ends after an append to it.
+fn ends(written: Vec<Range>) -> Vec<Offset> {
+    let mut ends = BTreeMap::new();
+    for range in written {
+        ends.insert(range.partition, range.end());
+    }
+    ends.into_values().collect()
 }
 
 /// Of the ids in these tests.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use elasticsearch_source::publisher::destination::{Committed, Destination, Offset, Wanted};
+use elasticsearch_source::publisher::destination::{Committed, Destination, Offset, Range, Wanted};
 use elasticsearch_source::publisher::iggy::{Durability, IggyConfig, IggyDestination};
 use elasticsearch_source::publisher::outbox::{Delivery, Extent, Outbox};
 use tokio::task::JoinSet;
@@ -254,7 +254,7 @@ async fn requests_go_to_the_partitions_in_turn_and_all_are_read_back() {
     let server = IggyStandIn::start().await;
     let two = NonZeroUsize::new(2).unwrap();
     let mut destination = IggyDestination::new(config(server.address()), "s", "t", two, 3).unwrap();
-    let ends = destination.append(&messages(1..9)).await.unwrap();
+    let ends = super::ends(destination.append(&messages(1..9)).await.unwrap());
     assert_eq!(server.ids("s", "t"), [1, 2, 7, 8, 3, 4, 5, 6]);
     let end = |partition, next| Offset { partition, next };
     assert_eq!(ends, [end(0, 4), end(1, 2), end(2, 2)]);
@@ -278,7 +278,7 @@ async fn refused_requests_leave_what_was_sent_before_them() {
         let two = NonZeroUsize::new(2).unwrap();
         let config = config(server.address());
         let mut destination = IggyDestination::new(config, "s", &topic, two, 1).unwrap();
-        let end = destination.append(&messages(1..3)).await.unwrap();
+        let end = super::ends(destination.append(&messages(1..3)).await.unwrap());
         assert_eq!(
             end,
             [Offset {
@@ -305,14 +305,15 @@ async fn the_prefix_of_a_batch_is_reported_with_its_end() {
     server.inject(SEND_MESSAGES_CODE, 1, Fault::AnswerAfter(Duration::ZERO));
     server.inject(SEND_MESSAGES_CODE, 1, Fault::Status(TOPIC_FULL));
     let error = destination.append(&messages(1..9)).await.unwrap_err();
-    let ends = vec![Offset {
+    let ranges = vec![Range {
         partition: 0,
-        next: 3,
+        from: 1,
+        to: 3,
     }];
     let places = vec![0, 1];
     assert_eq!(
         (error.transient, error.committed),
-        (true, Committed::Part { places, ends })
+        (true, Committed::Part { places, ranges })
     );
     assert_eq!(server.ids("s", "t"), [90, 1, 2]);
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
-use elasticsearch_source::publisher::destination::{Committed, Destination, Message, Offset};
+use elasticsearch_source::publisher::destination::{Committed, Destination, Message, Range};
 use elasticsearch_source::publisher::iggy::{IggyConfig, IggyDestination, Partitioning};
 use elasticsearch_source::publisher::outbox::{Delivery, Extent, Outbox};
 use tokio::task::JoinSet;
@@ -116,11 +116,12 @@ async fn what_is_in_of_a_batch_over_several_partitions_is_reported_by_its_places
     let (partition, ids) = placed.first_key_value().unwrap();
     let places: Vec<usize> = ids.iter().map(|id| *id as usize - 1).collect();
     assert!(places.len() < given.len() && places != (0..places.len()).collect::<Vec<_>>());
-    let ends = vec![Offset {
+    let ranges = vec![Range {
         partition: *partition,
-        next: places.len() as u64,
+        from: 0,
+        to: places.len() as u64,
     }];
-    assert_eq!(error.committed, Committed::Part { places, ends });
+    assert_eq!(error.committed, Committed::Part { places, ranges });
 }
 
 #[tokio::test]

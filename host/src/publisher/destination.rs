@@ -81,6 +81,16 @@ pub struct Range {
     pub to: u64,
 }
 
+impl Range {
+    /// Where the next message stands.
+    pub fn end(&self) -> Offset {
+        Offset {
+            partition: self.partition,
+            next: self.to,
+        }
+    }
+}
+
 /// What is to be read of a destination.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -177,8 +187,8 @@ pub enum Committed {
     Part {
         /// Their places in the batch, counted from 0, each once.
         places: Vec<usize>,
-        /// Where the partitions that took them end now.
-        ends: Vec<Offset>,
+        /// Where they stand, in the order in which they were written.
+        ranges: Vec<Range>,
     },
     /// No answer came: none, some or all of it, now or a little later.
     Unknown,
@@ -216,6 +226,14 @@ impl AppendError {
         }
     }
 
+    /// So many messages that were acknowledged are not there any more.
+    pub(super) fn gone(messages: u64) -> Self {
+        Self::permanent(anyhow!(
+            "{messages} acknowledged messages are gone: the topic was purged, or its server \
+             lost them; restore it, or start with a new state"
+        ))
+    }
+
     /// Nobody knows what is in; reading back will tell.
     pub fn unknown(cause: anyhow::Error) -> Self {
         let committed = Committed::Unknown;
@@ -247,13 +265,13 @@ pub trait Destination: Send {
         true
     }
 
-    /// Appends all messages in order and returns, once they are acknowledged, the
-    /// ends of the partitions that it wrote to. Messages that can be told never to be
+    /// Appends all messages in order and returns, once they are acknowledged, where they
+    /// stand, in the order in which they were written. Messages that can be told never to be
     /// taken are all named before any is sent ([`Unfit::Named`]).
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>>;
+    ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>>;
 
     /// Where every partition ends.
     fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>>;

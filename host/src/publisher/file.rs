@@ -16,7 +16,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use super::destination::{AppendError, Destination, Message, Offset, Tail, Wanted};
+use super::destination::{AppendError, Destination, Message, Offset, Range, Tail, Wanted};
 use super::ndjson;
 use storage::Storage;
 
@@ -81,9 +81,14 @@ impl FileDestination {
         outcome.unwrap_or_else(|stopped| Err(AppendError::unknown(stopped.into())))
     }
 
-    async fn append_lines(&mut self, lines: Vec<u8>) -> Result<Vec<Offset>, AppendError> {
+    async fn append_lines(&mut self, lines: Vec<u8>) -> Result<Vec<Range>, AppendError> {
         let storage = self.storage().await?;
-        self.blocking(move || storage.append(&lines)).await.map(end)
+        let written = self.blocking(move || storage.append(&lines)).await?;
+        Ok(vec![Range {
+            partition: 0,
+            from: written.start,
+            to: written.end,
+        }])
     }
 
     async fn length(&mut self) -> Result<u64, AppendError> {
@@ -142,7 +147,7 @@ impl Destination for FileDestination {
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+    ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>> {
         let mut lines = Vec::new();
         messages
             .iter()

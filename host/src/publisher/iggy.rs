@@ -28,7 +28,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::destination::{
-    AppendError, Committed, Destination, Message, Offset, Tail, Unfit, Wanted, advance,
+    AppendError, Committed, Destination, Message, Offset, Range, Tail, Unfit, Wanted,
 };
 use connection::Connection;
 use experience::{Experience, Refusal};
@@ -164,28 +164,28 @@ impl IggyDestination {
         &mut self,
         messages: &[Message],
         converted: Vec<IggyMessage>,
-    ) -> Result<Vec<Offset>, Refusal> {
+    ) -> Result<Vec<Range>, Refusal> {
         self.connection().await?;
         let partitions = self.partitions.of(messages, &self.partitioning);
-        let (mut sent, mut ends) = (Vec::new(), Vec::new());
+        let (mut sent, mut ranges) = (Vec::new(), Vec::new());
         for request in requests::cut(converted, &partitions, self.limits()) {
             let places = request.places.clone();
             match self.send(request).await {
-                Ok(end) => end.into_iter().for_each(|end| advance(&mut ends, end)),
+                Ok(written) => ranges.extend(written),
                 Err(refusal) => {
                     // A refused message is no failure of the connection.
                     let of_message = matches!(refusal.error.unfit, Unfit::Unnamed);
                     self.connection = self.connection.take().filter(|_| of_message);
-                    return Err(after_part(sent, ends, refusal));
+                    return Err(after_part(sent, ranges, refusal));
                 }
             }
             sent.extend(places);
         }
-        Ok(ends)
+        Ok(ranges)
     }
 
     /// One request. The answer may lack offsets, then the end stays as it was known.
-    async fn send(&mut self, request: Request) -> Result<Vec<Offset>, Refusal> {
+    async fn send(&mut self, request: Request) -> Result<Vec<Range>, Refusal> {
         let mut messages = request.messages;
         let partition = request
             .partition
@@ -202,11 +202,12 @@ impl IggyDestination {
         let sent = sent
             .await
             .map_err(|failure| refuse(&self.config, Action::Send, failure))?;
-        let end = sent.confirmations.iter().map(|confirmed| Offset {
+        let written = sent.confirmations.iter().map(|confirmed| Range {
             partition: confirmed.partition_id,
-            next: confirmed.base_offset + count,
+            from: confirmed.base_offset,
+            to: confirmed.base_offset + count,
         });
-        Ok(end.collect())
+        Ok(written.collect())
     }
 
     fn limits(&self) -> Limits {
@@ -230,10 +231,10 @@ impl IggyDestination {
 }
 
 /// The error of a request after others of its batch, whose places these are.
-fn after_part(places: Vec<usize>, ends: Vec<Offset>, mut refusal: Refusal) -> Refusal {
+fn after_part(places: Vec<usize>, ranges: Vec<Range>, mut refusal: Refusal) -> Refusal {
     let committed = &mut refusal.error.committed;
     if *committed == Committed::Nothing && !places.is_empty() {
-        *committed = Committed::Part { places, ends };
+        *committed = Committed::Part { places, ranges };
     }
     refusal
 }
@@ -246,7 +247,7 @@ impl Destination for IggyDestination {
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+    ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>> {
         async move {
             let converted = convert::all(messages, self.limits())?;
             let sent = self.send_all(messages, converted).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::destination::{AppendError, Destination, Message, Offset, Tail, Wanted};
+use super::destination::{AppendError, Destination, Message, Offset, Range, Tail, Wanted};
 use super::shape::Shape;
 
 /// A destination and the shape of its messages.
@@ -59,7 +59,7 @@ impl Destination for ShapedDestination {
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+    ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>> {
         let dress = |message| self.shape.dress(message);
         let dressed: Vec<Message> = messages.iter().map(dress).collect();
         self.report_keyless(&dressed);

@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 
 use super::destination::{
-    AppendError, Committed, Destination, Message, Offset, Tail, Unfit, Wanted,
+    AppendError, Committed, Destination, Message, Offset, Range, Tail, Unfit, Wanted,
 };
 use super::ndjson;
 
@@ -54,7 +54,7 @@ impl Destination for StdoutDestination {
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+    ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>> {
         async move {
             let mut lines = Vec::new();
             messages

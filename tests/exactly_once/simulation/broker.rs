@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use elasticsearch_source::publisher::destination::{
-    AppendError, Committed, Destination, Message, Offset, Tail, Wanted,
+    AppendError, Committed, Destination, Message, Offset, Range, Tail, Wanted,
 };
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -57,14 +57,16 @@ impl Broker {
     }
 
     /// One request: all of it, into one partition.
-    pub fn append(&mut self, name: Name, messages: &[Message]) -> Offset {
+    pub fn append(&mut self, name: Name, messages: &[Message]) -> Range {
         let partitions = self.topics.get_mut(&name).unwrap();
         let partition = self.appends % partitions.len();
         self.appends += 1;
+        let from = partitions[partition].len() as u64;
         partitions[partition].extend_from_slice(messages);
-        Offset {
+        Range {
             partition: partition as u32,
-            next: partitions[partition].len() as u64,
+            from,
+            to: from + messages.len() as u64,
         }
     }
 
@@ -118,7 +120,7 @@ pub struct SimulatedTopic {
 }
 
 impl SimulatedTopic {
-    async fn append(&self, messages: &[Message]) -> Result<Vec<Offset>, AppendError> {
+    async fn append(&self, messages: &[Message]) -> Result<Vec<Range>, AppendError> {
         let about = format!("{} of {:?}", messages.len(), self.name);
         let fault = self.stage.call(Operation::Append, &about).await;
         let half = &messages[..messages.len() / 2];
@@ -131,9 +133,9 @@ impl SimulatedTopic {
                     .iter()
                     .map(|place| messages[*place].clone())
                     .collect();
-                let ends = vec![self.take(&some)];
+                let ranges = vec![self.take(&some)];
                 Err(AppendError {
-                    committed: Committed::Part { places, ends },
+                    committed: Committed::Part { places, ranges },
                     ..AppendError::transient(anyhow!("a partition became full"))
                 })
             }
@@ -162,7 +164,7 @@ impl SimulatedTopic {
         }
     }
 
-    fn take(&self, messages: &[Message]) -> Offset {
+    fn take(&self, messages: &[Message]) -> Range {
         self.stage.told().broker.append(self.name, messages)
     }
 
@@ -209,7 +211,7 @@ impl Destination for SimulatedTopic {
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+    ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>> {
         SimulatedTopic::append(self, messages).boxed()
     }
 

@@ -40,9 +40,9 @@ impl Storage {
         })
     }
 
-    /// Appends the lines and returns the new length in bytes. After a failure the file is
+    /// Appends the lines and returns where they stand, in bytes. After a failure the file is
     /// as it was, or the outcome is unknown.
-    pub(super) fn append(&self, lines: &[u8]) -> Result<u64, AppendError> {
+    pub(super) fn append(&self, lines: &[u8]) -> Result<std::ops::Range<u64>, AppendError> {
         let mut acknowledged = self.acknowledged();
         self.check_place()?;
         let length = match *acknowledged {
@@ -59,9 +59,9 @@ impl Storage {
             }
             return Err(failed);
         }
-        let length = length + lines.len() as u64;
-        *acknowledged = Some(length);
-        Ok(length)
+        let end = length + lines.len() as u64;
+        *acknowledged = Some(end);
+        Ok(length..end)
     }
 
     /// The length in bytes. Everything that stands there then counts as acknowledged.

@@ -48,6 +48,10 @@ impl Drop for Folder {
     }
 }
 
+fn ends(written: Vec<Range>) -> Vec<Offset> {
+    written.iter().map(Range::end).collect()
+}
+
 fn tear(path: &Path, bytes: &str) {
     let torn = fs::read_to_string(path).unwrap() + bytes;
     fs::write(path, torn).unwrap();
@@ -57,8 +61,8 @@ fn tear(path: &Path, bytes: &str) {
 async fn a_torn_last_line_behind_the_saved_position_is_cut_off() {
     let folder = Folder::new("torn");
     let start = folder.open().ends().await.unwrap();
-    let middle = folder.open().append(&messages(1..3)).await.unwrap();
-    let end = folder.open().append(&messages(3..5)).await.unwrap();
+    let middle = ends(folder.open().append(&messages(1..3)).await.unwrap());
+    let end = ends(folder.open().append(&messages(3..5)).await.unwrap());
     let whole = fs::read(folder.open().path()).unwrap();
     for torn in ["{", "{\"id\":\"000", &"x".repeat(200_000)] {
         for (from, ids) in [(&start, 4), (&middle, 2), (&end, 0)] {
@@ -130,7 +134,7 @@ async fn a_last_line_that_somebody_finished_is_kept_and_written_after() {
 async fn a_line_torn_in_this_run_is_cut_off_without_a_saved_position_too() {
     let folder = Folder::new("this-run");
     let mut destination = folder.open();
-    let end = destination.append(&messages(1..3)).await.unwrap();
+    let end = ends(destination.append(&messages(1..3)).await.unwrap());
     tear(destination.path(), "{\"id\":");
     let error = destination.append(&messages(3..4)).await.unwrap_err();
     assert_eq!(error.committed, Committed::Unknown);
@@ -164,7 +168,7 @@ async fn a_second_writer_is_kept_out_until_the_first_is_gone() {
 async fn bytes_that_nobody_acknowledged_are_found_by_reading() {
     let folder = Folder::new("foreign");
     let mut destination = folder.open();
-    let end = destination.append(&messages(1..3)).await.unwrap();
+    let end = ends(destination.append(&messages(1..3)).await.unwrap());
     let foreign = fs::read_to_string(destination.path())
         .unwrap()
         .replace('1', "7");
@@ -248,7 +252,7 @@ async fn a_file_that_was_deleted_or_cut_while_in_use_is_a_permanent_error() {
 async fn a_write_whose_caller_is_gone_ends_before_the_next_call() {
     let folder = Folder::new("dropped");
     let mut destination = folder.open();
-    let end = destination.append(&messages(1..2)).await.unwrap();
+    let end = ends(destination.append(&messages(1..2)).await.unwrap());
     let many = messages(2..20_000);
     let mut append = destination.append(&many);
     assert!(futures::poll!(&mut append).is_pending());
@@ -349,7 +353,7 @@ async fn a_write_that_fails_half_way_leaves_the_file_as_it_was() {
     }
     let folder = Folder::new("limited");
     let mut destination = folder.open();
-    let end = destination.append(&messages(1..3)).await.unwrap();
+    let end = ends(destination.append(&messages(1..3)).await.unwrap());
     let error = destination.append(&messages(3..500)).await.unwrap_err();
     assert_eq!(
         (error.transient, &error.committed),

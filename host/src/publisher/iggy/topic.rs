@@ -206,14 +206,10 @@ fn offset_in(offsets: &[Offset], partition: u32) -> u64 {
 
 fn check_none_gone(wanted: &Wanted, end: &[Offset]) -> Result<(), AppendError> {
     let missing = |from: &Offset| from.next.saturating_sub(offset_in(end, from.partition));
-    let gone: u64 = wanted.from.iter().map(missing).sum();
-    if gone == 0 {
-        return Ok(());
+    match wanted.from.iter().map(missing).sum() {
+        0 => Ok(()),
+        gone => Err(AppendError::gone(gone)),
     }
-    Err(AppendError::permanent(anyhow!(
-        "{gone} acknowledged messages are gone: the topic was purged, or its server lost them; \
-         restore it, or start with a new state"
-    )))
 }
 
 /// Reads one partition.

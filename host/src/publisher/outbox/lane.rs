@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::known::Known;
 use super::{Delivery, Mark};
 use crate::publisher::destination::{
-    AppendError, Committed, Destination, Message, Offset, Refused, Tail, Wanted, advance,
+    AppendError, Committed, Destination, Message, Offset, Range, Refused, Tail, Wanted, advance,
 };
 
 /// What is certain about the destination.
@@ -85,11 +85,12 @@ impl Lane {
     pub(super) async fn ask_for_ends(&mut self) -> Result<(), AppendError> {
         self.make_certain().await?;
         let ends = self.destination.ends().await?;
-        let ends = self.check_it_grew(ends).inspect_err(|_| {
-            self.certainty = Certainty::InDoubt;
-        })?;
-        self.advance(&ends);
-        Ok(())
+        let from_here = |end: &Offset| Range {
+            partition: end.partition,
+            from: end.next,
+            to: end.next,
+        };
+        self.grow(&ends.iter().map(from_here).collect::<Vec<_>>())
     }
 
     pub(super) fn forget_unclaimed(&mut self) {
@@ -188,7 +189,6 @@ impl Lane {
         // Stays so if the future is dropped before there is an outcome.
         self.certainty = Certainty::InDoubt;
         let appended = self.destination.append(missing).await;
-        let appended = appended.and_then(|ends| self.check_it_grew(ends));
         match &appended {
             Err(AppendError {
                 committed: Committed::Unknown,
@@ -198,32 +198,32 @@ impl Lane {
                 self.give_up();
                 return appended.map(drop);
             }
-            Ok(end)
+            Ok(ranges)
             | Err(AppendError {
-                committed: Committed::Part { ends: end, .. },
+                committed: Committed::Part { ranges, .. },
                 ..
-            }) => {
-                self.advance(end);
-            }
+            }) => self.grow(ranges)?,
             Err(_) => {}
         }
         self.certainty = Certainty::Certain;
         appended.map(drop)
     }
 
-    /// A destination that now ends before the place where it ended lacks what it had
-    /// acknowledged, as when somebody deleted it meanwhile. Reading it back will say how much.
-    fn check_it_grew(&self, ends: Vec<Offset>) -> Result<Vec<Offset>, AppendError> {
-        let shrunk = |end: &Offset| {
-            let mut known = self.end.iter();
-            known.any(|known| known.partition == end.partition && known.next > end.next)
-        };
-        if ends.iter().any(shrunk) {
-            return Err(AppendError::unknown(anyhow!(
-                "acknowledged messages are gone, as the topic ends before them"
-            )));
+    /// What was appended stands behind all that was acknowledged before, or some of that is
+    /// gone, as when somebody purged the topic meanwhile. Then nothing moves.
+    fn grow(&mut self, ranges: &[Range]) -> Result<(), AppendError> {
+        let mut ends = self.end.clone();
+        let mut gone = 0;
+        for range in ranges {
+            let known = ends.iter().find(|end| end.partition == range.partition);
+            gone += known.map_or(0, |known| known.next.saturating_sub(range.from));
+            advance(&mut ends, range.end());
         }
-        Ok(ends)
+        if gone > 0 {
+            return Err(AppendError::gone(gone));
+        }
+        self.end = ends;
+        Ok(())
     }
 
     fn give_up(&mut self) -> Instant {

@@ -99,12 +99,13 @@ impl Scripted {
 
 impl Content {
     /// What comes before the message in pairs is in, as if in requests of two.
-    fn refuse(&mut self, at: usize, ids: &[u128]) -> Result<Vec<Offset>, AppendError> {
+    fn refuse(&mut self, at: usize, ids: &[u128]) -> Result<Vec<Range>, AppendError> {
         let before = at / 2 * 2;
+        let length = self.ids.len();
         self.ids.extend(&ids[..before]);
-        let (places, ends) = ((0..before).collect(), self.end());
+        let (places, ranges) = ((0..before).collect(), self.since(length));
         Err(AppendError {
-            committed: Committed::Part { places, ends },
+            committed: Committed::Part { places, ranges },
             unfit: Unfit::Unnamed,
             ..AppendError::permanent(anyhow!("too large"))
         })
@@ -120,6 +121,15 @@ impl Content {
         refused.map(name).collect()
     }
 
+    /// What was appended since it had so many.
+    fn since(&self, from: usize) -> Vec<Range> {
+        vec![Range {
+            partition: 0,
+            from: from as u64,
+            to: self.ids.len() as u64,
+        }]
+    }
+
     fn end(&self) -> Vec<Offset> {
         vec![Offset {
             partition: 0,
@@ -128,8 +138,9 @@ impl Content {
     }
 
     /// `None`: no outcome, ever.
-    fn append(&mut self, ids: &[u128]) -> Option<Result<Vec<Offset>, AppendError>> {
+    fn append(&mut self, ids: &[u128]) -> Option<Result<Vec<Range>, AppendError>> {
         self.appends += 1;
+        let length = self.ids.len();
         let named = self.name_refused(ids);
         if !named.is_empty() {
             return Some(Err(AppendError::unfit(named)));
@@ -179,18 +190,15 @@ impl Content {
                 return None;
             }
         }
-        Some(Ok(self.end()))
+        Some(Ok(self.since(length)))
     }
 
-    fn append_part(
-        &mut self,
-        places: Vec<usize>,
-        ids: &[u128],
-    ) -> Result<Vec<Offset>, AppendError> {
+    fn append_part(&mut self, places: Vec<usize>, ids: &[u128]) -> Result<Vec<Range>, AppendError> {
+        let length = self.ids.len();
         self.ids.extend(places.iter().map(|place| ids[*place]));
-        let ends = self.end();
+        let ranges = self.since(length);
         Err(AppendError {
-            committed: Committed::Part { places, ends },
+            committed: Committed::Part { places, ranges },
             transient: true,
             unfit: Unfit::None,
             cause: anyhow!("half"),
@@ -210,7 +218,7 @@ impl Destination for Scripted {
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+    ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>> {
         async move {
             let ids: Vec<u128> = messages.iter().map(|message| message.id).collect();
             let outcome = self.content.lock().unwrap().append(&ids);
@@ -649,17 +657,24 @@ async fn a_state_of_any_age_repeats_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_output_that_lost_what_it_acknowledged_is_noticed_by_the_next_publish() {
-    let topic = Scripted::topic("t");
-    let mut outbox = outbox(&[&topic]);
-    publish(&mut outbox, &batch(1..7)).await;
-    topic.content.lock().unwrap().ids.clear();
-    let error = outbox.publish(&batch(7..9)).await.unwrap_err();
-    assert!(error.to_string().contains("are gone"), "{error}");
-    let marks = outbox.marks();
-    assert_eq!(
-        marks[0].next, 6,
-        "the saved position must not follow it down"
-    );
+    // More than was lost covers the gap, fewer do not.
+    for (lost, next) in [(6, 7..9), (2, 7..20), (1, 7..8)] {
+        let topic = Scripted::topic("t");
+        let mut outbox = outbox(&[&topic]);
+        publish(&mut outbox, &batch(1..7)).await;
+        topic.content.lock().unwrap().ids.truncate(6 - lost);
+        let error = outbox.publish(&batch(next)).await.unwrap_err();
+        let expected = format!("{lost} acknowledged messages are gone");
+        assert!(
+            !error.transient && error.to_string().contains(&expected),
+            "{error}"
+        );
+        let marks = outbox.marks();
+        assert_eq!(
+            marks[0].next, 6,
+            "the saved position must not follow it down"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
