@@ -40,6 +40,8 @@ fn main() -> ExitCode {
             Trial::test(name, move || operations::fail_every_operation(scenario))
         })
         .collect();
+    let lossy = "an_output_that_loses_what_it_acknowledged_is_noticed";
+    trials.push(Trial::test(lossy, operations::lose_before_every_operation));
     trials.push(Trial::test("random_schedules", schedules::random_schedules));
     trials.extend(storm::trials());
     let listing = arguments.list;

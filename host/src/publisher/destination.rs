@@ -128,6 +128,22 @@ impl Wanted {
         ranges
     }
 
+    /// That no partition ends before an offset that is wanted.
+    ///
+    /// # Errors
+    /// [`AppendError::gone`].
+    pub fn check_none_gone(&self, ends: &[Offset]) -> Result<(), AppendError> {
+        let end = |partition| {
+            let found = ends.iter().find(|end| end.partition == partition);
+            found.map_or(0, |end| end.next)
+        };
+        let missing = |from: &Offset| from.next.saturating_sub(end(from.partition));
+        match self.from.iter().map(missing).sum() {
+            0 => Ok(()),
+            gone => Err(AppendError::gone(gone)),
+        }
+    }
+
     /// Whether the id is one of those that are wanted.
     pub fn has(&self, id: u128) -> bool {
         self.prefix.is_none_or(|prefix| prefix == id_prefix(id))
@@ -226,8 +242,8 @@ impl AppendError {
         }
     }
 
-    /// So many messages that were acknowledged are not there any more.
-    pub(super) fn gone(messages: u64) -> Self {
+    /// So many messages that were acknowledged are not there any more: permanent.
+    pub fn gone(messages: u64) -> Self {
         Self::permanent(anyhow!(
             "{messages} acknowledged messages are gone: the topic was purged, or its server \
              lost them; restore it, or start with a new state"

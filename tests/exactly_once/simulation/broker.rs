@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use elasticsearch_source::publisher::destination::{
-    AppendError, Committed, Destination, Message, Offset, Range, Tail, Wanted,
+    AppendError, Committed, Destination, HeaderValue, Message, Offset, Range, Refused, Tail, Unfit,
+    Wanted,
 };
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -16,6 +17,9 @@ use super::stage::{QUIET, Stage, TIMEOUT};
 
 /// Stream and topic.
 pub type Name = (&'static str, &'static str);
+
+/// Where the notes of refused documents go.
+pub const DEAD_LETTERS: Name = ("dead", "letters");
 
 /// Everything that was ever appended. It does not deduplicate.
 #[derive(Default)]
@@ -39,11 +43,29 @@ impl Broker {
         }
     }
 
-    /// Every topic, and what is in it.
-    pub fn topics(&self) -> impl Iterator<Item = (&Name, impl Iterator<Item = &Message>)> {
-        self.topics
+    /// Every topic of documents, what is in it, and the dead letters of what it refused.
+    pub fn topics(&self) -> impl Iterator<Item = (&Name, Vec<&Message>)> {
+        let letters = self
+            .topics
+            .get(&DEAD_LETTERS)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let documents = self
+            .topics
             .iter()
-            .map(|(name, partitions)| (name, partitions.iter().flatten()))
+            .filter(|(name, _)| **name != DEAD_LETTERS);
+        documents.map(move |(name, partitions)| {
+            let letters = letters.clone().filter(|letter| is_about(letter, *name));
+            (name, partitions.iter().flatten().chain(letters).collect())
+        })
+    }
+
+    /// The last messages of every partition are lost, though they were acknowledged.
+    pub fn lose(&mut self, messages: usize) {
+        for partition in self.topics.values_mut().flatten() {
+            partition.truncate(partition.len().saturating_sub(messages));
+        }
     }
 
     /// Where a topic's partition ends.
@@ -85,7 +107,8 @@ impl Broker {
         }
     }
 
-    fn tail(&self, name: Name, wanted: &Wanted) -> Tail {
+    fn tail(&self, name: Name, wanted: &Wanted) -> Result<Tail, AppendError> {
+        wanted.check_none_gone(&self.ends(name))?;
         let mut ids = Vec::new();
         for (partition, messages) in (0..).zip(&self.topics[&name]) {
             for range in wanted.of(partition, messages.len() as u64) {
@@ -95,7 +118,7 @@ impl Broker {
             }
         }
         let end = self.ends(name);
-        Tail { ids, end }
+        Ok(Tail { ids, end })
     }
 
     fn ends(&self, name: Name) -> Vec<Offset> {
@@ -108,6 +131,25 @@ impl Broker {
     }
 }
 
+/// Whether it is a dead letter.
+pub fn is_letter(message: &Message) -> bool {
+    message.header("_reason").is_some()
+}
+
+/// Whether it is the dead letter of a document that this topic refused.
+fn is_about(letter: &Message, (stream, topic): Name) -> bool {
+    let text = |name: &str| match letter.header(name) {
+        Some(HeaderValue::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    (text("_stream"), text("_topic")) == (Some(stream), Some(topic))
+}
+
+/// Whether a topic that refuses some documents refuses this one.
+pub fn is_refused(message: &Message) -> bool {
+    matches!(message.header("_seq_no"), Some(HeaderValue::Unsigned(n)) if n % 5 == 3)
+}
+
 /// When a request of a connection that ended then may take effect at the latest.
 fn last_moment(ended_ms: u64) -> u64 {
     ended_ms + QUIET.as_millis() as u64 - 1
@@ -117,10 +159,45 @@ fn last_moment(ended_ms: u64) -> u64 {
 pub struct SimulatedTopic {
     pub stage: Arc<Stage>,
     pub name: Name,
+    /// Whether it takes not every document, and whether it says which.
+    pub refuses: Option<Refuses>,
+}
+
+/// How a topic refuses a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refuses {
+    /// By its place, before anything is sent.
+    Named,
+    /// With the whole request.
+    Unnamed,
 }
 
 impl SimulatedTopic {
+    /// What it refuses of a batch, if anything.
+    fn refuse(&self, messages: &[Message]) -> Option<AppendError> {
+        let refused = messages.iter().enumerate();
+        let refused = refused.filter(|(_, message)| is_refused(message));
+        let reason = || anyhow!("the topic does not take such a document");
+        let refused: Vec<Refused> = refused
+            .map(|(place, _)| Refused {
+                place,
+                reason: reason(),
+            })
+            .collect();
+        match self.refuses.filter(|_| !refused.is_empty())? {
+            Refuses::Named => Some(AppendError::unfit(refused)),
+            Refuses::Unnamed => Some(AppendError {
+                unfit: Unfit::Unnamed,
+                ..AppendError::permanent(reason())
+            }),
+        }
+    }
+
     async fn append(&self, messages: &[Message]) -> Result<Vec<Range>, AppendError> {
+        let refusal = self.refuse(messages);
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
         let about = format!("{} of {:?}", messages.len(), self.name);
         let fault = self.stage.call(Operation::Append, &about).await;
         let half = &messages[..messages.len() / 2];
@@ -227,7 +304,7 @@ impl Destination for SimulatedTopic {
         async move {
             let about = format!("{:?}, {wanted:?}", self.name);
             self.look(&about, |broker| broker.tail(self.name, wanted))
-                .await
+                .await?
         }
         .boxed()
     }

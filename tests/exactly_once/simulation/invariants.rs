@@ -6,6 +6,7 @@ use elasticsearch_source::publisher::destination::{HeaderValue, Message};
 use elasticsearch_source::publisher::outbox::Delivery;
 use serde::Deserialize;
 
+use super::broker::is_letter;
 use super::scenario::Scenario;
 use super::stage::{Stage, Told};
 use super::store::Disk;
@@ -114,7 +115,7 @@ fn is_not_ahead(told: &Told, now: &Data, violations: &mut Vec<String>) {
     }
     let Some(reading) = &now.reading else { return };
     for (name, messages) in told.broker.topics() {
-        let there: HashSet<_> = messages.filter_map(identity).collect();
+        let there: HashSet<_> = messages.into_iter().filter_map(identity).collect();
         if now.total_documents_fetched > there.len() as u64 {
             let (counted, there) = (now.total_documents_fetched, there.len());
             violations.push(format!("{counted} counted, but {name:?} has {there}"));
@@ -150,7 +151,12 @@ pub fn check_end(stage: &Stage, disk: &Disk, scenario: &Scenario) -> Comparison 
                     comparison.lost += 1;
                     violations.push(format!("lost: {identity:?} is not in {name:?}"));
                 }
-                Some(messages) if messages[0].payload != version.source => {
+                Some(messages) if is_letter(messages[0]) != scenario.refuses(messages[0]) => {
+                    violations.push(format!("{identity:?} of {name:?} is in the wrong topic"));
+                }
+                Some(messages)
+                    if !is_letter(messages[0]) && messages[0].payload != version.source =>
+                {
                     violations.push(format!("{identity:?} has another payload in {name:?}"));
                 }
                 Some(_) => {}

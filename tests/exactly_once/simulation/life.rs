@@ -21,7 +21,7 @@ use elasticsearch_source::state_store::envelope::Owner;
 use elasticsearch_source::status::Reporter;
 use tokio::sync::watch;
 
-use super::broker::{Broker, SimulatedTopic};
+use super::broker::{Broker, DEAD_LETTERS, SimulatedTopic};
 use super::cluster::SimulatedTransport;
 use super::invariants;
 use super::scenario::Scenario;
@@ -50,6 +50,8 @@ pub struct Outcome {
     pub lost: usize,
     /// Messages that the output has more than once.
     pub repeated: usize,
+    /// Calls until the trouble was over.
+    pub operations: usize,
     /// The script after the run.
     pub script: Script,
     /// Every operation, if asked for.
@@ -71,7 +73,8 @@ struct Life<'a> {
 /// Runs a scenario with a script to its end, and compares.
 pub fn live(scenario: &Scenario, seed: u64, script: Script, trace: bool) -> Outcome {
     let (cluster, workload) = Workload::begin(scenario, seed);
-    let stage = Stage::new(cluster, workload, Broker::new(scenario.topics));
+    let topics = [scenario.topics, &[(DEAD_LETTERS, 1)]].concat();
+    let stage = Stage::new(cluster, workload, Broker::new(&topics));
     stage.told().script = script;
     stage.told().trace = trace.then(Vec::new);
     let life = Life {
@@ -81,6 +84,7 @@ pub fn live(scenario: &Scenario, seed: u64, script: Script, trace: bool) -> Outc
     };
     life.with_trouble();
     let script = std::mem::replace(&mut life.stage.told().script, Script::Over);
+    let operations = life.stage.told().operations;
     life.in_peace();
     let comparison = invariants::check_end(&life.stage, &life.disk, scenario);
     let mut told = life.stage.told();
@@ -89,6 +93,7 @@ pub fn live(scenario: &Scenario, seed: u64, script: Script, trace: bool) -> Outc
         documents: comparison.documents,
         lost: comparison.lost,
         repeated: comparison.repeated,
+        operations,
         script,
         trace: told.trace.take().unwrap_or_default(),
     }
@@ -183,12 +188,21 @@ impl Life<'_> {
 
     fn capabilities(&self) -> Box<dyn Fn() -> Capabilities + Send + Sync> {
         let (stage, clock) = (&self.stage, self.stage.clock());
-        let topic = |(name, _): &(_, usize)| -> Box<dyn Destination> {
-            let (stage, name) = (Arc::clone(stage), *name);
-            Box::new(SimulatedTopic { stage, name })
+        let topic = |name, refuses| -> Box<dyn Destination> {
+            let stage = Arc::clone(stage);
+            Box::new(SimulatedTopic {
+                stage,
+                name,
+                refuses,
+            })
         };
-        let topics = self.scenario.topics.iter().map(topic).collect();
-        let queue = Queue::start(Outbox::new(topics, self.scenario.delivery), clock.clone());
+        let topics = self.scenario.topics.iter();
+        let topics = topics.map(|(name, _)| topic(*name, self.scenario.way_of_refusing(*name)));
+        let mut outbox = Outbox::new(topics.collect(), self.scenario.delivery);
+        if self.scenario.refusals {
+            outbox = outbox.with_dead_letters(topic(DEAD_LETTERS, None));
+        }
+        let queue = Queue::start(outbox, clock.clone());
         let transport = Arc::new(SimulatedTransport(Arc::clone(stage)));
         let store: Arc<dyn StateStore> = Arc::new(SimulatedStore {
             stage: Arc::clone(stage),

@@ -1,5 +1,7 @@
 //! *Fail operation N*: every call of every scenario fails once, in every way it can.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use libtest_mimic::Failed;
 
 use super::fault::Fault;
@@ -46,6 +48,31 @@ fn fail_one(scenario: &Scenario, number: usize, fault: Fault) -> Result<(), Stri
         outcome.violations,
         again.trace.join("\n")
     ))
+}
+
+/// Before every call once, the output loses what it had acknowledged: that is nothing that
+/// anybody could make good, but nobody may go on as if nothing was.
+pub fn lose_before_every_operation() -> Result<(), Failed> {
+    let scenario = &SCENARIOS[0];
+    let calm = live(scenario, SEED, Script::Record(Vec::new()), false);
+    let noticed = AtomicUsize::new(0);
+    super::in_parallel(calm.operations, |number| {
+        let outcome = live(scenario, SEED, Script::Lose(number), false);
+        let says_so = |violation: &String| violation.contains("acknowledged messages are gone");
+        let is_noticed = outcome.violations.iter().any(says_so);
+        noticed.fetch_add(usize::from(is_noticed), Ordering::Relaxed);
+        if outcome.lost > 0 && !is_noticed {
+            let violations = outcome.violations;
+            return Err(format!(
+                "nobody noticed the loss before operation {number}: {violations:#?}"
+            ));
+        }
+        Ok(())
+    })?;
+    match noticed.into_inner() {
+        0 => Err("no loss was ever noticed".into()),
+        _ => Ok(()),
+    }
 }
 
 /// The scenarios, by name.

@@ -1,13 +1,14 @@
 //! What is read, and what is difficult about it.
 
 use elasticsearch_source::mini_elasticsearch::Product;
+use elasticsearch_source::publisher::destination::Message;
 use elasticsearch_source::publisher::outbox::Delivery;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use super::broker::Name;
+use super::broker::{Name, Refuses, is_refused};
 
 /// One world to try. Documents come in two indices with three shards in all.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Scenario {
     pub updates: bool,
     /// Another producer writes to the topics.
     pub foreign: bool,
+    /// The topics take not every document; the others' dead letters have one of their own.
+    pub refusals: bool,
     /// Where they go, with the number of partitions.
     pub topics: &'static [(Name, usize)],
     /// Documents in a page.
@@ -53,6 +56,7 @@ const PLAIN: Scenario = Scenario {
     late: false,
     updates: false,
     foreign: false,
+    refusals: false,
     topics: ONE,
     batch_size: 8,
     edge_max: 65_536,
@@ -62,7 +66,7 @@ const PLAIN: Scenario = Scenario {
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 10] = [
+pub const SCENARIOS: [Scenario; 11] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -113,6 +117,13 @@ pub const SCENARIOS: [Scenario; 10] = [
         ..PLAIN
     },
     Scenario {
+        name: "documents that a topic refuses",
+        initial: 30,
+        refusals: true,
+        topics: SEVERAL,
+        ..PLAIN
+    },
+    Scenario {
         name: "nothing to publish for long",
         initial: 20,
         later: 0,
@@ -135,6 +146,7 @@ impl Scenario {
         let mut dice = StdRng::seed_from_u64(seed ^ 0x5ce0_a210);
         let mut coin = |probability| dice.random_bool(probability);
         let (late, updates, foreign) = (coin(0.5), coin(0.3), coin(0.4));
+        let refusals = coin(0.2);
         let product = [Product::Elasticsearch, Product::OpenSearch][usize::from(coin(0.3))];
         let batch_size = dice.random_range(4..=12);
         let initial = dice.random_range(0..=60);
@@ -147,6 +159,7 @@ impl Scenario {
             late,
             updates,
             foreign,
+            refusals,
             topics: [ONE, SPREAD, SEVERAL].choose(&mut dice).unwrap(),
             batch_size,
             edge_max: *[2 * batch_size, 40, 65_536].choose(&mut dice).unwrap(),
@@ -159,6 +172,20 @@ impl Scenario {
                 false => Delivery::ExactlyOnce,
             },
         }
+    }
+
+    /// One topic says what it refuses, the other refuses the whole request.
+    pub fn way_of_refusing(&self, (_, topic): Name) -> Option<Refuses> {
+        let way = match topic {
+            "t" => Refuses::Named,
+            _ => Refuses::Unnamed,
+        };
+        self.refusals.then_some(way)
+    }
+
+    /// Whether the topics refuse this document, or that whose dead letter it is.
+    pub fn refuses(&self, message: &Message) -> bool {
+        self.refusals && is_refused(message)
     }
 
     /// The component's part of the configuration.

@@ -12,6 +12,8 @@ pub enum Script {
     Record(Vec<Operation>),
     /// The operation with this number does, in this way.
     One(usize, Fault),
+    /// None does, but before this one the output loses what it acknowledged last.
+    Lose(usize),
     /// Any may, with this probability, this often at most.
     Random {
         /// Of what.
@@ -40,10 +42,15 @@ impl Script {
         }
     }
 
+    /// Whether the output loses something before the operation with this number.
+    pub fn loses(&self, number: usize) -> bool {
+        matches!(self, Self::Lose(at) if *at == number)
+    }
+
     /// What happens to the operation with this number.
     pub fn fault(&mut self, number: usize, operation: Operation) -> Option<Fault> {
         match self {
-            Self::Over => None,
+            Self::Over | Self::Lose(_) => None,
             Self::Record(operations) => {
                 operations.push(operation);
                 None

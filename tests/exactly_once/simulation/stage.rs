@@ -24,6 +24,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(2);
 /// How long after an unknown outcome a publish may take effect.
 pub const QUIET: Duration = Duration::from_secs(2);
 
+/// How many acknowledged messages an output loses.
+const LOST: usize = 3;
+
 /// The world. It outlives the processes in it.
 pub struct Stage {
     /// The cluster's documents, and the faults of its answers.
@@ -122,6 +125,9 @@ impl Stage {
         broker.apply_late(now_ms);
         let number = told.operations;
         told.operations += 1;
+        if told.script.loses(number) {
+            told.broker.lose(LOST);
+        }
         let fault = told.script.fault(number, operation);
         if let Some(trace) = &mut told.trace {
             let second = (now_ms - BEGIN_MS) as f64 / 1_000.0;

@@ -169,7 +169,7 @@ pub(super) async fn read(
     let Some(wanted) = wanted else {
         return Ok(tail);
     };
-    check_none_gone(wanted, &tail.end)?;
+    wanted.check_none_gone(&tail.end)?;
     for partition in &topic.partitions {
         let mut reader = Reader {
             connection,
@@ -196,19 +196,6 @@ fn end(partition: &Partition) -> Offset {
     Offset {
         partition: partition.id,
         next,
-    }
-}
-
-fn offset_in(offsets: &[Offset], partition: u32) -> u64 {
-    let found = offsets.iter().find(|offset| offset.partition == partition);
-    found.map_or(0, |offset| offset.next)
-}
-
-fn check_none_gone(wanted: &Wanted, end: &[Offset]) -> Result<(), AppendError> {
-    let missing = |from: &Offset| from.next.saturating_sub(offset_in(end, from.partition));
-    match wanted.from.iter().map(missing).sum() {
-        0 => Ok(()),
-        gone => Err(AppendError::gone(gone)),
     }
 }
 
