@@ -1,8 +1,11 @@
 //! The edge: the documents that a later read may meet again.
 //!
-//! An entry says "delivered". Its flag says whether the running pass has met it, since a
+//! An entry says "delivered". Of the id, its lower 64 bits are kept: they only have to tell
+//! documents apart that have the same timestamp and sequence number. Its flag says whether the running pass has met it, since a
 //! receipt compares what the pass met with what the cluster counts: a document that was
 //! delivered and deleted since is in the edge, but in no count.
+
+mod packed;
 
 use std::collections::BTreeMap;
 
@@ -15,10 +18,19 @@ use crate::key::Key;
 /// The documents delivered since the segment's start, in reading order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edge {
-    entries: BTreeMap<(Key, u128), bool>,
+    entries: BTreeMap<(Key, u64), bool>,
 }
 
 impl Edge {
+    /// An edge of documents that were delivered, and met or not.
+    pub fn of(entries: impl IntoIterator<Item = (Key, u128, bool)>) -> Self {
+        let entries = entries.into_iter();
+        let entries = entries.map(|(key, id, met)| ((key, short(id)), met));
+        Self {
+            entries: entries.collect(),
+        }
+    }
+
     /// How many documents are remembered.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -31,12 +43,12 @@ impl Edge {
 
     /// Whether this document was delivered, as far as the edge reaches.
     pub fn holds(&self, key: Key, id: u128) -> bool {
-        self.entries.contains_key(&(key, id))
+        self.entries.contains_key(&(key, short(id)))
     }
 
     /// Remembers a document as delivered and met. True if the pass had not met it before.
     pub fn meet(&mut self, key: Key, id: u128) -> bool {
-        self.entries.insert((key, id), true) != Some(true)
+        self.entries.insert((key, short(id)), true) != Some(true)
     }
 
     /// How many documents the pass met before `to`.
@@ -63,7 +75,7 @@ impl Edge {
                     timestamp,
                     seq_no: i64::MAX,
                 },
-                u128::MAX,
+                u64::MAX,
             );
         self.entries.range(group).count() as u64
     }
@@ -77,43 +89,15 @@ impl Edge {
     pub fn begin_pass(&mut self) {
         self.entries.values_mut().for_each(|met| *met = false);
     }
-
-    /// 33 bytes an entry, little-endian: timestamp, sequence number, id, met.
-    fn pack(&self) -> Vec<u8> {
-        let mut packed = Vec::with_capacity(self.entries.len() * ENTRY);
-        for ((key, id), met) in &self.entries {
-            packed.extend(key.timestamp.to_le_bytes());
-            packed.extend(key.seq_no.to_le_bytes());
-            packed.extend(id.to_le_bytes());
-            packed.push(u8::from(*met));
-        }
-        packed
-    }
-
-    fn unpack(packed: &[u8]) -> Option<Self> {
-        let (entries, rest) = packed.as_chunks::<ENTRY>();
-        rest.is_empty().then_some(())?;
-        let entries = entries.iter().map(unpack_entry).collect::<Option<_>>()?;
-        Some(Self { entries })
-    }
 }
 
-const ENTRY: usize = 33;
-
-fn unpack_entry(entry: &[u8; ENTRY]) -> Option<((Key, u128), bool)> {
-    let (timestamp, rest) = entry.split_first_chunk()?;
-    let (seq_no, rest) = rest.split_first_chunk()?;
-    let (id, met) = rest.split_first_chunk()?;
-    let key = Key {
-        timestamp: i64::from_le_bytes(*timestamp),
-        seq_no: i64::from_le_bytes(*seq_no),
-    };
-    Some(((key, u128::from_le_bytes(*id)), met.first() == Some(&1)))
+fn short(id: u128) -> u64 {
+    (id & u128::from(u64::MAX)) as u64
 }
 
 impl Serialize for Edge {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD_NO_PAD.encode(self.pack()))
+        serializer.serialize_str(&STANDARD_NO_PAD.encode(packed::pack(&self.entries)))
     }
 }
 
@@ -121,7 +105,9 @@ impl<'de> Deserialize<'de> for Edge {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let packed = STANDARD_NO_PAD.decode(text).map_err(de::Error::custom)?;
-        Self::unpack(&packed).ok_or_else(|| de::Error::custom("the edge is cut off"))
+        let entries = packed::unpack(&packed);
+        let entries = entries.ok_or_else(|| de::Error::custom("the edge is cut off"))?;
+        Ok(Self { entries })
     }
 }
 
@@ -170,6 +156,7 @@ mod tests {
     #[test]
     fn a_cut_edge_is_an_error() {
         let text = serde_json::to_string(&edge(&[(1, 0, 1)])).unwrap();
-        assert!(serde_json::from_str::<Edge>(&text.replacen("AQ", "", 1)).is_err());
+        let cut = format!("{}\"", &text[..text.len() - 5]);
+        assert!(serde_json::from_str::<Edge>(&cut).is_err(), "{cut}");
     }
 }

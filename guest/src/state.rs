@@ -1,6 +1,7 @@
 //! What is saved: the fields that users know, and beside them what reading on needs.
 
 mod fingerprint;
+mod migrate;
 mod place;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -18,7 +19,7 @@ pub use fingerprint::Fingerprint;
 pub use place::{Mark, Stretch};
 
 /// The format that this version writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The data of a state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -114,7 +115,8 @@ impl State {
                 "the saved state has format {format}, and this version of the component reads up to {FORMAT}; use the version that wrote it, or a newer one"
             )));
         }
-        serde_json::from_slice(data).map_err(|e| {
+        let state = migrate::to_newest(data, format).and_then(serde_json::from_value);
+        state.map_err(|e| {
             Error::permanent(format!("the saved state's data can not be read: {e}; restore a backup, or move the state away to read everything again"))
         })
     }
@@ -286,7 +288,7 @@ mod tests {
             .edge
             .meet(Key::at(1), 7);
         let saved = state.to_json(None).unwrap();
-        assert_eq!(State::parse(&saved, 1).unwrap(), state);
+        assert_eq!(State::parse(&saved, FORMAT).unwrap(), state);
         assert!(
             String::from_utf8(saved)
                 .unwrap()
@@ -308,7 +310,7 @@ mod tests {
     fn a_state_that_can_not_be_read_is_an_error() {
         for (data, format, part) in [
             ("{", 1, "can not be read"),
-            ("{}", 2, "format 2"),
+            ("{}", 3, "format 3"),
             (r#"{"poll_count":"x"}"#, 1, "can not be read"),
         ] {
             let error = State::parse(data.as_bytes(), format)
