@@ -30,6 +30,11 @@ impl Key {
         }
     }
 
+    /// Whether it is before every document of its timestamp.
+    pub fn begins_group(self) -> bool {
+        self.seq_no == 0
+    }
+
     /// For people: the timestamp as a date, with the sequence number where it matters.
     pub fn describe(self, unit: Unit) -> String {
         match self {

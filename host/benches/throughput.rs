@@ -1,8 +1,8 @@
 //! Documents per second and CPU time, from the in-process Elasticsearch through the
-//! component into an output that discards.
+//! component: into an output that discards, for several page sizes; and into files, with
+//! the state saved once a second, and after every page.
 //!
-//! Five rounds, each with every page size in turn, so that a noisy moment hits all of
-//! them. CPU time is the connector's alone: the threads of the in-process Elasticsearch
+//! Five rounds, each with every case in turn, so that a noisy moment hits all of them. CPU time is the connector's alone: the threads of the in-process Elasticsearch
 //! have a name of their own and are left out. Run it with `cargo bench`.
 
 use std::time::Duration;
@@ -16,10 +16,48 @@ use elasticsearch_source::sandbox::Sandbox;
 use tokio::sync::watch;
 
 const DOCUMENTS: u64 = 200_000;
-const PAGE_SIZES: [u64; 3] = [100, 1_000, 5_000];
+const CASES: [Case; 5] = [
+    Case {
+        name: "discarded, 100 in a page",
+        page_size: 100,
+        ..DISCARDED
+    },
+    DISCARDED,
+    Case {
+        name: "discarded, 5,000 in a page",
+        page_size: 5_000,
+        ..DISCARDED
+    },
+    Case {
+        name: "into files, saved once a second",
+        into_files: true,
+        ..DISCARDED
+    },
+    Case {
+        name: "into files, saved after every page",
+        into_files: true,
+        saving: "auto_save_interval = \"0s\"",
+        ..DISCARDED
+    },
+];
+const DISCARDED: Case = Case {
+    name: "discarded, 1,000 in a page",
+    page_size: 1_000,
+    into_files: false,
+    saving: "",
+};
 const ROUNDS: usize = 5;
 /// Clock ticks per second in /proc, on every Linux that Rust supports.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What is compared.
+struct Case {
+    name: &'static str,
+    page_size: u64,
+    into_files: bool,
+    /// Of the state.
+    saving: &'static str,
+}
 
 /// What one run measured.
 #[derive(Clone, Copy)]
@@ -33,24 +71,24 @@ async fn main() -> anyhow::Result<()> {
     let cluster = MiniElasticsearch::start(Options::default())?;
     fill(&cluster)?;
     let sandbox = Sandbox::new()?;
-    run(&cluster, &sandbox, 1_000).await?;
-    let mut runs = vec![Vec::new(); PAGE_SIZES.len()];
+    run(&cluster, &sandbox, &DISCARDED).await?;
+    let mut runs = vec![Vec::new(); CASES.len()];
     for _ in 0..ROUNDS {
-        for (size, runs) in PAGE_SIZES.iter().zip(&mut runs) {
-            runs.push(run(&cluster, &sandbox, *size).await?);
+        for (case, runs) in CASES.iter().zip(&mut runs) {
+            runs.push(run(&cluster, &sandbox, case).await?);
         }
     }
     println!(
         "{DOCUMENTS} documents of about 480 bytes, {ROUNDS} interleaved rounds: median (least to most)"
     );
     println!(
-        "{:>9}  {:>32}  {:>36}",
-        "page size", "documents/s", "CPU seconds per million documents"
+        "{:<36}{:>32}  {:>36}",
+        "", "documents/s", "CPU seconds per million documents"
     );
-    for (size, runs) in PAGE_SIZES.iter().zip(&runs) {
+    for (case, runs) in CASES.iter().zip(&runs) {
         let speed = spread(runs.iter().map(|run| run.documents_per_second).collect());
         let cpu = spread(runs.iter().map(|run| run.cpu_seconds_per_million).collect());
-        println!("{size:>9}  {:>32}  {:>36}", speed(0), cpu(1));
+        println!("{:<36}{:>32}  {:>36}", case.name, speed(0), cpu(1));
     }
     Ok(())
 }
@@ -73,18 +111,17 @@ fn fill(cluster: &MiniElasticsearch) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn run(
-    cluster: &MiniElasticsearch,
-    sandbox: &Sandbox,
-    page_size: u64,
-) -> anyhow::Result<Run> {
+async fn run(cluster: &MiniElasticsearch, sandbox: &Sandbox, case: &Case) -> anyhow::Result<Run> {
     let folder = tempfile::tempdir()?;
     let config = Config::parse(
-        &configuration(cluster.url(), folder.path(), page_size),
+        &configuration(cluster.url(), folder.path(), case),
         "bench.toml",
         [],
     )?;
-    let assembly = Assembly::new(&config, sandbox.clone()).discarding();
+    let mut assembly = Assembly::new(&config, sandbox.clone());
+    if !case.into_files {
+        assembly = assembly.discarding();
+    }
     let source = assembly
         .source(config.sources.values().next().context("no source")?)
         .await?;
@@ -105,11 +142,14 @@ async fn run(
     })
 }
 
-fn configuration(url: &str, folder: &std::path::Path, page_size: u64) -> String {
+fn configuration(url: &str, folder: &std::path::Path, case: &Case) -> String {
+    let Case {
+        page_size, saving, ..
+    } = case;
     format!(
         "[output]\ntype = \"file\"\npath = '{folder}'\n[sources.bench]\n[[sources.bench.streams]]\nstream = \"s\"\ntopic = \"t\"\n\
          [sources.bench.config]\nurl = \"{url}\"\nindex = \"logs\"\ntimestamp_field = \"@timestamp\"\nbatch_size = {page_size}\n\
-         state = {{ storage_config = {{ base_path = '{folder}' }} }}\n",
+         state = {{ storage_config = {{ base_path = '{folder}' }}, {saving} }}\n",
         folder = folder.display()
     )
 }

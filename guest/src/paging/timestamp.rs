@@ -26,6 +26,11 @@ use crate::key::Key;
 /// The largest page a cluster answers.
 const PAGE_MAX: u64 = 10_000;
 
+/// A segment is settled after so many pages and documents, though the edge could hold more:
+/// every saved state holds its ids, and a point in time that is lost has it read again.
+const SEGMENT_PAGES: u64 = 8;
+const SEGMENT_MIN: u64 = 8_192;
+
 /// How far the source has come. It changes only after an acknowledgement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -195,7 +200,6 @@ impl Progress {
     /// Applies an acknowledged page and says what comes next.
     pub fn apply(&mut self, page: Arrived<'_>, edge_max: u64) -> Next {
         let fresh = self.meet(page.hits);
-        let held = self.edge.len() as u64;
         let Some(cycle) = &mut self.cycle else {
             return Next::Page;
         };
@@ -210,11 +214,20 @@ impl Progress {
             // More documents than the page holds share the place where it begins.
             cycle.size = cycle.size.max(page.size * 2).min(PAGE_MAX);
         }
-        let full = held + cycle.size > edge_max;
-        match cycle.after.map(|after| self.border(after)) {
-            Some(border) if full && border > self.start => Next::Receipt(border),
-            _ => Next::Page,
+        let (after, size) = (cycle.after, cycle.size);
+        let border = after.map(|after| self.border(after));
+        match border.filter(|border| self.is_to_settle(*border, size, edge_max)) {
+            Some(border) => Next::Receipt(border),
+            None => Next::Page,
         }
+    }
+
+    /// Whether the segment ends here, as the edge could not hold the next page, or as it is
+    /// long enough. A group of equal timestamps is cut only for the edge's sake.
+    fn is_to_settle(&self, border: Key, size: u64, edge_max: u64) -> bool {
+        let held = self.edge.len() as u64 + size;
+        let long = held > SEGMENT_MIN.max(SEGMENT_PAGES * size) && border.begins_group();
+        border > self.start && (long || held > edge_max)
     }
 
     /// Remembers the hits. Returns how many of them the pass had not met before.

@@ -255,7 +255,8 @@ async fn a_write_whose_caller_is_gone_ends_before_the_next_call() {
     let end = ends(destination.append(&messages(1..2)).await.unwrap());
     let many = messages(2..20_000);
     let mut append = destination.append(&many);
-    assert!(futures::poll!(&mut append).is_pending());
+    // Ready at once if the disk is faster than this thread.
+    let _begun = futures::poll!(&mut append);
     drop(append);
     destination.abandon();
     let tail = destination.read(&Wanted::since(&end)).await.unwrap();
