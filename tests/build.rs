@@ -5,10 +5,11 @@
 //! server is configured, and fails where one is configured and cannot be reached.
 
 /// The cfg of every server, and the variable that says where it is.
-const SERVERS: [(&str, &str); 3] = [
+const SERVERS: [(&str, &str); 4] = [
     ("real_elasticsearch", "ELASTICSEARCH_URL"),
     ("real_iggy", "IGGY_ADDRESS"),
     ("real_opensearch", "OPENSEARCH_URL"),
+    ("real_redis", "REDIS_URL"),
 ];
 
 /// Sets the cfg of every server that a variable names.

@@ -4,8 +4,9 @@
 mod environment;
 mod mistakes;
 mod reference;
+mod storage;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use elasticsearch_source::config::{

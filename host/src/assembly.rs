@@ -1,9 +1,13 @@
 //! From a configuration to sources that are ready to run.
 
+pub mod states;
+
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::task::JoinHandle;
 
 use crate::capability::grants::Grants;
 use crate::capability::http::HttpCtx;
@@ -28,7 +32,7 @@ use crate::runner::Source;
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
 use crate::state_store::envelope::Owner;
-use crate::state_store::{FileStore, MemoryStore, StateStore};
+use crate::state_store::{Held, LeaseTerms, Permit, StateStore};
 use crate::status::Reporter;
 
 /// What all sources of a process share.
@@ -38,6 +42,8 @@ pub struct Assembly {
     retry: RetryPolicy,
     /// The keys of all sources, in the order in which they are numbered.
     keys: Vec<String>,
+    /// End when the states that were opened are given back.
+    keepers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Where documents go.
@@ -57,6 +63,7 @@ impl Assembly {
             outputs,
             retry: RetryPolicy::default(),
             keys: config.sources.keys().cloned().collect(),
+            keepers: Mutex::default(),
         }
     }
 
@@ -75,13 +82,13 @@ impl Assembly {
         Self { retry, ..self }
     }
 
-    /// Compiles the component, opens the state, and puts everything in its place. Nothing
-    /// is asked of the cluster or the output yet.
+    /// Compiles the component, takes the state, which may mean to wait for it, and puts
+    /// everything in its place. Nothing is asked of the cluster or the output yet.
     ///
     /// # Errors
     /// Names what can not be used, and where it was configured.
     pub async fn source(&self, source: &config::Source) -> anyhow::Result<Source> {
-        let store = open_store(source).await?;
+        let held = self.hold_state(source).await?;
         let destinations = source
             .streams
             .iter()
@@ -93,7 +100,50 @@ impl Assembly {
         if let Some(dead_letters) = self.dead_letters(source)? {
             outbox = outbox.with_dead_letters(dead_letters);
         }
-        self.put_together(source, outbox, store)
+        self.put_together(source, outbox, (Arc::new(held.slot), held.permit))
+    }
+
+    /// Waits until the states of sources that were dropped are given back: nobody has to
+    /// wait for their leases to end then. Not longer than a call to a store may take.
+    pub async fn close(&self) {
+        let keepers = std::mem::take(&mut *self.keepers());
+        let all = futures::future::join_all(keepers);
+        if tokio::time::timeout(CLOSE_MAX, all).await.is_err() {
+            tracing::warn!(
+                "a lease could not be released in time, so the next process waits until it ends"
+            );
+        }
+    }
+
+    fn keepers(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn hold_state(&self, source: &config::Source) -> anyhow::Result<Held> {
+        let state = &source.state;
+        if !state.enabled {
+            tracing::warn!(
+                source = source.key,
+                "no state is kept: every start reads and delivers everything again"
+            );
+            return Ok(Held::in_memory());
+        }
+        let terms = LeaseTerms {
+            time: state.lease_time,
+            request: self.publish_timeout(),
+        };
+        let states = states::connect(&state.storage, terms).await?;
+        let mut held = states.hold(&state.state_id, state.on_conflict).await?;
+        self.keepers().extend(held.keeper.take());
+        Ok(held)
+    }
+
+    /// How long one request to the output may take.
+    fn publish_timeout(&self) -> Duration {
+        match &self.outputs {
+            Outputs::Configured(config::Output::Iggy, Some(iggy)) => iggy.timeout,
+            Outputs::Configured(..) | Outputs::Discarded => Duration::ZERO,
+        }
     }
 
     /// The component with capabilities that reach nothing: enough to check a configuration.
@@ -102,20 +152,21 @@ impl Assembly {
     /// As [`Assembly::source`].
     pub fn rehearsal(&self, source: &config::Source) -> anyhow::Result<Source> {
         let outbox = Outbox::new(Vec::new(), outbox::Delivery::ExactlyOnce);
-        self.put_together(source, outbox, Arc::new(MemoryStore::default()))
+        let Held { slot, permit, .. } = Held::in_memory();
+        self.put_together(source, outbox, (Arc::new(slot), permit))
     }
 
     fn put_together(
         &self,
         source: &config::Source,
         outbox: Outbox,
-        store: Arc<dyn StateStore>,
+        (store, permit): (Arc<dyn StateStore>, Permit),
     ) -> anyhow::Result<Source> {
         let clock = Clock::system();
         let capabilities = capabilities(
             Arc::new(cluster(source)?),
             Grants::reading(&source.index),
-            Queue::start(outbox, clock.clone()),
+            Queue::start(outbox, permit, clock.clone()),
             (store, self.owner(source)),
             clock.clone(),
         );
@@ -215,6 +266,9 @@ impl Assembly {
     }
 }
 
+/// How long the end of the program waits for leases to be released.
+const CLOSE_MAX: Duration = Duration::from_secs(30);
+
 /// The most dead letters in one request to Iggy.
 const DEAD_LETTERS_AT_ONCE: usize = 1_000;
 
@@ -252,30 +306,12 @@ fn capabilities(
 }
 
 fn cluster(source: &config::Source) -> anyhow::Result<Cluster> {
-    let credentials = source
-        .credentials
-        .as_ref()
-        .map(|c| (c.username.clone(), c.password.expose().to_owned()));
     Cluster::new(ClusterConfig {
         url: source.url.to_string(),
-        credentials,
+        credentials: source.credentials.as_ref().map(config::Credentials::basic),
         timeout: source.timeout,
         max_response_bytes: source.max_response_bytes,
     })
-}
-
-async fn open_store(source: &config::Source) -> anyhow::Result<Arc<dyn StateStore>> {
-    if !source.state.enabled {
-        tracing::warn!(
-            source = source.key,
-            "no state is kept: every start reads and delivers everything again"
-        );
-        return Ok(Arc::new(MemoryStore::default()));
-    }
-    let config::Storage::File { base_path } = &source.state.storage;
-    Ok(Arc::new(
-        FileStore::open(base_path, &source.state.state_id).await?,
-    ))
 }
 
 fn delivery(source: &config::Source) -> outbox::Delivery {

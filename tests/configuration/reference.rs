@@ -76,8 +76,10 @@ fn the_basic_block_of_the_reference_loads_as_printed() {
 fn the_state_block_of_the_reference_loads_as_printed() {
     let (_header, rest) = STATE.split_once('\n').unwrap();
     let source = source(&format!("{FILE_OUTPUT}{BASIC}{rest}"));
-    let Storage::File { base_path } = &source.state.storage;
-    assert_eq!(base_path, Path::new("./connector_states"));
+    let expected = Storage::File {
+        base_path: "./connector_states".into(),
+    };
+    assert_eq!(source.state.storage, expected);
     assert_eq!(
         (source.state.enabled, source.state.state_id.as_str()),
         (true, "elasticsearch_logs_connector")
@@ -118,15 +120,31 @@ fn the_file_storage_block_of_the_reference_loads_as_printed() {
 }
 
 #[test]
-fn the_other_storage_blocks_are_read_and_said_to_be_unavailable() {
-    for (block, kind) in [
-        (ELASTICSEARCH_STORAGE, "elasticsearch"),
-        (REDIS_STORAGE, "redis"),
-    ] {
-        let messages = messages(parse(&format!("{FILE_OUTPUT}{BASIC}{block}")));
-        let expected = format!(
-            "c.toml:27:18: sources.elasticsearch.config.state.storage_type: \"{kind}\" is not available in this version, use \"file\""
-        );
-        assert_eq!(messages, [expected]);
-    }
+fn the_other_storage_blocks_of_the_reference_load_as_printed() {
+    let elsewhere = source(&format!("{FILE_OUTPUT}{BASIC}{ELASTICSEARCH_STORAGE}"));
+    let Storage::Elasticsearch { url, index, .. } = &elsewhere.state.storage else {
+        panic!("{:?}", elsewhere.state.storage);
+    };
+    assert_eq!(
+        (url.as_str(), index.as_str()),
+        ("http://localhost:9200/", "connector_states")
+    );
+    let elsewhere = source(&format!("{FILE_OUTPUT}{BASIC}{REDIS_STORAGE}"));
+    let Storage::Redis {
+        url,
+        address,
+        key_prefix,
+        ..
+    } = &elsewhere.state.storage
+    else {
+        panic!("{:?}", elsewhere.state.storage);
+    };
+    assert_eq!(
+        (url.expose(), address.as_str(), key_prefix.as_str()),
+        (
+            "redis://localhost:6379",
+            "redis://localhost:6379/0",
+            "connector_states:"
+        )
+    );
 }

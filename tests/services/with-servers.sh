@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs a command with a real Elasticsearch and a real OpenSearch beside it, named by
-# ELASTICSEARCH_URL and OPENSEARCH_URL, and stops both afterwards, whatever happens.
+# Runs a command with a real Elasticsearch, OpenSearch and Redis beside it, named by
+# ELASTICSEARCH_URL, OPENSEARCH_URL and REDIS_URL, and stops them afterwards, whatever
+# happens.
 # Exits with the command's code.
 #
 #   with-servers.sh cargo test
 #
-# See start-node.sh for what it needs and for NODE_CACHE.
+# See start-node.sh for what it needs and for NODE_CACHE; beside that, redis-server.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 [ $# -gt 0 ] || { echo "with-servers.sh COMMAND [ARGUMENT ..]" >&2; exit 2; }
@@ -29,26 +30,43 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Connecting to a port that nobody listens on fails; the two differ.
+# Connecting to a port that nobody listens on fails; what is named is taken already.
 free_port() {
     local port
     for port in $(shuf -i 20000-29999 -n 100); do
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && [ "$port" != "${1:-}" ]; then echo "$port"; return; fi
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && [[ " $* " != *" $port "* ]]; then echo "$port"; return; fi
     done
     echo "no free port found on 127.0.0.1" >&2
     return 1
 }
 elasticsearch=$(free_port)
 opensearch=$(free_port "$elasticsearch")
+redis=$(free_port "$elasticsearch" "$opensearch")
+
+# With a password, as that must never show; kept in memory only.
+start_redis() {
+    mkdir "$work/redis"
+    redis-server --bind 127.0.0.1 --port "$redis" --dir "$work/redis" --save '' \
+        --requirepass correct-horse --pidfile "$work/redis/pid" --daemonize yes \
+        --logfile "$work/redis/log" >&2
+    for _ in $(seq 100); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$redis") 2>/dev/null && return
+        sleep 0.1
+    done
+    cat "$work/redis/log" >&2
+    return 1
+}
 
 "$here/start-node.sh" elasticsearch 8.19.21 "$elasticsearch" "$work/elasticsearch" >&2 &
 starting+=($!)
 "$here/start-node.sh" opensearch 2.19.6 "$opensearch" "$work/opensearch" >&2 &
 starting+=($!)
+start_redis
 for pid in "${starting[@]}"; do wait "$pid"; done
 starting=()
 
 export ELASTICSEARCH_URL=http://127.0.0.1:$elasticsearch OPENSEARCH_URL=http://127.0.0.1:$opensearch
+export REDIS_URL=redis://:correct-horse@127.0.0.1:$redis
 # In the background, as a trap waits for a command in the foreground.
 "$@" &
 command=$!

@@ -2,6 +2,7 @@
 
 pub(crate) mod iggy;
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod sample;
 pub(crate) mod servers;
 pub(crate) mod world;

@@ -140,7 +140,7 @@ fn known(prefix: &str) -> &'static str {
             "index, timestamp_field, query, batch_size, pagination, settle, edge_max, id_namespace, state, and the host's own: url, username, password, polling_interval, timeout, max_response_bytes"
         }
         _ => {
-            "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id"
+            "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id, lease_time, on_conflict"
         }
     }
 }

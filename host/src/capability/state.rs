@@ -161,12 +161,11 @@ mod tests {
     use futures::future::BoxFuture;
 
     use super::*;
-    use crate::state_store::MemoryStore;
+    use crate::state_store::Slot;
 
     /// Loses the answers of some calls, and refuses others.
-    #[derive(Default)]
     struct Unreliable {
-        store: MemoryStore,
+        store: Slot,
         calls: std::sync::Mutex<VecDeque<Trouble>>,
     }
 
@@ -175,6 +174,15 @@ mod tests {
         None,
         Refused,
         AnswerLost,
+    }
+
+    impl Default for Unreliable {
+        fn default() -> Self {
+            Self {
+                store: Slot::in_memory(),
+                calls: std::sync::Mutex::default(),
+            }
+        }
     }
 
     impl Unreliable {

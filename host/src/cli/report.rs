@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::instance::Failure;
-use crate::runner::Summary;
+use crate::runner::{Summary, Until};
 
 /// One source's part of the summary.
 #[derive(Debug, Serialize)]
@@ -55,6 +55,13 @@ impl Report {
     pub(super) fn failed(error: String) -> Self {
         Self {
             error: Some(error),
+            ..Self::new(&Ok(Summary::default()), None)
+        }
+    }
+
+    pub(super) fn stopped_before_start(until: Until) -> Self {
+        Self {
+            stopped: until == Until::CaughtUp,
             ..Self::new(&Ok(Summary::default()), None)
         }
     }

@@ -13,8 +13,10 @@ use crate::assembly::Assembly;
 use crate::config::{self, Config, Output};
 use crate::instance::Failure;
 use crate::logging;
-use crate::runner::{self, Until};
+use crate::retry::{Backoff, RetryPolicy};
+use crate::runner::{self, Source, Until};
 use crate::sandbox::Sandbox;
+use crate::state_store::StoreError;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -37,6 +39,7 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
                 Until::Stopped
             };
             let reports = run_all(&config, &assembly, until, &stop).await;
+            assembly.close().await;
             print(&reports, arguments.json);
             if reports.values().all(Report::is_done) {
                 Ended::Well
@@ -85,8 +88,9 @@ async fn run_one(
     until: Until,
     stop: watch::Receiver<bool>,
 ) -> Report {
-    let ready = match assembly.source(source).await {
-        Ok(ready) => ready,
+    let ready = match ready(assembly, source, until, stop.clone()).await {
+        Ok(Some(ready)) => ready,
+        Ok(None) => return Report::stopped_before_start(until),
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the source can not start");
             return Report::failed(format!("{error:#}"));
@@ -105,6 +109,40 @@ async fn run_one(
         tracing::error!(error, "the source has stopped");
     }
     Report::new(&outcome, error)
+}
+
+/// A source that holds its state, `None` if it was told to stop before it did. A store that
+/// does not answer is asked again, as a cluster is.
+async fn ready(
+    assembly: &Assembly,
+    source: &config::Source,
+    until: Until,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Source>> {
+    let mut backoff = Backoff::new(RetryPolicy::default());
+    loop {
+        let error = tokio::select! {
+            made = assembly.source(source) => match made {
+                Ok(source) => return Ok(Some(source)),
+                Err(error) => error,
+            },
+            _ = stop.wait_for(|stop| *stop) => return Ok(None),
+        };
+        let wait = backoff.wait(None);
+        let gives_up = until == Until::CaughtUp && backoff.is_exhausted();
+        if gives_up || !matches!(error.downcast_ref(), Some(StoreError::Unavailable(_))) {
+            return Err(error);
+        }
+        tracing::warn!(
+            error = format!("{error:#}"),
+            wait_ms = wait.as_millis(),
+            "the state can not be reached, trying again"
+        );
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(None),
+        }
+    }
 }
 
 /// A wrong key is named with its place in the file.

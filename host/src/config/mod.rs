@@ -38,6 +38,7 @@ use std::path::Path;
 
 pub use crate::publisher::iggy::{Durability, Partitioning};
 pub use crate::publisher::shape::Metadata;
+pub use crate::state_store::OnConflict;
 pub use broker::{Iggy, Login, Tls};
 pub use environment::{PREFIX, variables};
 pub use error::{ConfigError, ConfigErrors};
@@ -135,8 +136,9 @@ fn read(root: &Section<'_>) -> Option<Config> {
         root.refuse_table("documents go to iggy, but there is no [iggy]: write one with address and login, or [output] type = \"file\" and path");
     }
     let read_iggy = read_iggy.flatten();
-    let sources = read_sources(&root.section("sources"), output.as_ref());
-    if let (Some(Output::Iggy), Some(read_iggy)) = (&output, &read_iggy) {
+    let to_iggy = read_iggy.as_ref().filter(|_| output == Some(Output::Iggy));
+    let sources = read_sources(&root.section("sources"), output.as_ref(), to_iggy);
+    if let Some(read_iggy) = to_iggy {
         check_quiet(&iggy, read_iggy, &sources);
     }
     Some(Config {
@@ -148,7 +150,11 @@ fn read(root: &Section<'_>) -> Option<Config> {
     })
 }
 
-fn read_sources(section: &Section<'_>, output: Option<&Output>) -> BTreeMap<String, Source> {
+fn read_sources(
+    section: &Section<'_>,
+    output: Option<&Output>,
+    iggy: Option<&Iggy>,
+) -> BTreeMap<String, Source> {
     let children = section.children();
     if children.is_empty() {
         section.refuse_table("no source: write [sources.NAME]");
@@ -164,6 +170,9 @@ fn read_sources(section: &Section<'_>, output: Option<&Output>) -> BTreeMap<Stri
                 "delivery",
                 "standard output can not be read back, so write delivery = \"at_least_once\"",
             );
+        }
+        if let Some(iggy) = iggy {
+            refuse_short_lease(&child, &source, iggy);
         }
         let writes_state = source.enabled && source.state.enabled;
         if writes_state && !states.insert(source.state.place()) {
@@ -193,6 +202,21 @@ fn check_quiet(section: &Section<'_>, iggy: &Iggy, sources: &BTreeMap<String, So
             "leaves no time for requests that are still on their way, so that their messages \
              might be there twice: leave it out, or write delivery = \"at_least_once\" in every \
              source",
+        );
+    }
+}
+
+/// A publish begins only if the lease outlives it, and a lease is renewed when a third of it
+/// has passed.
+fn refuse_short_lease(section: &Section<'_>, source: &Source, iggy: &Iggy) {
+    let (state, least) = (&source.state, iggy.timeout * 2);
+    if state.enabled && state.is_leased() && state.lease_time < least {
+        let least = units::show_duration(least);
+        section.section("config").section("state").refuse(
+            "lease_time",
+            &format!(
+                "is at least {least}, twice the timeout of [iggy]: a lease must outlive a publish"
+            ),
         );
     }
 }

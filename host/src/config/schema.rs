@@ -127,13 +127,27 @@ pub(super) static CONFIG: Table = Table {
 
 /// `state` in `[sources.NAME.config]`
 pub(super) static STATE: Table = Table {
-    keys: &["enabled", "storage_type", "state_id"],
+    keys: &[
+        "enabled",
+        "storage_type",
+        "state_id",
+        "lease_time",
+        "on_conflict",
+    ],
     tables: &[("storage_config", Shape::One(&STORAGE))],
     open: true,
 };
 
 /// What all storage types know together; [`super::state`] refuses what is another's.
-static STORAGE: Table = Table::of(&["base_path", "index", "url", "key_prefix"]);
+static STORAGE: Table = Table::of(&[
+    "base_path",
+    "url",
+    "username",
+    "password",
+    "index",
+    "key_prefix",
+    "timeout",
+]);
 
 /// What is called like this, or nearly, is never passed on to the component.
 const CREDENTIALS: [&str; 5] = ["api_key", "password", "secret", "token", "username"];

@@ -14,7 +14,7 @@ use super::limits::{self, Limits};
 use super::position::Position;
 use super::secret::Secret;
 use super::section::Section;
-use super::state::{self, State};
+use super::state::{self, SourceCluster, State};
 use super::stream::{self, DeadLetter, Stream};
 use super::value::{choice, duration, flag, size, text};
 
@@ -79,13 +79,20 @@ impl Delivery {
     }
 }
 
-/// A user of the cluster.
-#[derive(Debug, Clone)]
+/// A user of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The user's name.
     pub username: String,
     /// The user's password.
     pub password: Secret,
+}
+
+impl Credentials {
+    /// User and password, for the one place that sends them.
+    pub(crate) fn basic(&self) -> (String, String) {
+        (self.username.clone(), self.password.expose().to_owned())
+    }
 }
 
 impl Source {
@@ -121,7 +128,11 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         config.optional("polling_interval", duration(ms(1)..=ms(30 * 86_400_000)));
     let timeout = config.optional("timeout", duration(ms(10)..=ms(3_600_000)));
     let max_response_bytes = config.optional("max_response_bytes", size(1 << 10..=1 << 30));
-    let state = state::read(&config.section("state"), key);
+    let cluster = SourceCluster {
+        url: url.as_ref(),
+        credentials: credentials.as_ref(),
+    };
+    let state = state::read(&config.section("state"), key, cluster);
     Some(Source {
         key: key.to_owned(),
         enabled: enabled.unwrap_or(true),
@@ -151,7 +162,7 @@ fn check_key(key: &str, section: &Section<'_>) {
     }
 }
 
-fn read_credentials(config: &Section<'_>) -> Option<Credentials> {
+pub(super) fn read_credentials(config: &Section<'_>) -> Option<Credentials> {
     let username = config.optional("username", text);
     let password = config.optional("password", |node| Secret::from_setting(&text(node)?));
     for (one, other) in [("username", "password"), ("password", "username")] {
@@ -166,7 +177,7 @@ fn read_credentials(config: &Section<'_>) -> Option<Credentials> {
 }
 
 /// The text is not repeated in messages, as it may hold a password.
-fn cluster_url(node: &super::tree::Node) -> Result<Url, String> {
+pub(super) fn cluster_url(node: &super::tree::Node) -> Result<Url, String> {
     let url = Url::parse(&text(node)?)
         .map_err(|e| format!("is no url ({e}): write one like \"http://localhost:9200\""))?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -1,16 +1,18 @@
-//! `state` in a source's `config`: where the source's state is kept.
+//! `state` in a source's `config`: where the source's state is kept, and how it is held.
 //!
 //! The keys of the component in the same table are none of its business.
 
-use std::path::PathBuf;
+mod storage;
 
-use crate::state_store;
+use std::time::Duration;
+
+use crate::state_store::{self, OnConflict};
 
 use super::section::Section;
-use super::value::{flag, text};
+use super::value::{choice, duration, flag, text};
 
-/// What is known but not there yet.
-const LATER: [&str; 2] = ["elasticsearch", "redis"];
+pub(super) use storage::SourceCluster;
+pub use storage::Storage;
 
 /// Where and as what the state of a source is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,73 +24,52 @@ pub struct State {
     pub storage: Storage,
     /// The state's name there; the source's key by default.
     pub state_id: String,
-}
-
-/// A place for states.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Storage {
-    /// `storage_type = "file"`, the default.
-    File {
-        /// The folder of the files, `./connector_states` by default.
-        base_path: PathBuf,
-    },
+    /// How long a lease lasts without being renewed, 1 s to an hour; 30 s by default. Files
+    /// have locks instead.
+    pub lease_time: Duration,
+    /// What to do when another process holds the state; stop by default.
+    pub on_conflict: OnConflict,
 }
 
 impl State {
     /// The place of this state, for messages and for telling states apart.
     pub(super) fn place(&self) -> String {
-        match &self.storage {
-            Storage::File { base_path } => {
-                format!("{}/{}.json", base_path.display(), self.state_id)
-            }
-        }
+        self.storage.place(&self.state_id)
+    }
+
+    /// Whether processes on several machines can share the place.
+    pub(super) fn is_leased(&self) -> bool {
+        !matches!(self.storage, Storage::File { .. })
     }
 }
 
-pub(super) fn read(section: &Section<'_>, source: &str) -> Option<State> {
+pub(super) fn read(
+    section: &Section<'_>,
+    source: &str,
+    cluster: SourceCluster<'_>,
+) -> Option<State> {
     let enabled = section.optional("enabled", flag).unwrap_or(true);
-    let storage = read_storage(section);
+    let storage = storage::read(section, cluster);
     let state_id = section.optional("state_id", |node| {
         let state_id = text(node)?;
         state_store::check_id(&state_id).map(|()| state_id)
     });
-    Some(State {
+    let seconds = Duration::from_secs;
+    let lease_time = section.optional("lease_time", duration(seconds(1)..=seconds(3_600)));
+    let conflicts = [("stop", OnConflict::Stop), ("wait", OnConflict::Wait)];
+    let on_conflict = section.optional("on_conflict", choice(&conflicts));
+    let state = State {
         enabled,
         storage: storage?,
         state_id: state_id.unwrap_or_else(|| source.to_owned()),
-    })
-}
-
-fn read_storage(section: &Section<'_>) -> Option<Storage> {
-    section.optional("storage_type", |node| match text(node)?.as_str() {
-        "file" => Ok(()),
-        later if LATER.contains(&later) => Err(format!(
-            "\"{later}\" is not available in this version, use \"file\""
-        )),
-        other => Err(format!(
-            "\"{other}\" is not known: the storage types are \"file\", \"elasticsearch\", \"redis\""
-        )),
-    });
-    // A storage type that was refused has no keys to judge.
-    let is_file = section
-        .optional("storage_type", text)
-        .is_none_or(|kind| kind == "file");
-    is_file.then(|| read_file(&section.section("storage_config")))
-}
-
-fn read_file(section: &Section<'_>) -> Storage {
-    for other in ["index", "url", "key_prefix"] {
-        if section.section(other).exists() {
-            section.refuse(
-                other,
-                "does not belong to storage_type = \"file\", which knows base_path only",
-            );
-        }
+        lease_time: lease_time.unwrap_or(seconds(30)),
+        on_conflict: on_conflict.unwrap_or_default(),
+    };
+    if !state.is_leased() && section.section("lease_time").exists() {
+        section.refuse(
+            "lease_time",
+            "is for storage_type \"elasticsearch\" and \"redis\": files are locked, and free at once when their process ends",
+        );
     }
-    let base_path = section.optional("base_path", text);
-    Storage::File {
-        base_path: base_path
-            .unwrap_or_else(|| "./connector_states".to_owned())
-            .into(),
-    }
+    Some(state)
 }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::destination::Message;
 use super::outbox::{Extent, Mark, Outbox, PublishError, Published, Saved};
 use crate::clock::Clock;
+use crate::state_store::{Permit, Refusal};
 
 /// Calls that may wait for their turn.
 const WAITING_MAX: usize = 16;
@@ -32,10 +33,10 @@ enum Call {
 }
 
 impl Queue {
-    /// Starts the task on the current runtime.
-    pub fn start(outbox: Outbox, clock: Clock) -> Self {
+    /// Starts the task on the current runtime. It publishes only while the permit lasts.
+    pub fn start(outbox: Outbox, permit: Permit, clock: Clock) -> Self {
         let (calls, waiting) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(work(outbox, waiting, clock));
+        tokio::spawn(work(outbox, permit, waiting, clock));
         Self { calls }
     }
 
@@ -90,12 +91,12 @@ impl Queue {
     }
 }
 
-async fn work(mut outbox: Outbox, mut waiting: mpsc::Receiver<Call>, clock: Clock) {
+async fn work(mut outbox: Outbox, permit: Permit, mut waiting: mpsc::Receiver<Call>, clock: Clock) {
     while let Some(call) = waiting.recv().await {
         // Nobody may be waiting for an answer any more; the outcome is in the outbox.
         match call {
             Call::Publish(messages, answer) => {
-                let outcome = outbox.publish(&messages).await;
+                let outcome = publish(&mut outbox, &permit, &messages).await;
                 let _ = answer.send(outcome.map(|published| (published, clock.now_ms())));
             }
             Call::Resume(saved, prefix, answer) => {
@@ -107,6 +108,33 @@ async fn work(mut outbox: Outbox, mut waiting: mpsc::Receiver<Call>, clock: Cloc
             Call::ForgetUnclaimed => outbox.forget_unclaimed(),
             Call::Covered(sequence) => outbox.covered(sequence),
         }
+    }
+}
+
+/// What is cut off is of unknown outcome, as any call that is dropped.
+async fn publish(
+    outbox: &mut Outbox,
+    permit: &Permit,
+    messages: &[Message],
+) -> Result<Published, PublishError> {
+    permit
+        .check()
+        .map_err(|refusal| not_permitted(refusal, Extent::Nothing))?;
+    let published = permit.during(outbox.publish(messages)).await;
+    published.unwrap_or_else(|refusal| Err(not_permitted(refusal, Extent::Unknown)))
+}
+
+fn not_permitted(refusal: Refusal, committed: Extent) -> PublishError {
+    let cause = match &refusal {
+        Refusal::Lapsed => anyhow::anyhow!(
+            "the lease of the state could not be renewed in time, so nothing is published until it is: see that its store is reachable"
+        ),
+        Refusal::Lost(why) => anyhow::anyhow!("the lease of the state is lost: {why}"),
+    };
+    PublishError {
+        committed,
+        transient: refusal == Refusal::Lapsed,
+        cause,
     }
 }
 

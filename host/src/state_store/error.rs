@@ -8,6 +8,8 @@ use anyhow::anyhow;
 
 use crate::io_remedy::remedy;
 
+use super::STATE_MAX;
+
 /// Each one names the place and the remedy.
 #[derive(Debug)]
 pub enum StoreError {
@@ -36,6 +38,30 @@ impl StoreError {
     pub(super) fn corrupt(place: &str, why: impl fmt::Display) -> Self {
         Self::Corrupt(anyhow!(
             "{place} holds no readable state ({why}): move it away or restore a backup; starting without it reads everything again"
+        ))
+    }
+
+    /// Something is at this place that is larger than any state.
+    pub(super) fn too_large(place: &str) -> Self {
+        Self::corrupt(place, format!("it is larger than {STATE_MAX} bytes"))
+    }
+
+    /// Somebody else was faster; `None` is that there is no state.
+    pub(super) fn conflict(place: &str, stored: Option<&str>, expected: Option<&str>) -> Self {
+        let show = |revision: Option<&str>| match revision {
+            Some(revision) => format!("revision {}", revision.get(..12).unwrap_or(revision)),
+            None => "no state".to_owned(),
+        };
+        let (stored, expected) = (show(stored), show(expected));
+        Self::Conflict(anyhow!(
+            "{place} has {stored} where {expected} was expected, so somebody else changed it: see that one process uses it, then start again"
+        ))
+    }
+
+    /// Somebody else holds this state.
+    pub(super) fn held(place: &str, holder: impl fmt::Display) -> Self {
+        Self::Conflict(anyhow!(
+            "the state is in use, its lease {place} is held by {holder}: stop that process, choose another state_id, or stand by with on_conflict = \"wait\""
         ))
     }
 

@@ -1,62 +1,108 @@
-//! A state that ends with the process: for `enabled = false`, and for rehearsals.
+//! States that end with the process: for `enabled = false`, rehearsals and tests.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::anyhow;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{StateStore, StoreError, Stored};
+use super::{Listed, Records, StoreError, Stored, check_id, check_size};
 
-/// One state in memory; its revisions are numbers.
+/// Records in memory; their revisions are numbers, counted over all of them.
 #[derive(Debug, Default)]
-pub struct MemoryStore {
-    stored: Mutex<Option<(Bytes, u64)>>,
+pub struct MemoryRecords {
+    content: Mutex<Content>,
 }
 
-impl MemoryStore {
-    fn swap(&self, bytes: Bytes, expected: Option<&str>) -> Result<String, StoreError> {
-        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-        let revision = match &*stored {
-            Some((same, revision)) if *same == bytes => return Ok(revision.to_string()),
-            Some((_, revision)) => Some(*revision),
-            None => None,
-        };
-        if revision.map(|revision| revision.to_string()).as_deref() != expected {
-            return Err(StoreError::Conflict(anyhow!(
-                "the state in memory has another revision: run one instance only"
-            )));
+#[derive(Debug, Default)]
+struct Content {
+    records: BTreeMap<String, Stored>,
+    saves: u64,
+}
+
+impl MemoryRecords {
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check(
+        &self,
+        content: &Content,
+        name: &str,
+        expected: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let stored = content.records.get(name);
+        let stored = stored.map(|stored| stored.revision.as_str());
+        match stored == expected {
+            true => Ok(()),
+            false => Err(StoreError::conflict(&self.describe(name), stored, expected)),
         }
-        let next = revision.unwrap_or(0) + 1;
-        *stored = Some((bytes, next));
-        Ok(next.to_string())
+    }
+
+    fn swap(&self, name: &str, bytes: Bytes, expected: Option<&str>) -> Result<String, StoreError> {
+        check_size(&self.describe(name), &bytes)?;
+        let mut content = self.content();
+        self.check(&content, name, expected)?;
+        content.saves += 1;
+        let revision = content.saves.to_string();
+        let stored = Stored {
+            bytes,
+            revision: revision.clone(),
+        };
+        content.records.insert(name.to_owned(), stored);
+        Ok(revision)
+    }
+
+    fn delete(&self, name: &str, expected: &str) -> Result<(), StoreError> {
+        let mut content = self.content();
+        self.check(&content, name, Some(expected))?;
+        content.records.remove(name);
+        Ok(())
+    }
+
+    fn states(&self) -> Vec<Listed> {
+        let content = self.content();
+        let states = content
+            .records
+            .iter()
+            .filter(|(name, _)| check_id(name).is_ok());
+        let listed = states.map(|(name, stored)| Listed {
+            name: name.clone(),
+            bytes: Some(stored.bytes.len() as u64),
+            changed: None,
+        });
+        listed.collect()
     }
 }
 
-impl StateStore for MemoryStore {
-    fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
-        let stored = self
-            .stored
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let stored = stored.map(|(bytes, revision)| Stored {
-            bytes,
-            revision: revision.to_string(),
-        });
-        async move { Ok(stored) }.boxed()
+impl Records for MemoryRecords {
+    fn load<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        async move { Ok(self.content().records.get(name).cloned()) }.boxed()
     }
 
     fn save<'a>(
         &'a self,
+        name: &'a str,
         bytes: Bytes,
         expected: Option<&'a str>,
     ) -> BoxFuture<'a, Result<String, StoreError>> {
-        async move { self.swap(bytes, expected) }.boxed()
+        async move { self.swap(name, bytes, expected) }.boxed()
     }
 
-    fn describe(&self) -> String {
-        "the state in memory".to_owned()
+    fn remove<'a>(
+        &'a self,
+        name: &'a str,
+        expected: &'a str,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move { self.delete(name, expected) }.boxed()
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
+        async move { Ok(self.states()) }.boxed()
+    }
+
+    fn describe(&self, name: &str) -> String {
+        format!("state {name} in memory")
     }
 }

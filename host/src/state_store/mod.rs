@@ -1,28 +1,53 @@
-//! Where states are kept: opaque bytes under a name, changed by compare-and-swap.
+//! Where states are kept: bytes under a name, changed by compare-and-swap.
 //!
-//! A store knows nothing of what it keeps; [`envelope`] is the document around it. Every
-//! backend runs the same contract suite, `tests/state_store_contract.rs`. Nothing here
-//! retries, waits, or starts over without a state that is there but unreadable.
+//! ```text
+//! StateStore: the one state of a source    Slot ── Hold: a lock or a lease, one process at a time
+//! Records: named bytes                      ├─ file   redis   elasticsearch   memory
+//! ```
+//!
+//! A backend is [`Records`] and nothing else. What a source gets of it ([`Slot`]), and who
+//! may have it ([`States`], the lease), is written once over that trait; [`envelope`] is the
+//! document around a state. Every backend runs the same contract suite,
+//! `tests/state_store_contract`. Nothing here retries a call, or starts over without a state
+//! that is there but unreadable.
 
+mod elasticsearch;
 pub mod envelope;
 mod error;
 mod file;
-mod file_lease;
+mod file_lock;
+mod holder;
 mod id;
+mod lease;
 mod memory;
+mod permit;
+mod redis;
+mod slot;
+mod states;
 
+use anyhow::anyhow;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
+pub use elasticsearch::ElasticsearchRecords;
 pub use error::StoreError;
-pub use file::FileStore;
+pub use file::FileRecords;
+pub use holder::Holder;
 pub use id::check_id;
-pub use memory::MemoryStore;
+pub use memory::MemoryRecords;
+pub use permit::{Permit, Refusal};
+pub use redis::{RedisConfig, RedisRecords};
+pub use slot::Slot;
+pub use states::{Held, LeaseTerms, OnConflict, States};
 
-/// The largest state, in bytes.
+/// The largest record, in bytes.
 pub const STATE_MAX: usize = 64 * 1024 * 1024;
 
-/// A state as it was loaded.
+/// The most records that [`Records::list`] looks through; more is an error.
+pub const LISTED_MAX: usize = 10_000;
+
+/// A record as it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// What was saved.
@@ -31,8 +56,67 @@ pub struct Stored {
     pub revision: String,
 }
 
-/// The place of one state. It is held by one store at a time: opening it a second time,
-/// from this process or another, is a [`StoreError::Conflict`] while the first is alive.
+/// A state that a backend has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its size, if the backend tells without reading it.
+    pub bytes: Option<u64>,
+    /// When it was saved last, likewise; by the backend's clock.
+    pub changed: Option<DateTime<Utc>>,
+}
+
+/// A place for records: a JSON object of 1 to [`STATE_MAX`] bytes under every name.
+///
+/// Names are those that [`check_id`] allows, which are states, and the same with `.lease`
+/// behind them. Every call is one attempt and has a time limit.
+pub trait Records: Send + Sync {
+    /// The record of this name, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if something is there that no save left; it is never `None`,
+    /// and it stays as it is.
+    fn load<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
+
+    /// Replaces the record of the expected revision (`None`: that there is none) and returns
+    /// its new revision; durable when it returns, and all or nothing always.
+    ///
+    /// A revision never comes again, also where the same bytes are saved again, unless it is
+    /// a hash of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another revision is stored, and [`StoreError::Invalid`]
+    /// if the bytes are none or more than [`STATE_MAX`]. After [`StoreError::Unavailable`]
+    /// the record is the old one or the new one.
+    fn save<'a>(
+        &'a self,
+        name: &'a str,
+        bytes: Bytes,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<String, StoreError>>;
+
+    /// Removes the record of the expected revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another one is stored, or none.
+    fn remove<'a>(
+        &'a self,
+        name: &'a str,
+        expected: &'a str,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// All states, without the records of leases, in the order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] if there are more than [`LISTED_MAX`] records.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>>;
+
+    /// The place of a record, for messages; without credentials.
+    fn describe(&self, name: &str) -> String;
+}
+
+/// The place of one state: all of a store that a source sees.
 pub trait StateStore: Send + Sync {
     /// The state, or `None` if none was ever saved.
     ///
@@ -48,8 +132,9 @@ pub trait StateStore: Send + Sync {
     /// expected: they are those of a save whose answer was lost.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if another revision is stored, and
-    /// [`StoreError::Invalid`] if the bytes are none or more than [`STATE_MAX`].
+    /// [`StoreError::Conflict`] if another revision is stored, or somebody else holds the
+    /// state now, and [`StoreError::Invalid`] if the bytes are none or more than
+    /// [`STATE_MAX`].
     fn save<'a>(
         &'a self,
         bytes: Bytes,
@@ -58,4 +143,30 @@ pub trait StateStore: Send + Sync {
 
     /// The place, for messages.
     fn describe(&self) -> String;
+}
+
+/// Whether these bytes can be a record at all, before a backend writes them.
+fn check_size(place: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    match bytes.len() {
+        1..=STATE_MAX => Ok(()),
+        length => Err(StoreError::Invalid(anyhow!(
+            "{place} takes 1 to {STATE_MAX} bytes, not {length}: this state can not be saved"
+        ))),
+    }
+}
+
+/// What a backend has read, if it can be a record at all.
+fn check_stored(place: &str, bytes: Bytes, revision: String) -> Result<Stored, StoreError> {
+    match bytes.len() {
+        0 => Err(StoreError::corrupt(place, "it is empty")),
+        1..=STATE_MAX => Ok(Stored { bytes, revision }),
+        _ => Err(StoreError::too_large(place)),
+    }
+}
+
+/// The error of a listing that would go on for ever.
+fn too_many(place: &str) -> StoreError {
+    StoreError::Invalid(anyhow!(
+        "{place} holds more than {LISTED_MAX} records: give other things a place of their own"
+    ))
 }

@@ -16,8 +16,8 @@ use elasticsearch_source::retry::RetryPolicy;
 use elasticsearch_source::runner::{self, Source, Summary, Until};
 use elasticsearch_source::sandbox::Sandbox;
 use elasticsearch_source::source_state::{Capabilities, Limits};
-use elasticsearch_source::state_store::StateStore;
 use elasticsearch_source::state_store::envelope::Owner;
+use elasticsearch_source::state_store::{Permit, StateStore};
 use elasticsearch_source::status::Reporter;
 use tokio::sync::watch;
 
@@ -202,7 +202,7 @@ impl Life<'_> {
         if self.scenario.refusals {
             outbox = outbox.with_dead_letters(topic(DEAD_LETTERS, None));
         }
-        let queue = Queue::start(outbox, clock.clone());
+        let queue = Queue::start(outbox, Permit::always(), clock.clone());
         let transport = Arc::new(SimulatedTransport(Arc::clone(stage)));
         let store: Arc<dyn StateStore> = Arc::new(SimulatedStore {
             stage: Arc::clone(stage),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::anyhow;
 use bytes::Bytes;
-use elasticsearch_source::state_store::{MemoryStore, StateStore, StoreError, Stored};
+use elasticsearch_source::state_store::{Slot, StateStore, StoreError, Stored};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
@@ -13,10 +13,18 @@ use super::invariants;
 use super::stage::{Stage, TIMEOUT};
 
 /// What survives the processes: the store behind, and the last state in it.
-#[derive(Default)]
 pub struct Disk {
-    store: MemoryStore,
+    store: Slot,
     last: Mutex<Option<Bytes>>,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            store: Slot::in_memory(),
+            last: Mutex::default(),
+        }
+    }
 }
 
 impl Disk {

@@ -1,26 +1,23 @@
-//! The lease of a state in a file: a lock of the operating system's, which is freed when
-//! its holder dies. The file around it says for people who holds it.
+//! The lock of a state in a file: one of the operating system's, which is freed when its
+//! holder dies. The file around it says for people who holds it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use anyhow::anyhow;
-use chrono::{SecondsFormat, Utc};
+use super::{Holder, StoreError};
 
-use super::StoreError;
-
-/// How much of a lease file is read for a message, in bytes.
-const HOLDER_MAX: u64 = 200;
+/// How much of a lock file is read for a message, in bytes.
+const HOLDER_MAX: u64 = 400;
 
 /// Held as long as it lives. The file stays behind, as removing it would race with the
 /// next holder.
-pub(super) struct FileLease {
+pub(super) struct FileLock {
     _locked: File,
 }
 
-impl FileLease {
-    /// Takes the lease, or says who has it.
+impl FileLock {
+    /// Takes the lock, or says who has it.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         let io = |cause| StoreError::io("opening the lease", path, cause);
         let mut options = OpenOptions::new();
@@ -45,22 +42,34 @@ impl FileLease {
 }
 
 fn write_holder(file: &mut File) -> io::Result<()> {
-    let since = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
     file.set_len(0)?;
-    writeln!(file, "process {} since {since}", std::process::id())?;
+    writeln!(file, "{}", Holder::this_process())?;
     file.sync_all()
 }
 
 fn held(path: &Path, file: &mut File) -> StoreError {
+    StoreError::held(&path.display().to_string(), name(file))
+}
+
+/// Who holds this lock, if somebody does.
+pub(super) fn holder(path: &Path) -> Result<Option<String>, StoreError> {
+    let mut file = match File::open(path) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|cause| StoreError::io("opening the lease", path, cause))?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(name(&mut file))),
+        Err(TryLockError::Error(cause)) => Err(StoreError::io("locking the lease", path, cause)),
+    }
+}
+
+fn name(file: &mut File) -> String {
     let mut holder = String::new();
     // The holder may not have written its name yet; that it holds the lock is enough.
     let read = file.take(HOLDER_MAX).read_to_string(&mut holder);
-    let holder = match (read, holder.trim()) {
-        (Ok(_), name) if !name.is_empty() => name,
-        _ => "a process that has not said its name",
-    };
-    let path = path.display();
-    StoreError::Conflict(anyhow!(
-        "the state is in use, its lease {path} is held by {holder}: stop that process, or choose another state_id"
-    ))
+    match (read, holder.trim()) {
+        (Ok(_), name) if !name.is_empty() => name.to_owned(),
+        _ => "a process that has not said its name".to_owned(),
+    }
 }

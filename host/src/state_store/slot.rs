@@ -1,0 +1,95 @@
+//! The one state of a source, over the records of any backend.
+//!
+//! **Invariant:** a save that took effect though its answer was lost is known again only
+//! while the lease is held. A process that lost it could otherwise take the state of its
+//! successor, which is its own last one, for the outcome of its own save, and go on from it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::lease::Claim;
+use super::{MemoryRecords, Permit, Records, StateStore, StoreError, Stored};
+
+/// One state, and what keeps others from it: held until this is dropped, and every
+/// [`Permit`] of it.
+pub struct Slot {
+    records: Arc<dyn Records>,
+    state_id: String,
+    lease: Option<(Claim, Permit)>,
+}
+
+impl Slot {
+    /// A state that nobody else can hold, as its records see to it themselves.
+    pub(super) fn of(records: Arc<dyn Records>, state_id: &str) -> Self {
+        Self {
+            records,
+            state_id: state_id.to_owned(),
+            lease: None,
+        }
+    }
+
+    /// A state in memory.
+    pub fn in_memory() -> Self {
+        Self::of(Arc::new(MemoryRecords::default()), "state")
+    }
+
+    /// A state with a lease beside it.
+    pub(super) fn leased(
+        records: Arc<dyn Records>,
+        state_id: &str,
+        claim: Claim,
+        permit: Permit,
+    ) -> Self {
+        Self {
+            lease: Some((claim, permit)),
+            ..Self::of(records, state_id)
+        }
+    }
+
+    /// The lease is asked for after the state: whoever took it since has yet to save the
+    /// state once, which gives it another revision than the one that was read here.
+    async fn load_held(&self) -> Result<Option<Stored>, StoreError> {
+        let stored = self.records.load(&self.state_id).await?;
+        if let Some((claim, _)) = &self.lease {
+            claim.confirm(self.records.as_ref()).await?;
+        }
+        Ok(stored)
+    }
+
+    async fn save_or_know_again(
+        &self,
+        bytes: Bytes,
+        expected: Option<&str>,
+    ) -> Result<String, StoreError> {
+        let saved = self.records.save(&self.state_id, bytes.clone(), expected);
+        let conflict = match saved.await {
+            Err(StoreError::Conflict(conflict)) => conflict,
+            saved => return saved,
+        };
+        match self.load_held().await? {
+            Some(stored) if stored.bytes == bytes => Ok(stored.revision),
+            _ => Err(StoreError::Conflict(conflict)),
+        }
+    }
+}
+
+impl StateStore for Slot {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+        self.load_held().boxed()
+    }
+
+    fn save<'a>(
+        &'a self,
+        bytes: Bytes,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<String, StoreError>> {
+        self.save_or_know_again(bytes, expected).boxed()
+    }
+
+    fn describe(&self) -> String {
+        self.records.describe(&self.state_id)
+    }
+}
