@@ -21,6 +21,7 @@ mod iggy_streams;
 mod program;
 mod reading;
 mod readme;
+mod shared_state;
 mod state_store_contract;
 mod status;
 mod support;

@@ -166,7 +166,7 @@ impl Assembly {
         let capabilities = capabilities(
             Arc::new(cluster(source)?),
             Grants::reading(&source.index),
-            Queue::start(outbox, permit, clock.clone()),
+            Queue::start(outbox, permit.clone(), clock.clone()),
             (store, self.owner(source)),
             clock.clone(),
         );
@@ -191,6 +191,7 @@ impl Assembly {
             retry: self.retry,
             clock,
             status: Reporter::default(),
+            permit,
         })
     }
 

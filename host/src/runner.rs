@@ -22,6 +22,7 @@ use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
+use crate::state_store::{Permit, Refusal};
 use crate::status::Reporter;
 
 pub use summary::Summary;
@@ -50,6 +51,8 @@ pub struct Source {
     pub clock: Clock,
     /// What it is doing.
     pub status: Reporter,
+    /// Whether it still holds its state.
+    pub permit: Permit,
 }
 
 /// How long a source runs.
@@ -111,6 +114,7 @@ pub async fn run(
 impl Run<'_> {
     async fn until_end(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Failure> {
         while !*self.stop.borrow() {
+            self.check_permit()?;
             match self.step().await {
                 Ok(wait) => {
                     self.backoff.reset();
@@ -127,6 +131,15 @@ impl Run<'_> {
         }
         self.summary.stopped = self.until == Until::CaughtUp;
         Ok(())
+    }
+
+    /// A source whose state somebody else holds now would find out when it publishes, which
+    /// may be much later.
+    fn check_permit(&self) -> Result<(), Failure> {
+        match self.source.permit.check() {
+            Err(Refusal::Lost(why)) => Err(Failure::Conflict(why.to_string())),
+            Ok(()) | Err(Refusal::Lapsed) => Ok(()),
+        }
     }
 
     /// One poll, in an instance that is made if there is none. Returns how long to wait if

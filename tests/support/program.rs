@@ -58,8 +58,13 @@ pub(crate) fn finish(mut child: Child) -> Finished {
 
 /// Asks a process to stop, as a service manager does.
 pub(crate) fn terminate(child: &Child) {
+    signal(child, "TERM");
+}
+
+/// Sends a process a signal.
+pub(crate) fn signal(child: &Child, name: &str) {
     let asked = Command::new("kill")
-        .arg("-TERM")
+        .arg(format!("-{name}"))
         .arg(child.id().to_string())
         .status()
         .unwrap();

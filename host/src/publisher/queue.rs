@@ -147,3 +147,85 @@ fn overrun() -> PublishError {
         cause,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use futures::FutureExt as _;
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::publisher::destination::{AppendError, Destination, Offset, Tail};
+    use crate::publisher::outbox::Delivery;
+    use crate::state_store::{LeaseTerms, MemoryRecords, OnConflict, States};
+
+    /// Takes its time.
+    struct Slow(Duration);
+
+    impl Destination for Slow {
+        fn name(&self) -> (&str, &str) {
+            ("s", "t")
+        }
+
+        fn append<'a>(
+            &'a mut self,
+            _: &'a [Message],
+        ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+            async {
+                tokio::time::sleep(self.0).await;
+                Ok(Vec::new())
+            }
+            .boxed()
+        }
+
+        fn read_from<'a>(
+            &'a mut self,
+            _: Option<&'a [Offset]>,
+        ) -> BoxFuture<'a, Result<Tail, AppendError>> {
+            async { Ok(Tail::default()) }.boxed()
+        }
+
+        fn abandon(&mut self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// A permit of 30 s that nobody renews, for requests of up to 10 s.
+    async fn permit() -> Permit {
+        let terms = LeaseTerms {
+            time: Duration::from_secs(30),
+            request: Duration::from_secs(10),
+        };
+        let states = States::shared(Arc::new(MemoryRecords::default()), terms);
+        let held = states.hold("id", OnConflict::Stop).await.unwrap();
+        held.keeper.unwrap().abort();
+        held.permit
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_published_when_the_lease_ends_before_it_would() {
+        for (begins, takes, expected) in [
+            (19, 10, None),
+            (21, 0, Some(Extent::Nothing)),
+            (15, 20, Some(Extent::Unknown)),
+        ] {
+            let slow = Box::new(Slow(Duration::from_secs(takes)));
+            let outbox = Outbox::new(vec![slow], Delivery::AtLeastOnce);
+            let queue = Queue::start(outbox, permit().await, Clock::system());
+            tokio::time::sleep(Duration::from_secs(begins)).await;
+            let message = Message {
+                id: 1,
+                key: None,
+                payload: "{}".into(),
+                headers: Vec::new(),
+            };
+            let outcome = queue.publish(vec![message]).unwrap().await.unwrap();
+            let error = outcome.err();
+            let committed = error.as_ref().map(|error| error.committed);
+            assert_eq!(committed, expected, "{begins} {takes} {error:?}");
+            assert!(error.is_none_or(|e| e.transient && e.to_string().contains("lease")));
+        }
+    }
+}

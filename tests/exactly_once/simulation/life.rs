@@ -183,6 +183,7 @@ impl Life<'_> {
             },
             clock: self.stage.clock(),
             status: Reporter::default(),
+            permit: Permit::always(),
         }
     }
 
