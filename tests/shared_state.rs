@@ -3,11 +3,13 @@
 
 use std::ops::Range;
 use std::process::Child;
+use std::time::Duration;
 
 use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Product};
 
 use crate::support::iggy::IggyStandIn;
 use crate::support::program::{self, Finished};
+use crate::support::proxy::{Proxy, Way};
 use crate::support::sample;
 use crate::support::world::World;
 
@@ -27,9 +29,14 @@ impl Place {
 
     /// A process, with a folder of its own, as on a machine of its own.
     fn start(&self, on_conflict: &str) -> (World, Child) {
+        self.start_with(on_conflict, "")
+    }
+
+    /// The same with these keys in `storage_config`.
+    fn start_with(&self, on_conflict: &str, storage: &str) -> (World, Child) {
         let output = self.iggy.toml("timeout = \"300ms\"");
         let state = format!(
-            "{{ storage_type = \"elasticsearch\", lease_time = \"1s\", on_conflict = \"{on_conflict}\" }}"
+            "{{ storage_type = \"elasticsearch\", lease_time = \"1s\", on_conflict = \"{on_conflict}\", auto_save_interval = \"1h\", storage_config = {{ {storage} }} }}"
         );
         let world = World::reading(self.cluster.url(), "logs")
             .key("polling_interval", "50ms")
@@ -72,6 +79,11 @@ impl Place {
         program::terminate(&child);
         let finished = program::finish(child);
         assert_eq!(finished.code, Some(0), "{finished:?}");
+        assert_eq!(
+            self.cluster.count("connector_states"),
+            1,
+            "no lease is left"
+        );
         let mut ids = self.iggy.ids("s", "t");
         ids.sort_unstable();
         ids.dedup();
@@ -107,7 +119,7 @@ async fn one_that_stands_by_can_be_stopped() {
     let (_first, first) = place.start("stop");
     place.wait_for(300);
     let (_second, second) = place.start("wait");
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     program::terminate(&second);
     let stopped = program::finish(second);
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
@@ -145,5 +157,28 @@ async fn a_stopped_process_that_wakes_up_publishes_nothing_and_names_its_success
             place.insert(300..400);
         }
         place.goes_on(second, 400..500);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_is_asked_again_at_the_start_and_later() {
+    let place = Place::new().await;
+    let address = place.cluster.url().trim_start_matches("http://");
+    let proxy = Proxy::to(address.to_owned()).await;
+    proxy.is(Way::Cut);
+    let storage = format!("url = \"http://127.0.0.1:{}\"", proxy.port);
+    let (_first, first) = place.start_with("stop", &storage);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    proxy.is(Way::Open);
+    place.wait_for(300);
+    proxy.is(Way::Cut);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    place.insert(300..400);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(place.iggy.ids("s", "t").len(), 300, "without a lease");
+    proxy.is(Way::Open);
+    let log = place.goes_on(first, 400..500).stderr;
+    for part in ["the state can not be reached", "could not be renewed"] {
+        assert!(log.contains(part), "{part:?} is missing: {log}");
     }
 }
