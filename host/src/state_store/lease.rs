@@ -16,6 +16,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use tokio::sync::watch::{Sender, channel};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -49,13 +50,19 @@ pub(super) struct Claim {
 impl Claim {
     /// Makes sure that the lease is still ours.
     pub(super) async fn confirm(&self, records: &dyn Records) -> Result<(), StoreError> {
-        let found = record::load(records, &self.name).await?;
-        let place = records.describe(&self.name);
-        match found {
-            Some((record, _)) if record.token == self.token => Ok(()),
-            Some((record, _)) => Err(StoreError::held(&place, record.holder)),
-            None => Err(StoreError::held(&place, "nobody any more")),
-        }
+        find(records, &self.name, &self.token).await.map(drop)
+    }
+}
+
+/// The revision of a lease, if it is still the one with this token.
+async fn find(records: &dyn Records, name: &str, token: &str) -> Result<String, StoreError> {
+    let place = records.describe(name);
+    match record::load(records, name).await? {
+        Some((record, revision)) if record.token == token => Ok(revision),
+        Some((record, _)) => Err(StoreError::held(&place, record.holder)),
+        None => Err(StoreError::Conflict(anyhow!(
+            "{place} is gone, so somebody removed it while this process held it: see that one process uses the state, then start again"
+        ))),
     }
 }
 
@@ -206,16 +213,9 @@ impl Lease {
 
     /// Reads the revision that the lease has by now, if it is still ours.
     async fn find_again(&mut self) -> Result<(), StoreError> {
-        let records = self.records.as_ref();
-        let place = records.describe(&self.name);
-        match record::load(records, &self.name).await? {
-            Some((record, revision)) if record.token == self.record.token => {
-                self.revision = revision;
-                Ok(())
-            }
-            Some((record, _)) => Err(StoreError::held(&place, record.holder)),
-            None => Err(StoreError::held(&place, "nobody any more")),
-        }
+        let token = &self.record.token;
+        self.revision = find(self.records.as_ref(), &self.name, token).await?;
+        Ok(())
     }
 }
 

@@ -15,7 +15,6 @@ mod elasticsearch;
 pub mod envelope;
 mod error;
 mod file;
-mod file_lock;
 mod holder;
 mod id;
 mod lease;

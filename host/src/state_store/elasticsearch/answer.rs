@@ -109,7 +109,7 @@ pub(super) fn failed(place: &str, answer: &Response) -> StoreError {
         ),
         403 => (
             StoreError::Invalid,
-            "the user needs the index privileges read, index, delete and create_index",
+            "the user needs the index privileges read, write and create_index, and maintenance to list states",
         ),
         413 => (
             StoreError::Invalid,

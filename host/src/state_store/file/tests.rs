@@ -1,6 +1,9 @@
 //! What only files can show; the rest is the contract suite's.
 
+use std::fs::{self, File};
+
 use super::*;
+use crate::state_store::STATE_MAX;
 
 #[tokio::test]
 async fn folders_are_created_and_only_the_state_and_its_lease_stay() {

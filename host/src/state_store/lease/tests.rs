@@ -229,6 +229,21 @@ async fn of_many_that_want_a_free_lease_one_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_that_somebody_removed_is_lost() {
+    let (first, second) = two();
+    let held = first.hold(OnConflict::Stop).await.unwrap();
+    let records = second.states.records();
+    let revision = records.load("id.lease").await.unwrap().unwrap().revision;
+    records.remove("id.lease", &revision).await.unwrap();
+    sleep(11 * SECOND).await;
+    let lost = held.permit.check();
+    assert!(
+        matches!(&lost, Err(Refusal::Lost(why)) if why.contains("id.lease")),
+        "{lost:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_that_can_not_be_read_is_an_error_that_says_so() {
     let (first, _) = two();
     let records = first.states.records();

@@ -99,46 +99,104 @@ impl Connection {
     }
 }
 
+/// What went wrong at this place, and what to do about it.
 fn failure(place: &str, error: &RedisError) -> StoreError {
-    use ServerErrorKind::{Ask, CrossSlot, Moved, NoPerm, ReadOnly};
-    type Make = fn(anyhow::Error) -> StoreError;
     let said = error.to_string();
+    let cause = match error.source() {
+        // The innermost one, as the rest only says that there is one.
+        Some(cause) if error.kind() == ErrorKind::Io => cause.to_string(),
+        _ => said.clone(),
+    };
+    // Where a script ran, the code of what it met stands inside of the message.
     let has = |code: &str| error.code() == Some(code) || said.contains(code);
-    let (make, remedy): (Make, &str) = match error.kind() {
-        _ if has("WRONGTYPE") => {
-            return StoreError::corrupt(place, "the key is no hash");
-        }
-        ErrorKind::UnexpectedReturnType | ErrorKind::Parse => {
-            return StoreError::corrupt(place, &said);
-        }
-        ErrorKind::Io => (
-            StoreError::Unavailable,
-            "is redis running there, and \"url\" right?",
+    if has("WRONGTYPE") {
+        return StoreError::corrupt(place, "the key is no hash");
+    }
+    if let ErrorKind::UnexpectedReturnType | ErrorKind::Parse = error.kind() {
+        return StoreError::corrupt(place, cause);
+    }
+    let (passes, remedy) = remedy(error.kind(), has);
+    let cause = anyhow!("{place}: {cause}; {remedy}");
+    match passes {
+        true => StoreError::Unavailable(cause),
+        false => StoreError::Invalid(cause),
+    }
+}
+
+/// Whether the same call may work later, and what to do.
+fn remedy(kind: ErrorKind, has: impl Fn(&str) -> bool) -> (bool, &'static str) {
+    use ServerErrorKind::{Ask, CrossSlot, Moved, NoPerm, ReadOnly};
+    match kind {
+        ErrorKind::Io if has("certificate") => (
+            false,
+            "trust the authority that signed it, in the system or with SSL_CERT_FILE",
         ),
-        ErrorKind::AuthenticationFailed => {
-            (StoreError::Invalid, "check user and password in \"url\"")
-        }
-        _ if has("NOAUTH") || has("WRONGPASS") => {
-            (StoreError::Invalid, "check user and password in \"url\"")
+        ErrorKind::Io => (
+            true,
+            "is redis running there, and \"url\" right (rediss:// if it speaks TLS)?",
+        ),
+        _ if kind == ErrorKind::AuthenticationFailed || has("NOAUTH") || has("WRONGPASS") => {
+            (false, "check user and password in \"url\"")
         }
         ErrorKind::Server(NoPerm) => (
-            StoreError::Invalid,
-            "let this user EVAL, HMGET, HSTRLEN, HGET, HSET, EXISTS, DEL and SCAN keys with that prefix",
+            false,
+            "let this user PING, EVAL, HMGET, HSTRLEN, HGET, HSET, EXISTS, DEL and SCAN keys with that prefix",
         ),
         ErrorKind::Server(Moved | Ask | CrossSlot) => (
-            StoreError::Invalid,
+            false,
             "this is a redis cluster, which is not supported: name a single server in \"url\"",
         ),
-        ErrorKind::Server(ReadOnly) => (
-            StoreError::Unavailable,
-            "this is a replica: name the primary in \"url\"",
-        ),
-        _ if has("OOM") => (
-            StoreError::Unavailable,
-            "make room: remove keys or raise maxmemory",
-        ),
-        _ => (StoreError::Unavailable, "see what that server says"),
-    };
-    let cause = error.source().map_or(said, ToString::to_string);
-    make(anyhow!("{place}: {cause}; {remedy}"))
+        ErrorKind::Server(ReadOnly) => (true, "this is a replica: name the primary in \"url\""),
+        _ if has("unknown command") => (false, "use a redis that knows it, 5 or later"),
+        _ if has("OOM") => (true, "make room: remove keys or raise maxmemory"),
+        _ => (true, "see what that server says"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_whether_it_may_pass_and_what_to_do() {
+        use ErrorKind::{AuthenticationFailed, Extension, Io, Server};
+        use ServerErrorKind::{BusyLoading, Moved, NoPerm, ReadOnly, ResponseError};
+        for (kind, said, passes, part) in [
+            (Io, "connection refused", true, "is redis running"),
+            (Io, "invalid peer certificate", false, "SSL_CERT_FILE"),
+            (AuthenticationFailed, "no", false, "user and password"),
+            (Extension, "NOAUTH required", false, "user and password"),
+            (Server(NoPerm), "no", false, "HSTRLEN"),
+            (Server(Moved), "1 h:1", false, "cluster"),
+            (Server(ReadOnly), "no", true, "replica"),
+            (Server(BusyLoading), "soon", true, "soon"),
+            (
+                Server(ResponseError),
+                "unknown command 'EVAL'",
+                false,
+                "5 or later",
+            ),
+            (
+                Server(ResponseError),
+                "OOM command not allowed",
+                true,
+                "maxmemory",
+            ),
+        ] {
+            let error = RedisError::from((kind, "said", said.to_owned()));
+            let failure = failure("redis key k", &error);
+            let message = failure.to_string();
+            assert_eq!(
+                matches!(failure, StoreError::Unavailable(_)),
+                passes,
+                "{message}"
+            );
+            assert!(
+                message.contains("redis key k") && message.contains(part),
+                "{message}"
+            );
+        }
+        let error = RedisError::from((Server(ResponseError), "said", "WRONGTYPE k".to_owned()));
+        assert!(matches!(failure("k", &error), StoreError::Corrupt(_)));
+    }
 }

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use super::{Holder, StoreError};
+use crate::state_store::{Holder, StoreError};
 
 /// How much of a lock file is read for a message, in bytes.
 const HOLDER_MAX: u64 = 400;
@@ -51,7 +51,8 @@ fn held(path: &Path, file: &mut File) -> StoreError {
     StoreError::held(&path.display().to_string(), name(file))
 }
 
-/// Who holds this lock, if somebody does.
+/// Who holds this lock, if somebody does. There is no way to ask but to take it for a moment,
+/// in which somebody else is refused.
 pub(super) fn holder(path: &Path) -> Result<Option<String>, StoreError> {
     let mut file = match File::open(path) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
