@@ -157,7 +157,7 @@ mod tests {
     use futures::future::BoxFuture;
 
     use super::*;
-    use crate::publisher::destination::{AppendError, Destination, Offset, Tail};
+    use crate::publisher::destination::{AppendError, Destination, Offset, Range, Tail, Wanted};
     use crate::publisher::outbox::Delivery;
     use crate::state_store::{LeaseTerms, MemoryRecords, OnConflict, States};
 
@@ -172,7 +172,7 @@ mod tests {
         fn append<'a>(
             &'a mut self,
             _: &'a [Message],
-        ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+        ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>> {
             async {
                 tokio::time::sleep(self.0).await;
                 Ok(Vec::new())
@@ -180,10 +180,11 @@ mod tests {
             .boxed()
         }
 
-        fn read_from<'a>(
-            &'a mut self,
-            _: Option<&'a [Offset]>,
-        ) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
+            async { Ok(Vec::new()) }.boxed()
+        }
+
+        fn read<'a>(&'a mut self, _: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
             async { Ok(Tail::default()) }.boxed()
         }
 
