@@ -1,6 +1,6 @@
 //! What goes wrong between a search and a saved state, and that nothing is lost by it.
 
-use elasticsearch_source::instance::Failure;
+use elasticsearch_source::instance::{Budget, Failure, Instance};
 use elasticsearch_source::mini_elasticsearch::{
     Effect, Fault, MiniElasticsearch, Options, Product,
 };
@@ -374,4 +374,63 @@ async fn a_point_in_time_that_is_given_up_inside_a_giant_group_raises_no_false_a
         assert_eq!(world.published_once().await, 90, "search {at}");
         world.assert_holds_exactly(ids(0..90));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_away_for_a_short_run_after_a_crash_gets_nothing_twice() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster).stream("s", "u");
+    assert_eq!(world.published_once().await, DOCUMENTS);
+    let before = std::fs::read(world.state_file()).unwrap();
+    insert(&cluster, DOCUMENTS..DOCUMENTS + 1_000);
+    assert_eq!(world.published_once().await, 1_000);
+    // Killed before it saved, then started without the stream while the cluster is away.
+    std::fs::write(world.state_file(), unsettled(&before)).unwrap();
+    let world = world.without_more_streams();
+    cluster.inject(Fault::new(Effect::unavailable()).times(1_000));
+    world.once().await.unwrap_err();
+    cluster.clear_faults();
+    let world = world.stream("s", "u");
+    world.once().await.unwrap();
+    world.assert_holds_exactly(ids(0..DOCUMENTS + 1_000));
+    let other = std::fs::read_to_string(world.folder().join("output/s/u.ndjson")).unwrap();
+    assert_eq!(other.lines().count() as u64, DOCUMENTS + 1_000);
+}
+
+/// As a run leaves it that does not end cleanly.
+fn unsettled(state: &[u8]) -> Vec<u8> {
+    let mut state: serde_json::Value = serde_json::from_slice(state).unwrap();
+    state["data"]["settled"] = false.into();
+    state.to_string().into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_takes_the_place_of_one_that_trapped_repeats_nothing() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster);
+    let state = format!(
+        "{{ storage_config = {{ base_path = '{}/states' }}, auto_save_interval = \"5m\" }}",
+        world.folder().display()
+    );
+    let world = world.raw("state", &state);
+    let source = world.source().await.unwrap();
+    let now_ms = source.clock.now_ms();
+    for pages in [3, 1] {
+        let capabilities = (source.capabilities)();
+        let (sandbox, component) = (&source.sandbox, &source.component);
+        let instance = Instance::new(sandbox, component, capabilities, source.limits);
+        let mut instance = instance.await.unwrap();
+        instance.open(&source.config, now_ms).await.unwrap();
+        let budget = Budget {
+            pages,
+            milliseconds: 60_000,
+        };
+        instance.poll(now_ms, budget).await.unwrap();
+        if pages == 1 {
+            instance.close().await.unwrap();
+        }
+    }
+    drop(source);
+    world.once().await.unwrap();
+    world.assert_holds_exactly(ids(0..DOCUMENTS));
 }

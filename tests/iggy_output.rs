@@ -3,6 +3,7 @@
 use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Product};
 use serde_json::json;
 
+use crate::support::iggy::codes::CREATE_TOPIC_CODE;
 use crate::support::iggy::{Fault, Header, IggyStandIn, codes};
 use crate::support::sample;
 use crate::support::world::World;
@@ -159,4 +160,21 @@ async fn a_start_after_an_unclean_end_waits_until_nothing_is_under_way() {
     let started = std::time::Instant::now();
     assert_eq!(world.output(&quiet).published_once().await, 0);
     assert!(started.elapsed() >= std::time::Duration::from_secs(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_was_deleted_while_the_source_was_stopped_is_not_made_anew() {
+    let (cluster, server) = (cluster(), IggyStandIn::start().await);
+    let world = world(&cluster, &server);
+    assert_eq!(world.published_once().await, DOCUMENTS);
+    let gone = server.delete_topic("s", "t");
+    let (failure, _) = world.once().await.unwrap_err();
+    let failure = failure.to_string();
+    assert!(
+        failure.contains("the topic is gone: restore it"),
+        "{failure}"
+    );
+    assert_eq!(server.requests(CREATE_TOPIC_CODE), 1);
+    server.restore_topic("s", gone);
+    assert_eq!(world.published_once().await, 0);
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::cluster::request::{Method, Request};
 use crate::error::Error;
-use crate::host::{Answer, Host, Level, Published, Saved, SavedOutput};
+use crate::host::{Answer, Found, Host, Level, Published, Saved, SavedOutput};
 use crate::message::{HeaderValue, Message};
 use crate::reader::Budget;
 use crate::source::Source;
@@ -135,18 +135,17 @@ impl Host for Imports {
         })
     }
 
-    fn resume(
-        &mut self,
-        saved: Option<SavedOutput<'_>>,
-        id_prefix: u16,
-    ) -> Result<Vec<Mark>, Error> {
+    fn resume(&mut self, saved: Option<SavedOutput<'_>>, id_prefix: u16) -> Result<Found, Error> {
         let saved = saved.map(|saved| publisher::SavedOutput {
             position: saved.position.iter().map(to_mark).collect(),
             uncovered: saved.uncovered.iter().map(to_stretch).collect(),
             settled: saved.settled,
         });
-        let ends = publisher::resume(saved.as_ref(), id_prefix)?;
-        Ok(ends.into_iter().map(mark).collect())
+        let found = publisher::resume(saved.as_ref(), id_prefix)?;
+        Ok(Found {
+            ends: found.position.into_iter().map(mark).collect(),
+            unclaimed: found.unclaimed,
+        })
     }
 
     fn ends(&mut self) -> Result<Vec<Mark>, Error> {

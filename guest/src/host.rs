@@ -43,6 +43,15 @@ pub struct Published {
     pub at_ms: u64,
 }
 
+/// What a resume found in the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where every destination ends.
+    pub ends: Vec<Mark>,
+    /// Messages that may be of this source and that the state does not cover.
+    pub unclaimed: u64,
+}
+
 /// What a saved state says of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SavedOutput<'a> {
@@ -97,12 +106,8 @@ pub trait Host {
     /// Waits for the acknowledgement.
     fn published(&mut self, publish: Self::Publish) -> Result<Published, Error>;
     /// Tells the publisher what a saved state says of the output, and what every id begins
-    /// with; returns where the output ends.
-    fn resume(
-        &mut self,
-        saved: Option<SavedOutput<'_>>,
-        id_prefix: u16,
-    ) -> Result<Vec<Mark>, Error>;
+    /// with.
+    fn resume(&mut self, saved: Option<SavedOutput<'_>>, id_prefix: u16) -> Result<Found, Error>;
     /// Where the output ends now.
     fn ends(&mut self) -> Result<Vec<Mark>, Error>;
     /// What was found in the output and not published again never will be.

@@ -82,7 +82,7 @@ impl<H: Host> Reader<'_, H> {
         budget: Budget,
         mut save: impl FnMut(&mut H, &State, u64) -> Result<(), Error>,
     ) -> Result<Done, Error> {
-        let inherited = self.cycle().is_ok() && !self.output.cycle_is_ours();
+        let inherited = self.cycle().ok().map(|cycle| cycle.horizon);
         self.begin()?;
         let (mut done, mut left, mut reopens, mut next) =
             (Done::default(), Left::of(budget), 0, None);
@@ -101,8 +101,9 @@ impl<H: Host> Reader<'_, H> {
             }
             save(self.client.host, self.state, self.client.now_ms)?;
         }
-        // A cycle of a former run ends at an older horizon: one to this run's follows.
-        done.more = inherited && !self.output.cycle_is_ours();
+        // A cycle that an earlier poll began ends at an older horizon: one to this poll's follows.
+        let horizon = self.horizon()?;
+        done.more = inherited.is_some_and(|inherited| inherited < horizon);
         Ok(done)
     }
 
@@ -118,11 +119,7 @@ impl<H: Host> Reader<'_, H> {
     fn begin_cycle(&mut self) -> Result<bool, Error> {
         self.check_crowd()?;
         let (horizon, size) = (self.horizon()?, self.config.batch_size);
-        let begun = self.reading()?.progress.begin(horizon, size);
-        if begun {
-            self.output.cycle_begun();
-        }
-        Ok(begun)
+        Ok(self.reading()?.progress.begin(horizon, size))
     }
 
     /// The point in time is gone: another begins at the segment's start.

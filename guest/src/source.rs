@@ -76,8 +76,8 @@ impl<H: Host> Source<H> {
             .unwrap_or_default();
         state.check(&config)?;
         let is_first = state.output.is_none();
-        let ends = host.resume(state.saved_output(), id_prefix(&config.id_namespace))?;
-        let (output, joined) = Output::resumed(&mut state, ends, now_ms);
+        let found = host.resume(state.saved_output(), id_prefix(&config.id_namespace))?;
+        let (output, joined) = Output::resumed(&mut state, found, now_ms);
         let saves = Saves::following(saved, &state, now_ms);
         let mut source = Self {
             host,

@@ -47,6 +47,12 @@ impl Unit {
         }
     }
 
+    /// The milliseconds since the epoch, rounded down; 0 before it.
+    pub fn to_millis(self, timestamp: i64) -> u64 {
+        let millis = self.to_date(timestamp).map(|date| date.timestamp_millis());
+        millis.map_or(u64::MAX, |millis| u64::try_from(millis).unwrap_or(0))
+    }
+
     /// As `strict_date_optional_time_nanos` reads it, the one format that `date` and
     /// `date_nanos` fields accept alike whatever their own format is.
     pub fn to_iso(self, timestamp: i64) -> String {

@@ -64,6 +64,16 @@ pub enum Until {
     Stopped,
 }
 
+/// How a step went that did not fail.
+enum Step {
+    /// There is more to read at once.
+    More,
+    /// There is not, for this time.
+    CaughtUp(Duration),
+    /// The run was stopped before the source was open.
+    NotOpen,
+}
+
 /// One run of a source.
 struct Run<'a> {
     source: &'a Source,
@@ -115,18 +125,21 @@ impl Run<'_> {
     async fn until_end(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Failure> {
         while !*self.stop.borrow() {
             self.check_permit()?;
-            match self.step().await {
-                Ok(wait) => {
-                    self.backoff.reset();
-                    self.source.status.works(self.source.clock.now_ms());
-                    progress(self.summary.documents);
-                    match wait {
-                        Some(_) if self.until == Until::CaughtUp => return Ok(()),
-                        Some(wait) => self.sleep(wait).await,
-                        None => {}
-                    }
+            let step = match self.step().await {
+                Ok(Step::NotOpen) => break,
+                Ok(step) => step,
+                Err(failure) => {
+                    self.fail(failure).await?;
+                    continue;
                 }
-                Err(failure) => self.fail(failure).await?,
+            };
+            self.backoff.reset();
+            self.source.status.works(self.source.clock.now_ms());
+            progress(self.summary.documents);
+            match step {
+                Step::CaughtUp(_) if self.until == Until::CaughtUp => return Ok(()),
+                Step::CaughtUp(wait) => self.sleep(wait).await,
+                Step::More | Step::NotOpen => {}
             }
         }
         self.summary.stopped = self.until == Until::CaughtUp;
@@ -142,9 +155,9 @@ impl Run<'_> {
         }
     }
 
-    /// One poll, in an instance that is made if there is none. Returns how long to wait if
-    /// it has caught up; a run with an end then counts what is left.
-    async fn step(&mut self) -> Result<Option<Duration>, Failure> {
+    /// One poll, in an instance that is made if there is none. A run with an end counts what
+    /// is left when it has caught up.
+    async fn step(&mut self) -> Result<Step, Failure> {
         let now_ms = match self.until {
             Until::CaughtUp => self.started_ms,
             Until::Stopped => self.source.clock.now_ms(),
@@ -152,7 +165,14 @@ impl Run<'_> {
         let source = self.source;
         let instance = match &mut self.instance {
             Some(instance) => instance,
-            None => self.instance.insert(open(source, now_ms).await?),
+            None => {
+                // Opening may wait for long until nothing of a former run is under way.
+                let opened = tokio::select! {
+                    opened = open(source, now_ms) => opened?,
+                    () = told_to_stop(&mut self.stop) => return Ok(Step::NotOpen),
+                };
+                self.instance.insert(opened)
+            }
         };
         self.summary.polls += 1;
         let polled = instance.poll(now_ms, source.budget).await;
@@ -164,7 +184,7 @@ impl Run<'_> {
         } = acknowledged;
         tracing::debug!(new, already_there, more = polled.more, "polled");
         if polled.more {
-            return Ok(None);
+            return Ok(Step::More);
         }
         if self.until == Until::CaughtUp {
             let Undelivered {
@@ -176,7 +196,7 @@ impl Run<'_> {
         let hint = polled
             .wait_hint_ms
             .map_or(Duration::MAX, Duration::from_millis);
-        Ok(Some(source.polling_interval.min(hint)))
+        Ok(Step::CaughtUp(source.polling_interval.min(hint)))
     }
 
     /// Waits before the next try, or gives up.
@@ -205,8 +225,7 @@ impl Run<'_> {
     async fn sleep(&mut self, time: Duration) {
         tokio::select! {
             () = tokio::time::sleep(time) => {}
-            // A sender that is gone can stop nothing any more, so only the time ends this.
-            () = async { if self.stop.wait_for(|stop| *stop).await.is_err() { std::future::pending().await } } => {}
+            () = told_to_stop(&mut self.stop) => {}
         }
     }
 
@@ -215,6 +234,13 @@ impl Run<'_> {
             Some(mut instance) => instance.close().await,
             None => Ok(()),
         }
+    }
+}
+
+/// A sender that is gone can stop nothing any more, so this never ends then.
+async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -369,7 +369,7 @@ async fn recovers_from(fault: Fault, request: u32) {
 async fn rejected_batches_move_nothing() {
     let server = IggyStandIn::start().await;
     let mut outbox = outbox(&server);
-    let start = outbox.resume(None, PREFIX).await.unwrap();
+    let start = outbox.resume(None, PREFIX).await.unwrap().marks;
     server.inject(SEND_MESSAGES_CODE, 5, Fault::Status(TOPIC_FULL));
     for _ in 0..5 {
         let error = outbox.publish(&messages(1..5)).await.unwrap_err();
@@ -385,7 +385,7 @@ async fn rejected_batches_move_nothing() {
 async fn a_restart_finds_what_the_last_run_left_without_a_saved_state() {
     let server = IggyStandIn::start().await;
     let mut first = outbox(&server);
-    let saved = first.resume(None, PREFIX).await.unwrap();
+    let saved = first.resume(None, PREFIX).await.unwrap().marks;
     first.publish(&messages(1..4)).await.unwrap();
     server.produce("s", "t", 0, &[90]);
     server.inject(SEND_MESSAGES_CODE, 1, Fault::CloseThenApply(QUIET / 2));

@@ -158,7 +158,7 @@ async fn recovers(partitioning: Partitioning, fault: Fault, request: u32) {
         Outbox::new(both, Delivery::ExactlyOnce)
     };
     let mut outbox = open();
-    let saved = outbox.resume(None, PREFIX).await.unwrap();
+    let saved = outbox.resume(None, PREFIX).await.unwrap().marks;
     let mut ahead = destination(&server, "a", Partitioning::Balanced, 4);
     ahead.append(&batch(1..21)).await.unwrap();
     outbox.resume(Some(&at(&saved)), PREFIX).await.unwrap();

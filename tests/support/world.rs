@@ -83,6 +83,12 @@ impl World {
         self
     }
 
+    /// Without those that were added.
+    pub fn without_more_streams(mut self) -> Self {
+        self.streams.clear();
+        self
+    }
+
     /// Sets keys of the stream that was added last, or else of the first one.
     pub fn stream_keys(mut self, toml: &str) -> Self {
         self.streams.push_str(&format!("{toml}\n"));

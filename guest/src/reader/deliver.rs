@@ -44,7 +44,7 @@ impl<H: Host> Reader<'_, H> {
             .client
             .host
             .published(publish)
-            .inspect_err(|_| self.output.failed())?;
+            .inspect_err(|_| self.output.failed(self.client.now_ms))?;
         let at_ms = published.at_ms;
         self.client.now_ms = self.client.now_ms.max(at_ms);
         self.state.dead_lettered += u64::from(published.dead_lettered);

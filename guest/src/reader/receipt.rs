@@ -25,7 +25,8 @@ impl<H: Host> Reader<'_, H> {
             ("counted", counted.to_string()),
             ("read", progress.edge.met_before(to).to_string()),
         ];
-        let cycle = progress.cycle.clone();
+        let (unit, cycle) = (*unit, progress.cycle.clone());
+        let cycle_horizon = cycle.as_ref().map(|cycle| cycle.horizon);
         let settled = progress.settle(to, counted)?;
         self.note_receipt(settled, &fields);
         if settled == Settled::CycleOver {
@@ -36,19 +37,20 @@ impl<H: Host> Reader<'_, H> {
             if let Some(pit) = cycle.and_then(|cycle| cycle.pit) {
                 self.client.close_pit(&pit);
             }
-            self.cycle_over()?;
+            let horizon = cycle_horizon.map_or(0, |horizon| unit.to_millis(horizon));
+            self.cycle_over(horizon)?;
         }
         Ok(settled)
     }
 
-    fn cycle_over(&mut self) -> Result<(), Error> {
+    fn cycle_over(&mut self, horizon_ms: u64) -> Result<(), Error> {
         let now_ms = self.client.now_ms;
-        if self.output.cycle_over(self.state) {
-            self.client.host.forget_unclaimed();
+        if self.output.cycle_over(self.state, horizon_ms) {
             if self.output.is_due(now_ms) {
                 let ends = self.client.host.ends()?;
                 self.output.ends(ends, self.state, now_ms);
             }
+            self.client.host.forget_unclaimed();
         }
         Ok(())
     }

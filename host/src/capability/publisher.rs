@@ -112,11 +112,15 @@ impl wit::Host for PublisherView<'_> {
         &mut self,
         saved: Option<wit::SavedOutput>,
         id_prefix: u16,
-    ) -> wasmtime::Result<Result<Vec<wit::Mark>, wit::PublishError>> {
+    ) -> wasmtime::Result<Result<wit::Found, wit::PublishError>> {
         let saved = saved.map(Saved::from);
         self.ctx.id_prefix = Some(id_prefix);
-        let resumed = self.ctx.queue.resume(saved, id_prefix).await;
-        Ok(resumed.map(to_wit).map_err(wit::PublishError::from))
+        let found = self.ctx.queue.resume(saved, id_prefix).await;
+        let found = found.map(|found| wit::Found {
+            position: to_wit(found.marks),
+            unclaimed: found.unclaimed,
+        });
+        Ok(found.map_err(wit::PublishError::from))
     }
 
     async fn ends(&mut self) -> wasmtime::Result<Result<Vec<wit::Mark>, wit::PublishError>> {

@@ -96,7 +96,7 @@ impl Range {
 pub struct Wanted {
     /// Every partition from here to its end; one that is not named from its beginning.
     pub from: Vec<Offset>,
-    /// And what stands here, before that.
+    /// And what stands here; what is beyond the end is not.
     pub ranges: Vec<Range>,
     /// Only ids with this prefix, see [`id_prefix`]; all ids without one.
     pub prefix: Option<u16>,
@@ -122,7 +122,11 @@ impl Wanted {
         };
         let ranges = self.ranges.iter().copied();
         let mut ranges: Vec<_> = ranges
-            .filter(|range| range.partition == partition)
+            .filter(|range| range.partition == partition && range.from < end)
+            .map(|range| Range {
+                to: range.to.min(end),
+                ..range
+            })
             .collect();
         ranges.push(tail);
         ranges
@@ -142,6 +146,11 @@ impl Wanted {
             0 => Ok(()),
             gone => Err(AppendError::gone(gone)),
         }
+    }
+
+    /// Whether there was something before what is wanted.
+    pub fn is_behind_something(&self) -> bool {
+        self.from.iter().any(|from| from.next > 0)
     }
 
     /// Whether the id is one of those that are wanted.

@@ -62,6 +62,8 @@ pub struct IggyDestination {
     durability: Durability,
     partitioning: Partitioning,
     connection: Option<Connection>,
+    /// A saved state knows messages of the topic: another one can not take its place.
+    is_remembered: bool,
     /// As of the last connect.
     partitions: Partitions,
     experience: Experience,
@@ -101,6 +103,7 @@ impl IggyDestination {
             durability: Durability::default(),
             partitioning: Partitioning::default(),
             connection: None,
+            is_remembered: false,
             partitions: Partitions::default(),
             experience: Experience::default(),
         })
@@ -141,7 +144,7 @@ impl IggyDestination {
         let (config, name) = (&self.config, &self.name);
         match topic::look(connection, config, name).await? {
             Some(topic) => Ok(topic),
-            None if self.experience.found => Err(topic::deleted(config)),
+            None if self.experience.found || self.is_remembered => Err(topic::deleted(config)),
             None => {
                 let (partitions, durability) = (self.new_partitions, self.durability);
                 self.check_partitions(partitions as usize)?;
@@ -220,6 +223,7 @@ impl IggyDestination {
     /// Where the topic ends, or what is wanted of it.
     async fn tail(&mut self, wanted: Option<&Wanted>) -> Result<Tail, Refusal> {
         let (config, name) = (self.config.clone(), self.name.clone());
+        self.is_remembered |= wanted.is_some_and(Wanted::is_behind_something);
         let connection = self.connection().await?;
         let tail = topic::read(connection, &config, &name, wanted).await;
         match &tail {

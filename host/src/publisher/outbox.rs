@@ -65,6 +65,15 @@ pub struct Saved {
     pub settled: bool,
 }
 
+/// What a resume found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where every destination ends.
+    pub marks: Vec<Mark>,
+    /// Ids that are the source's by their prefix, and that the state does not cover.
+    pub unclaimed: u64,
+}
+
 /// What is promised, which decides whether outputs are read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -155,12 +164,13 @@ impl Outbox {
         }
     }
 
-    /// Learns what the destinations have that the saved state does not cover, and returns
-    /// where they end. Without a state, and for a destination that it does not name, it only
-    /// asks for the ends. Unless what was published before is settled, it waits until nothing
-    /// of it can be under way. Only ids with this prefix are the source's.
+    /// Learns what the destinations have that the saved state does not cover. Without a
+    /// state, and for a destination that it does not name, it only asks for the ends. Unless
+    /// what was published before is settled, it waits until nothing of it can be under way.
+    /// Only ids with this prefix are the source's.
     ///
-    /// To be called before the first publish, and again if it fails.
+    /// To be called before the first publish, again if it fails, and whenever the source
+    /// starts again from a saved state.
     ///
     /// # Errors
     /// Permanent when a destination cannot be read back, or acknowledged messages are gone
@@ -169,17 +179,23 @@ impl Outbox {
         &mut self,
         saved: Option<&Saved>,
         prefix: u16,
-    ) -> Result<Vec<Mark>, PublishError> {
+    ) -> Result<Found, PublishError> {
+        if saved.is_some_and(|saved| !saved.settled) {
+            // All at once, so that one quiet time is enough for all of them.
+            self.all_mut().for_each(Lane::give_up_former_run);
+        }
         for lane in self.all_mut() {
-            let wanted = saved.and_then(|saved| saved.wanted_of(lane.name()));
-            let settled = saved.is_none_or(|saved| saved.settled);
-            let resumed = lane.resume(wanted, settled, prefix).await;
+            let wanted = saved.map(|saved| saved.wanted_of(lane.name()));
+            let resumed = lane.resume(wanted.unwrap_or_default(), prefix).await;
             resumed.map_err(|error| publish_error(located(lane, error), Extent::Nothing))?;
             if saved.is_none() {
                 lane.report_unexpected_messages();
             }
         }
-        Ok(self.marks())
+        Ok(Found {
+            marks: self.marks(),
+            unclaimed: self.unclaimed(),
+        })
     }
 
     /// Asks the destinations where they end, behind whatever others wrote meanwhile.
@@ -246,7 +262,7 @@ impl Outbox {
             already_there: count(messages.len() - new),
             dead_lettered: count(letters.documents()),
             marks: self.marks(),
-            unclaimed: self.all().map(Lane::unclaimed).sum(),
+            unclaimed: self.unclaimed(),
             sequence: self.sequence,
         }
     }
@@ -262,6 +278,10 @@ impl Outbox {
     /// Where every destination ends, as far as this outbox wrote or read.
     pub fn marks(&self) -> Vec<Mark> {
         self.all().flat_map(Lane::marks).collect()
+    }
+
+    fn unclaimed(&self) -> u64 {
+        self.all().map(Lane::unclaimed).sum()
     }
 
     fn all(&self) -> impl Iterator<Item = &Lane> {
@@ -300,8 +320,8 @@ fn publish_error(error: AppendError, committed: Extent) -> PublishError {
 }
 
 impl Saved {
-    /// What is to be read of one destination; nothing if the state does not know it.
-    fn wanted_of(&self, name: (&str, &str)) -> Option<Wanted> {
+    /// What is to be read of one destination.
+    fn wanted_of(&self, name: (&str, &str)) -> Wanted {
         let ours = |stream: &str, topic: &str| (stream, topic) == name;
         let marks = self.position.iter();
         let from: Vec<_> = marks
@@ -315,10 +335,10 @@ impl Saved {
         let ranges = stretches
             .filter(|stretch| ours(&stretch.stream, &stretch.topic))
             .map(|stretch| stretch.range);
-        (!from.is_empty()).then(|| Wanted {
+        Wanted {
             ranges: ranges.collect(),
             ..Wanted::since(&from)
-        })
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::destination::Message;
-use super::outbox::{Extent, Mark, Outbox, PublishError, Published, Saved};
+use super::outbox::{Extent, Found, Mark, Outbox, PublishError, Published, Saved};
 use crate::clock::Clock;
 use crate::state_store::{Permit, Refusal};
 
@@ -22,12 +22,12 @@ pub struct Queue {
 /// The outcome of a publish and when it was known, in milliseconds since the epoch.
 pub type Outcome = Result<(Published, u64), PublishError>;
 
-type Ends = Result<Vec<Mark>, PublishError>;
+type Answer<T> = oneshot::Sender<Result<T, PublishError>>;
 
 enum Call {
     Publish(Vec<Message>, oneshot::Sender<Outcome>),
-    Resume(Option<Saved>, u16, oneshot::Sender<Ends>),
-    Ends(oneshot::Sender<Ends>),
+    Resume(Option<Saved>, u16, Answer<Found>),
+    Ends(Answer<Vec<Mark>>),
     ForgetUnclaimed,
     Covered(u64),
 }
@@ -59,7 +59,7 @@ impl Queue {
     ///
     /// # Errors
     /// As there.
-    pub async fn resume(&self, saved: Option<Saved>, prefix: u16) -> Ends {
+    pub async fn resume(&self, saved: Option<Saved>, prefix: u16) -> Result<Found, PublishError> {
         self.ask(|answer| Call::Resume(saved, prefix, answer)).await
     }
 
@@ -67,11 +67,11 @@ impl Queue {
     ///
     /// # Errors
     /// As there.
-    pub async fn ends(&self) -> Ends {
+    pub async fn ends(&self) -> Result<Vec<Mark>, PublishError> {
         self.ask(Call::Ends).await
     }
 
-    async fn ask(&self, call: impl FnOnce(oneshot::Sender<Ends>) -> Call) -> Ends {
+    async fn ask<T>(&self, call: impl FnOnce(Answer<T>) -> Call) -> Result<T, PublishError> {
         let (answer, outcome) = oneshot::channel();
         let sent = self.calls.send(call(answer)).await;
         sent.map_err(|_| overrun())?;

@@ -100,6 +100,13 @@ impl Broker {
         }
     }
 
+    /// The clock is set back.
+    pub fn set_back(&mut self, by: Duration) {
+        for (due_ms, ..) in &mut self.late {
+            *due_ms -= by.as_millis() as u64;
+        }
+    }
+
     /// The connections are gone: what is on its way arrives within the quiet time.
     pub fn disconnected(&mut self, now_ms: u64) {
         for (due_ms, ..) in &mut self.late {

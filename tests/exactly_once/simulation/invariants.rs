@@ -33,8 +33,6 @@ struct Data {
     reading: Option<Reading>,
     #[serde(default)]
     output: Vec<Mark>,
-    #[serde(default)]
-    uncovered: Vec<serde_json::Value>,
     receipts: Receipts,
 }
 
@@ -203,10 +201,6 @@ fn check_figures(disk: &Disk, scenario: &Scenario, distinct: u64) -> Vec<String>
     };
     let data = parse(&last);
     let mut violations = Vec::new();
-    if !data.uncovered.is_empty() {
-        let left = &data.uncovered;
-        violations.push(format!("the state still names stretches: {left:?}"));
-    }
     // A version that changed before it was saved as delivered is counted by nobody.
     if !scenario.updates && data.total_documents_fetched != distinct {
         let total = data.total_documents_fetched;

@@ -1,5 +1,6 @@
 //! One run: processes that live, are killed and start again, until all is quiet.
 
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ struct Life<'a> {
     scenario: &'a Scenario,
     stage: Arc<Stage>,
     disk: Arc<Disk>,
+    /// How often the source was started.
+    starts: Cell<usize>,
 }
 
 /// Runs a scenario with a script to its end, and compares.
@@ -81,6 +84,7 @@ pub fn live(scenario: &Scenario, seed: u64, script: Script, trace: bool) -> Outc
         scenario,
         stage,
         disk: Arc::default(),
+        starts: Cell::new(0),
     };
     life.with_trouble();
     let script = std::mem::replace(&mut life.stage.told().script, Script::Over);
@@ -139,6 +143,9 @@ impl Life<'_> {
             .build()
             .unwrap();
         runtime.block_on(async {
+            let start = self.starts.get();
+            self.starts.set(start + 1);
+            self.stage.set_back(self.scenario.set_back(start));
             self.stage.begin(away);
             let (stop, stopped) = watch::channel(false);
             let left = Duration::from_millis(END_MS.saturating_sub(self.stage.now_ms()));
@@ -147,7 +154,7 @@ impl Life<'_> {
                 let _ended_before = stop.send(until == Until::Stopped);
                 std::future::pending::<()>().await;
             });
-            let (source, mut progress) = (self.source(), |_| {});
+            let (source, mut progress) = (self.source(start), |_| {});
             let end = tokio::select! {
                 biased;
                 () = self.stage.killed.notified() => End::Killed,
@@ -158,7 +165,7 @@ impl Life<'_> {
         })
     }
 
-    fn source(&self) -> Source {
+    fn source(&self, start: usize) -> Source {
         let sandbox = sandbox();
         Source {
             name: "simulated".to_owned(),
@@ -169,7 +176,7 @@ impl Life<'_> {
                 memory: 64 << 20,
                 guest_time: Duration::from_secs(10),
             },
-            config: self.scenario.config().to_string(),
+            config: self.scenario.config(start).to_string(),
             budget: Budget {
                 pages: 4,
                 milliseconds: 1_000,

@@ -1,5 +1,7 @@
 //! What is read, and what is difficult about it.
 
+use std::time::Duration;
+
 use elasticsearch_source::mini_elasticsearch::Product;
 use elasticsearch_source::publisher::destination::Message;
 use elasticsearch_source::publisher::outbox::Delivery;
@@ -29,6 +31,9 @@ pub struct Scenario {
     pub foreign: bool,
     /// The topics take not every document; the others' dead letters have one of their own.
     pub refusals: bool,
+    /// When the source starts for the second time, the clock is so much behind, and the
+    /// settle time so much longer.
+    pub second_start: SecondStart,
     /// Where they go, with the number of partitions.
     pub topics: &'static [(Name, usize)],
     /// Documents in a page.
@@ -42,6 +47,20 @@ pub struct Scenario {
     /// What is promised.
     pub delivery: Delivery,
 }
+
+/// What changes between the first two starts of the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondStart {
+    /// Nothing.
+    Same,
+    /// The clock is set back, by less than the settle time.
+    ClockSetBack,
+    /// The settle time is longer.
+    SettleRaised,
+}
+
+/// By how much the clock is set back: less than the settle time.
+const SET_BACK: Duration = Duration::from_secs(3);
 
 const ONE: &[(Name, usize)] = &[(("s", "t"), 1)];
 const SPREAD: &[(Name, usize)] = &[(("s", "t"), 3)];
@@ -57,6 +76,7 @@ const PLAIN: Scenario = Scenario {
     updates: false,
     foreign: false,
     refusals: false,
+    second_start: SecondStart::Same,
     topics: ONE,
     batch_size: 8,
     edge_max: 65_536,
@@ -66,7 +86,7 @@ const PLAIN: Scenario = Scenario {
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 11] = [
+pub const SCENARIOS: [Scenario; 13] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -131,6 +151,20 @@ pub const SCENARIOS: [Scenario; 11] = [
         ..PLAIN
     },
     Scenario {
+        name: "a clock that is set back",
+        ties: 3,
+        auto_save: Some("25s"),
+        second_start: SecondStart::ClockSetBack,
+        ..PLAIN
+    },
+    Scenario {
+        name: "a settle time that is raised",
+        ties: 3,
+        auto_save: Some("25s"),
+        second_start: SecondStart::SettleRaised,
+        ..PLAIN
+    },
+    Scenario {
         name: "saves far apart",
         ties: 3,
         foreign: true,
@@ -143,6 +177,7 @@ pub const SCENARIOS: [Scenario; 11] = [
 impl Scenario {
     /// Any mixture of all that.
     pub fn random(seed: u64) -> Self {
+        use SecondStart::{ClockSetBack, Same, SettleRaised};
         let mut dice = StdRng::seed_from_u64(seed ^ 0x5ce0_a210);
         let mut coin = |probability| dice.random_bool(probability);
         let (late, updates, foreign) = (coin(0.5), coin(0.3), coin(0.4));
@@ -160,6 +195,9 @@ impl Scenario {
             updates,
             foreign,
             refusals,
+            second_start: *[Same, Same, ClockSetBack, SettleRaised]
+                .choose(&mut dice)
+                .unwrap(),
             topics: [ONE, SPREAD, SEVERAL].choose(&mut dice).unwrap(),
             batch_size,
             edge_max: *[2 * batch_size, 40, 65_536].choose(&mut dice).unwrap(),
@@ -188,14 +226,23 @@ impl Scenario {
         self.refusals && is_refused(message)
     }
 
-    /// The component's part of the configuration.
-    pub fn config(&self) -> Value {
+    /// By how much the clock is set back before this start.
+    pub fn set_back(&self, start: usize) -> Duration {
+        match self.second_start {
+            SecondStart::ClockSetBack if start == 1 => SET_BACK,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The component's part of the configuration, at this start of the source.
+    pub fn config(&self, start: usize) -> Value {
+        let is_raised = start > 0 && self.second_start == SecondStart::SettleRaised;
         let mut config = json!({
             "index": "logs-*",
             "timestamp_field": "@timestamp",
             "batch_size": self.batch_size,
             "edge_max": self.edge_max.max(2 * self.batch_size),
-            "settle": "5s",
+            "settle": if is_raised { "9s" } else { "5s" },
         });
         if let Some(auto_save) = self.auto_save {
             config["state"] =

@@ -89,6 +89,13 @@ impl Stage {
         let _forgotten = self.killed.notified().now_or_never();
     }
 
+    /// The clock is set back, while no process runs.
+    pub fn set_back(&self, by: Duration) {
+        self.began_ms
+            .fetch_sub(by.as_millis() as u64, Ordering::Relaxed);
+        self.told().broker.set_back(by);
+    }
+
     /// The process is over; its runtime and clock will be gone. To be called inside it.
     pub fn end(&self) {
         let now_ms = self.now_ms();
@@ -130,7 +137,7 @@ impl Stage {
         }
         let fault = told.script.fault(number, operation);
         if let Some(trace) = &mut told.trace {
-            let second = (now_ms - BEGIN_MS) as f64 / 1_000.0;
+            let second = (now_ms as f64 - BEGIN_MS as f64) / 1_000.0;
             trace.push(format!(
                 "{second:>8.3} {number:>4} {operation:?} {about} {}",
                 fault.map_or_else(String::new, |fault| format!("<- {fault:?}"))

@@ -46,6 +46,14 @@ impl Known {
         self.found.len() as u64
     }
 
+    /// A source starts again from a state that covers nothing of what was published: all of
+    /// it counts as found.
+    pub(super) fn uncover(&mut self) {
+        let acknowledged = std::mem::take(&mut self.acknowledged);
+        self.found.extend(acknowledged.into_keys());
+        self.found.extend(self.appended.drain());
+    }
+
     /// Nothing that was found will be published again.
     pub(super) fn forget_found(&mut self) {
         self.found = HashSet::new();

@@ -34,6 +34,8 @@ pub(super) struct Lane {
     certainty: Certainty,
     /// Of all ids of this source, once it has said so.
     prefix: Option<u16>,
+    /// What a run before this process had under way is given up.
+    former_run_is_over: bool,
 }
 
 impl Lane {
@@ -51,6 +53,7 @@ impl Lane {
             end,
             certainty: Certainty::Certain,
             prefix: None,
+            former_run_is_over: false,
         }
     }
 
@@ -58,26 +61,35 @@ impl Lane {
         self.destination.name()
     }
 
+    /// A run before this process's first may have a request on its way.
+    pub(super) fn give_up_former_run(&mut self) {
+        if !std::mem::replace(&mut self.former_run_is_over, true) {
+            self.give_up();
+        }
+    }
+
+    /// Starts from what a state wants to be read; the destination is new to it if that names
+    /// no partition.
     pub(super) async fn resume(
         &mut self,
-        saved: Option<Wanted>,
-        settled: bool,
+        mut wanted: Wanted,
         prefix: u16,
     ) -> Result<(), AppendError> {
         self.check_readable()?;
         self.prefix = Some(prefix);
-        if !settled {
-            self.certainty = Certainty::InDoubt;
-        }
+        // The state may be older than what this process has published.
+        self.known.uncover();
         self.settle().await;
         if self.delivery == Delivery::AtLeastOnce {
-            return self.ask_for_ends().await;
+            let ends = self.destination.ends().await?;
+            wanted.check_none_gone(&ends)?;
+            (self.end, self.certainty) = (ends, Certainty::Certain);
+            return Ok(());
         }
-        let wanted = match saved {
-            Some(saved) => saved,
+        if wanted.from.is_empty() {
             // Whether it can be read must be known before a crash makes it necessary.
-            None => Wanted::since(&self.destination.ends().await?),
-        };
+            wanted.from = self.destination.ends().await?;
+        }
         self.read(wanted).await
     }
 
@@ -239,7 +251,15 @@ impl Lane {
             Certainty::InDoubt => self.give_up(),
             Certainty::SettledAt(settled) => settled,
         };
-        if self.delivery == Delivery::ExactlyOnce {
+        let wait = settled.saturating_duration_since(Instant::now());
+        if self.delivery == Delivery::ExactlyOnce && !wait.is_zero() {
+            let ((stream, topic), wait_ms) = (self.name(), wait.as_millis());
+            tracing::info!(
+                stream,
+                topic,
+                wait_ms,
+                "waiting until no earlier request can be under way any more"
+            );
             tokio::time::sleep_until(settled).await;
         }
     }

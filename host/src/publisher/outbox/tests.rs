@@ -241,6 +241,7 @@ impl Destination for Scripted {
             if std::mem::take(&mut content.unreadable) {
                 return Err(AppendError::transient(anyhow!("cannot read")));
             }
+            wanted.check_none_gone(&content.end())?;
             let ranges = wanted.of(0, content.ids.len() as u64).into_iter();
             let ids = ranges.flat_map(|range| &content.ids[range.from as usize..range.to as usize]);
             let ids = ids.copied().filter(|id| wanted.has(*id)).collect();
@@ -448,7 +449,8 @@ async fn resume_reads_from_the_marks_and_skips_what_it_found() {
     let marks = outbox
         .resume(Some(&at(&[mark("a", 2), mark("b", 2)])), PREFIX)
         .await
-        .unwrap();
+        .unwrap()
+        .marks;
     assert_eq!(marks, [mark("a", 5), mark("b", 3)]);
     let published = outbox.publish(&batch(3..8)).await.unwrap();
     assert_eq!((published.new, published.already_there), (4, 1));
@@ -601,6 +603,49 @@ async fn resume_reads_the_uncovered_stretches_and_not_what_is_between_them() {
     );
     let covered_before = outbox.publish(&batch([1, 4, 5, 6, 8, 9])).await.unwrap();
     assert_eq!(covered_before.new, 6, "these no state would offer again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_published_since_the_state_counts_as_found_when_the_source_starts_again() {
+    let topic = Scripted::topic("a");
+    let mut outbox = outbox(&[&topic]);
+    let marks = outbox.resume(None, PREFIX).await.unwrap().marks;
+    publish(&mut outbox, &batch(1..4)).await;
+    publish(&mut outbox, &batch(4..7)).await;
+    // A new instance of the component loads the state from before.
+    let found = outbox.resume(Some(&unsettled_at(&marks)), PREFIX).await;
+    assert_eq!(found.unwrap().unclaimed, 6);
+    let first = publish(&mut outbox, &batch(1..4)).await;
+    assert_eq!(first.unclaimed, 3);
+    outbox.covered(first.sequence);
+    publish(&mut outbox, &batch(4..7)).await;
+    assert_eq!(topic.ids(), (1..7).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_destinations_are_waited_for_at_once_and_only_once() {
+    let topics = [Scripted::topic("a"), Scripted::topic("b")];
+    let mut outbox = outbox(&[&topics[0], &topics[1]]);
+    let saved = unsettled_at(&[mark("a", 0), mark("b", 0)]);
+    topics[1].content.lock().unwrap().unreadable = true;
+    let before = tokio::time::Instant::now();
+    outbox.resume(Some(&saved), PREFIX).await.unwrap_err();
+    outbox.resume(Some(&saved), PREFIX).await.unwrap();
+    assert_eq!(before.elapsed(), QUIET);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_gone_are_noticed_at_the_start_in_every_delivery() {
+    for delivery in [Delivery::ExactlyOnce, Delivery::AtLeastOnce] {
+        let topic = Scripted::topic("a").with(1..4);
+        let mut outbox = Outbox::new(vec![Box::new(topic)], delivery);
+        let error = outbox.resume(Some(&at(&[mark("a", 5)])), PREFIX).await;
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("2 acknowledged messages are gone"),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,7 +120,7 @@ async fn a_restart_finds_the_dead_letters_that_no_state_covers() {
         let topics = Topics::new();
         topics.refuse(0, &[2], &[4]);
         let mut before = topics.outbox();
-        let marks = before.resume(None, PREFIX).await.unwrap();
+        let marks = before.resume(None, PREFIX).await.unwrap().marks;
         fault
             .into_iter()
             .for_each(|fault| topics.dead.fault_at(0, fault));
