@@ -1,5 +1,6 @@
 //! From a configuration to sources that are ready to run.
 
+mod rehearsal;
 pub mod states;
 
 use std::num::NonZeroUsize;
@@ -32,8 +33,10 @@ use crate::runner::Source;
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
 use crate::state_store::envelope::Owner;
-use crate::state_store::{Held, LeaseTerms, Permit, StateStore};
+use crate::state_store::{Held, Permit, StateStore};
 use crate::status::Reporter;
+
+pub(crate) use rehearsal::explain;
 
 /// What all sources of a process share.
 pub struct Assembly {
@@ -42,6 +45,8 @@ pub struct Assembly {
     retry: RetryPolicy,
     /// The keys of all sources, in the order in which they are numbered.
     keys: Vec<String>,
+    /// The names of their states, wherever these are.
+    state_ids: Vec<String>,
     /// End when the states that were opened are given back.
     keepers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -63,6 +68,11 @@ impl Assembly {
             outputs,
             retry: RetryPolicy::default(),
             keys: config.sources.keys().cloned().collect(),
+            state_ids: config
+                .sources
+                .values()
+                .map(|source| source.state.state_id.clone())
+                .collect(),
             keepers: Mutex::default(),
         }
     }
@@ -128,32 +138,10 @@ impl Assembly {
             );
             return Ok(Held::in_memory());
         }
-        let terms = LeaseTerms {
-            time: state.lease_time,
-            request: self.publish_timeout(),
-        };
-        let states = states::connect(&state.storage, terms).await?;
+        let states = self.states(source).await?;
         let mut held = states.hold(&state.state_id, state.on_conflict).await?;
         self.keepers().extend(held.keeper.take());
         Ok(held)
-    }
-
-    /// How long one request to the output may take.
-    fn publish_timeout(&self) -> Duration {
-        match &self.outputs {
-            Outputs::Configured(config::Output::Iggy, Some(iggy)) => iggy.timeout,
-            Outputs::Configured(..) | Outputs::Discarded => Duration::ZERO,
-        }
-    }
-
-    /// The component with capabilities that reach nothing: enough to check a configuration.
-    ///
-    /// # Errors
-    /// As [`Assembly::source`].
-    pub fn rehearsal(&self, source: &config::Source) -> anyhow::Result<Source> {
-        let outbox = Outbox::new(Vec::new(), outbox::Delivery::ExactlyOnce);
-        let Held { slot, permit, .. } = Held::in_memory();
-        self.put_together(source, outbox, (Arc::new(slot), permit))
     }
 
     fn put_together(

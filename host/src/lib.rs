@@ -16,5 +16,6 @@ pub mod retry;
 pub mod runner;
 pub mod sandbox;
 pub mod source_state;
+pub mod state_manager;
 pub mod state_store;
 pub mod status;

@@ -5,14 +5,57 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use super::{Assembly, Outputs};
+use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig};
-use crate::config::{Credentials, Storage};
+use crate::config::{self, Credentials, Storage};
+use crate::state_manager::StateManager;
 use crate::state_store::{
     ElasticsearchRecords, LeaseTerms, RedisConfig, RedisRecords, STATE_MAX, States,
 };
 
 /// What an answer has around a state, in bytes.
 const AROUND_A_STATE: u64 = 64 * 1024;
+
+impl Assembly {
+    /// What can be done with the state of a source, and with those beside it.
+    ///
+    /// # Errors
+    /// What the store refuses, and where the source was configured to keep no state.
+    pub async fn state_manager(&self, source: &config::Source) -> anyhow::Result<StateManager> {
+        if !source.state.enabled {
+            let message =
+                "this source keeps no state, so there is none to work with: set it to true";
+            return Err(source.refuse("state.enabled", message).into());
+        }
+        let states = self.states(source).await?;
+        let configured = self.state_ids.iter().cloned();
+        let owner = self.owner(source);
+        Ok(StateManager::new(
+            states,
+            owner,
+            configured,
+            Clock::system(),
+        ))
+    }
+
+    /// The place of the state of a source.
+    pub(super) async fn states(&self, source: &config::Source) -> anyhow::Result<States> {
+        let terms = LeaseTerms {
+            time: source.state.lease_time,
+            request: self.publish_timeout(),
+        };
+        connect(&source.state.storage, terms).await
+    }
+
+    /// How long one request to the output may take.
+    fn publish_timeout(&self) -> Duration {
+        match &self.outputs {
+            Outputs::Configured(config::Output::Iggy, Some(iggy)) => iggy.timeout,
+            Outputs::Configured(..) | Outputs::Discarded => Duration::ZERO,
+        }
+    }
+}
 
 /// The place that a `storage_config` names, with leases on these terms where it has no locks.
 ///

@@ -9,9 +9,8 @@ use tracing::Instrument as _;
 
 use super::report::{Report, json};
 use super::{Ended, load, signals};
-use crate::assembly::Assembly;
+use crate::assembly::{Assembly, explain};
 use crate::config::{self, Config, Output};
-use crate::instance::Failure;
 use crate::logging;
 use crate::retry::{Backoff, RetryPolicy};
 use crate::runner::{self, Source, Until};
@@ -142,14 +141,6 @@ async fn ready(
             () = tokio::time::sleep(wait) => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(None),
         }
-    }
-}
-
-/// A wrong key is named with its place in the file.
-pub(super) fn explain(source: &config::Source, failure: &Failure) -> String {
-    match failure {
-        Failure::InvalidConfig { key, message } => source.refuse(key, message).to_string(),
-        other => other.to_string(),
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Owner {
 /// A document, opened.
 #[derive(Debug)]
 pub struct Envelope {
+    id: String,
     version: u32,
     last_updated: Option<String>,
     data: Box<RawValue>,
@@ -68,8 +69,7 @@ impl Envelope {
         newest: u32,
         place: &str,
     ) -> Result<Self, StoreError> {
-        let read = Self::read(bytes, state_id);
-        let envelope = read.map_err(|cause| StoreError::corrupt(place, format!("{cause:#}")))?;
+        let envelope = Self::of(bytes, state_id, place)?;
         if envelope.version > newest {
             return Err(StoreError::Invalid(anyhow!(
                 "{place} has version {}, and this component understands versions up to {newest}: run the newer component that wrote it, or restore an older backup",
@@ -79,11 +79,27 @@ impl Envelope {
         Ok(envelope)
     }
 
-    fn read(bytes: &[u8], state_id: &str) -> anyhow::Result<Self> {
+    /// The same for who only looks at it: of any version.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it is no such document, or that of another state.
+    pub fn of(bytes: &[u8], state_id: &str, place: &str) -> Result<Self, StoreError> {
+        let read = Self::read(bytes).and_then(|envelope| {
+            let id = &envelope.id;
+            anyhow::ensure!(id == state_id, "its id is {id:?} and not {state_id:?}");
+            Ok(envelope)
+        });
+        read.map_err(|cause| StoreError::corrupt(place, format!("{cause:#}")))
+    }
+
+    /// Opens a document of any name and version.
+    ///
+    /// # Errors
+    /// Why it is none, without a place.
+    pub fn read(bytes: &[u8]) -> anyhow::Result<Self> {
         let mut fields: Fields =
             serde_json::from_slice(bytes).context("it is no complete json object")?;
         let id: String = take(&mut fields, "id")?.context("it has no \"id\"")?;
-        anyhow::ensure!(id == state_id, "its id is {id:?} and not {state_id:?}");
         let version: u32 = take(&mut fields, "version")?.context("it has no \"version\"")?;
         anyhow::ensure!(version > 0, "its version is 0");
         let data = fields.remove("data").context("it has no \"data\"")?;
@@ -94,12 +110,18 @@ impl Envelope {
         let last_updated = take(&mut fields, "last_updated")?;
         let metadata: Option<Fields> = take(&mut fields, "metadata")?;
         Ok(Self {
+            id,
             version,
             last_updated,
             data,
             metadata: metadata.unwrap_or_default(),
             unknown: fields,
         })
+    }
+
+    /// The name of the state.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The version of the data's format, from 1.
@@ -182,8 +204,8 @@ fn metadata(owner: &Owner, previous: Option<&Envelope>) -> anyhow::Result<Fields
     Ok(fields)
 }
 
-/// A url without credentials and without the `/` that stands for no path.
-fn public(url: &Url) -> String {
+/// A url as documents have it: without credentials and the `/` that stands for no path.
+pub(crate) fn public(url: &Url) -> String {
     let mut url = url.clone();
     // Both fail only for urls that have no host, and so no credentials either.
     let _ = url.set_username("");
@@ -192,4 +214,4 @@ fn public(url: &Url) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

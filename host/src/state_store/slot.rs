@@ -49,6 +49,15 @@ impl Slot {
         }
     }
 
+    /// Removes the state of the expected revision. Whoever took the lease since has given it
+    /// another one.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another one is stored, or none.
+    pub async fn remove(&self, expected: &str) -> Result<(), StoreError> {
+        self.records.remove(&self.state_id, expected).await
+    }
+
     /// The lease is asked for after the state: whoever took it since has yet to save the
     /// state once, which gives it another revision than the one that was read here.
     async fn load_held(&self) -> Result<Option<Stored>, StoreError> {

@@ -51,6 +51,20 @@ impl Held {
         Self::alone(Slot::in_memory())
     }
 
+    /// Gives it back, and waits until others can have it.
+    pub async fn release(self) {
+        let Self {
+            slot,
+            permit,
+            keeper,
+        } = self;
+        drop((slot, permit));
+        if let Some(keeper) = keeper {
+            // It ends early only where the process does.
+            let _ = keeper.await;
+        }
+    }
+
     fn alone(slot: Slot) -> Self {
         let permit = Permit::always();
         Self {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The state of the reference, as printed there.
-const SAMPLE: &str = r#"{
+pub(crate) const SAMPLE: &str = r#"{
   "id": "elasticsearch_logs_connector",
   "last_updated": "2024-01-15T10:30:00Z",
   "version": 1,

@@ -1,0 +1,133 @@
+//! What people do with saved states: look, back up, restore, remove, move.
+//!
+//! ```text
+//! list, stats, export     read whatever is there; a source may be running
+//! import, reset, migrate  hold the state first, as a source does, so none can be running
+//! cleanup                 likewise, for each state that it removes
+//! ```
+//!
+//! Written once over [`States`], for the commands and for the Rust API. A state is changed
+//! by compare-and-swap only; what is refused leaves everything as it was.
+
+mod cleanup;
+mod entry;
+mod import;
+mod migrate;
+mod stats;
+
+use std::collections::BTreeSet;
+
+use anyhow::anyhow;
+use bytes::Bytes;
+
+use crate::clock::Clock;
+use crate::state_store::envelope::{Envelope, Owner};
+use crate::state_store::{Held, OnConflict, Slot, StateStore as _, States, StoreError, Stored};
+
+pub use cleanup::{Cleaned, Kept};
+pub use entry::Entry;
+pub use import::{Import, Imported};
+pub use stats::StateStats;
+
+/// The states of one place, as seen from one source of a configuration.
+pub struct StateManager {
+    states: States,
+    owner: Owner,
+    configured: BTreeSet<String>,
+    clock: Clock,
+}
+
+impl StateManager {
+    /// For the state of this owner, the source's *own*, and those beside it. Those named
+    /// `configured` belong to sources of the same configuration.
+    pub fn new(
+        states: States,
+        owner: Owner,
+        configured: impl IntoIterator<Item = String>,
+        clock: Clock,
+    ) -> Self {
+        let own = owner.state_id.clone();
+        Self {
+            states,
+            owner,
+            configured: configured.into_iter().chain([own]).collect(),
+            clock,
+        }
+    }
+
+    /// Where the own state is, without credentials.
+    pub fn place(&self) -> String {
+        self.states.records().describe(self.state_id())
+    }
+
+    /// The name of the own state.
+    pub fn state_id(&self) -> &str {
+        &self.owner.state_id
+    }
+
+    /// Who holds the own state, if somebody does; a process that shares no locks with this
+    /// one may have died since.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn holder(&self) -> Result<Option<String>, StoreError> {
+        self.states.holder(self.state_id()).await
+    }
+
+    /// Whether there is something in the place of the own state, readable or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store does not answer.
+    pub async fn exists(&self) -> Result<bool, StoreError> {
+        match self.states.records().load(self.state_id()).await {
+            Err(StoreError::Corrupt(_)) => Ok(true),
+            loaded => Ok(loaded?.is_some()),
+        }
+    }
+
+    /// The own state's document, byte for byte, `None` if none was ever saved. It is read
+    /// at once, and so whole and loadable also while the source runs.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if what is there could not be restored.
+    pub async fn export(&self) -> Result<Option<Bytes>, StoreError> {
+        let stored = self.states.records().load(self.state_id()).await?;
+        let Some(Stored { bytes, .. }) = stored else {
+            return Ok(None);
+        };
+        Envelope::of(&bytes, self.state_id(), &self.place())?;
+        Ok(Some(bytes))
+    }
+
+    /// Removes the own state: the next run begins as if there had never been one, and
+    /// delivers everything again.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] names the process that uses it, and [`StoreError::Invalid`]
+    /// is that there is none.
+    pub async fn reset(&self) -> Result<(), StoreError> {
+        let held = self.hold().await?;
+        let removed = self.remove_from(&held.slot).await;
+        held.release().await;
+        removed
+    }
+
+    async fn remove_from(&self, slot: &Slot) -> Result<(), StoreError> {
+        let stored = slot.load().await?.ok_or_else(|| self.missing())?;
+        slot.remove(&stored.revision).await
+    }
+
+    async fn hold(&self) -> Result<Held, StoreError> {
+        self.states.hold(self.state_id(), OnConflict::Stop).await
+    }
+
+    fn missing(&self) -> StoreError {
+        let place = self.place();
+        StoreError::Invalid(anyhow!(
+            "there is no {place}: check state_id and storage_config, or run the source first"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

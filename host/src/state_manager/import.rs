@@ -1,0 +1,133 @@
+//! A document from elsewhere becomes the own state: what must be so for that.
+
+use std::future::Future;
+
+use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
+use reqwest::Url;
+
+use super::StateManager;
+use crate::state_store::envelope::{self, Envelope, Owner};
+use crate::state_store::{Slot, StateStore as _, StoreError};
+
+/// What an import may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Import {
+    /// Take the place of a state that is there; otherwise that is an error.
+    pub replace: bool,
+    /// Take a document that names another index or cluster, or none.
+    pub force: bool,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// What the document was called before.
+    pub id: String,
+    /// Whether it took the place of another one.
+    pub replaced: bool,
+}
+
+impl StateManager {
+    /// Makes a document the own state. Its `id`, `last_updated` and the metadata that say
+    /// whose it is become those of the own state; its data stays byte for byte, and so does
+    /// what is not known here.
+    ///
+    /// `trial` is given the document as it would be saved, and says whether the component
+    /// goes on from it, as [`Assembly::try_state`](crate::assembly::Assembly::try_state)
+    /// does. What it refuses could never run, and is not forced.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] names the process that uses the state, and
+    /// [`StoreError::Invalid`] says what keeps this document from being it.
+    pub async fn import<F>(
+        &self,
+        document: &[u8],
+        how: Import,
+        trial: impl FnOnce(Bytes) -> F,
+    ) -> Result<Imported, StoreError>
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        let held = self.hold().await?;
+        let adopted = self.adopt(document, how.force);
+        let imported = match adopted {
+            Ok((id, adopted)) => {
+                let put = self.put(&held.slot, adopted, how.replace, trial).await;
+                put.map(|replaced| Imported { id, replaced })
+            }
+            Err(error) => Err(error),
+        };
+        held.release().await;
+        imported
+    }
+
+    /// The document as that of the own state, and what it was called before.
+    pub(super) fn adopt(
+        &self,
+        document: &[u8],
+        force: bool,
+    ) -> Result<(String, Bytes), StoreError> {
+        let envelope = Envelope::read(document)
+            .context("this is no state document, as `state export` prints it")
+            .map_err(StoreError::Invalid)?;
+        match strange(&envelope, &self.owner) {
+            Some(strange) if !force => Err(StoreError::Invalid(anyhow!(
+                "this is the state of another source, as {strange}: force it only if the index and the cluster are the same under another name"
+            ))),
+            _ => {
+                let (data, version) = (envelope.data(), envelope.version());
+                let now = self.clock.now();
+                let adopted = envelope::wrap(&self.owner, data, version, Some(&envelope), now)?;
+                Ok((envelope.id().to_owned(), adopted))
+            }
+        }
+    }
+
+    /// Saves it if the component goes on from it, and says whether something was there.
+    pub(super) async fn put<F>(
+        &self,
+        slot: &Slot,
+        document: Bytes,
+        replace: bool,
+        trial: impl FnOnce(Bytes) -> F,
+    ) -> Result<bool, StoreError>
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        let stored = slot.load().await?;
+        if stored.is_some() && !replace {
+            let place = self.place();
+            return Err(StoreError::Invalid(anyhow!(
+                "there is a {place} already: export and reset it first, or choose another state_id"
+            )));
+        }
+        let tried = trial(document.clone()).await;
+        tried
+            .context("the component would not go on from this state")
+            .map_err(StoreError::Invalid)?;
+        let revision = stored.as_ref().map(|stored| stored.revision.as_str());
+        slot.save(document, revision).await?;
+        Ok(stored.is_some())
+    }
+}
+
+/// What in a document does not belong to this owner.
+fn strange(envelope: &Envelope, owner: &Owner) -> Option<String> {
+    let known = |url: String| Url::parse(&url).map_or(url, |url| envelope::public(&url));
+    let rows = [
+        ("index", envelope.metadata("index"), owner.index.clone()),
+        (
+            "url",
+            envelope.metadata("url").map(known),
+            envelope::public(&owner.url),
+        ),
+    ];
+    let strange = rows.into_iter().filter_map(|(key, said, own)| match said {
+        Some(said) if said == own => None,
+        Some(said) => Some(format!("its {key} is {said:?} and not {own:?}")),
+        None => Some(format!("it does not say its {key}, here {own:?}")),
+    });
+    let strange: Vec<_> = strange.collect();
+    (!strange.is_empty()).then(|| strange.join(" and "))
+}

@@ -1,0 +1,82 @@
+//! A state moves to another place, where its source goes on exactly where it was.
+
+use std::future::Future;
+
+use anyhow::anyhow;
+use bytes::Bytes;
+
+use super::StateManager;
+use crate::state_store::{Slot, StateStore as _, StoreError};
+
+impl StateManager {
+    /// Moves the own state to the other manager's place, under that one's name. Both places
+    /// are held meanwhile. It is removed here only when it was saved there and read back:
+    /// a state in two places would be two sources.
+    ///
+    /// `trial` is that of [`StateManager::import`], for the source over there.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] names the process that uses either of them, and
+    /// [`StoreError::Invalid`] is that there is no state here, already one there, or that
+    /// it belongs to another source. The state is where it was then, unless the error says
+    /// that it is in both places.
+    pub async fn migrate<F>(
+        &self,
+        to: &Self,
+        trial: impl FnOnce(Bytes) -> F,
+    ) -> Result<(), StoreError>
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        if self.place() == to.place() {
+            let place = self.place();
+            return Err(StoreError::Invalid(anyhow!(
+                "both configurations keep the state in {place}: change storage_type, storage_config or state_id in the other one"
+            )));
+        }
+        let here = self.hold().await?;
+        let moved = match to.hold().await {
+            Ok(there) => {
+                let moved = self.hand_over(&here.slot, to, &there.slot, trial).await;
+                there.release().await;
+                moved
+            }
+            Err(error) => Err(error),
+        };
+        here.release().await;
+        moved
+    }
+
+    async fn hand_over<F>(
+        &self,
+        here: &Slot,
+        to: &Self,
+        there: &Slot,
+        trial: impl FnOnce(Bytes) -> F,
+    ) -> Result<(), StoreError>
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        let stored = here.load().await?.ok_or_else(|| self.missing())?;
+        let (_, document) = to.adopt(&stored.bytes, false)?;
+        to.put(there, document.clone(), false, trial).await?;
+        let arrived = there.load().await?;
+        if arrived.is_none_or(|arrived| arrived.bytes != document) {
+            let place = there.describe();
+            return Err(StoreError::Unavailable(anyhow!(
+                "{place} gave back something else than what was saved there: the state stays in {}, look at that store",
+                here.describe()
+            )));
+        }
+        let removed = here.remove(&stored.revision).await;
+        removed.map_err(|error| in_both(error, here, there))
+    }
+}
+
+fn in_both(error: StoreError, here: &Slot, there: &Slot) -> StoreError {
+    let (here, there) = (here.describe(), there.describe());
+    let cause = error.cause();
+    StoreError::Unavailable(anyhow!(
+        "the state is in {there} now and could not be removed from {here} ({cause:#}): reset one of them before anything runs"
+    ))
+}
