@@ -47,7 +47,7 @@ impl StateManager {
     }
 
     /// Removes one, or says why not.
-    async fn clean(&self, entry: &Entry, older_than: Duration) -> Result<(), String> {
+    pub(super) async fn clean(&self, entry: &Entry, older_than: Duration) -> Result<(), String> {
         if let Some(why) = in_use(entry) {
             return Err(why);
         }

@@ -419,7 +419,7 @@ async fn all_states_are_listed_the_unreadable_with_their_error() {
     );
     assert_eq!(
         stats.total_bytes,
-        entries.iter().filter_map(|entry| entry.bytes).sum()
+        entries.iter().filter_map(|entry| entry.bytes).sum::<u64>()
     );
     assert_eq!(stats.oldest.as_deref(), Some("2025-01-01T00:00:00Z"));
     assert_eq!(stats.newest.as_deref(), Some("2027-01-01T00:00:00Z"));
