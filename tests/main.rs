@@ -22,6 +22,7 @@ mod program;
 mod reading;
 mod readme;
 mod shared_state;
+mod state_commands;
 mod state_store_contract;
 mod status;
 mod support;

@@ -25,12 +25,13 @@ fn commands() -> Vec<&'static str> {
 
 #[test]
 fn every_configuration_in_the_readme_loads() {
-    let [quick, files, full] = blocks("toml")[..] else {
+    let [quick, files, full, elsewhere] = blocks("toml")[..] else {
         panic!("other blocks than this test knows")
     };
     let (_, source) = quick.split_once("\n\n").unwrap();
     for text in [
         quick.to_owned(),
+        format!("{quick}\n{elsewhere}"),
         format!("{files}\n{source}"),
         format!("{files}\n{full}"),
     ] {
@@ -62,14 +63,17 @@ async fn every_command_of_the_program_in_the_readme_runs() {
     let config = blocks("toml")[0]
         .replace("http://localhost:9200", cluster.url())
         .replace("127.0.0.1:8090", server.address());
+    let elsewhere = format!("{config}\n{}", blocks("toml")[3]);
     std::fs::write(folder.path().join("connector.toml"), config).unwrap();
+    std::fs::write(folder.path().join("elsewhere.toml"), elsewhere).unwrap();
     let commands: Vec<_> = commands()
         .into_iter()
         .filter_map(|line| line.strip_prefix("cargo run -- "))
         .collect();
-    assert_eq!(commands.len(), 3, "{commands:?}");
+    assert_eq!(commands.len(), 12, "{commands:?}");
     tokio::task::spawn_blocking(move || {
         for command in commands {
+            let (command, file) = command.split_once(" > ").unwrap_or((command, "printed"));
             let arguments: Vec<_> = command.split(' ').collect();
             let child = program::command(folder.path(), &arguments).spawn().unwrap();
             if command == "run connector.toml" {
@@ -78,6 +82,7 @@ async fn every_command_of_the_program_in_the_readme_runs() {
             }
             let finished = program::finish(child);
             assert_eq!(finished.code, Some(0), "{command}: {finished:?}");
+            std::fs::write(folder.path().join(file), finished.stdout).unwrap();
         }
     })
     .await

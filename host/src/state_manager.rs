@@ -121,7 +121,8 @@ impl StateManager {
         self.states.hold(self.state_id(), OnConflict::Stop).await
     }
 
-    fn missing(&self) -> StoreError {
+    /// The error of who needs a state where there is none.
+    pub(crate) fn missing(&self) -> StoreError {
         let place = self.place();
         StoreError::Invalid(anyhow!(
             "there is no {place}: check state_id and storage_config, or run the source first"

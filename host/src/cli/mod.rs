@@ -5,6 +5,7 @@ mod demo;
 mod report;
 mod run;
 mod signals;
+mod state;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +19,7 @@ use crate::config::{self, Config};
 /// Without a command, the demo runs.
 ///
 /// Exit codes: 0 if everything asked for was done, 1 if a source stopped with an error or
-/// before it had caught up, 2 if the arguments or the configuration are wrong.
+/// before it had caught up, or a state is not to be had or changed, 2 if the arguments or the configuration are wrong.
 #[derive(Parser)]
 #[command(name = "elasticsearch-source", version)]
 struct Arguments {
@@ -35,6 +36,9 @@ enum Command {
         /// The configuration, in TOML
         config: PathBuf,
     },
+    /// Looks after saved states: backups, restoring, moving, cleaning up
+    #[command(subcommand)]
+    State(state::Command),
     /// Publishes 10,000 sample documents of a built-in Elasticsearch into a file
     Demo(demo::Arguments),
 }
@@ -45,6 +49,8 @@ pub(crate) enum Ended {
     Well,
     /// A source stopped too early, which is reported already.
     SourceFailed,
+    /// What was asked for could not be done.
+    Failed(anyhow::Error),
     /// The arguments or the configuration are wrong.
     Misconfigured(anyhow::Error),
 }
@@ -54,6 +60,10 @@ impl From<Ended> for ExitCode {
         match ended {
             Ended::Well => Self::SUCCESS,
             Ended::SourceFailed => Self::from(1),
+            Ended::Failed(error) => {
+                eprintln!("error: {error:#}");
+                Self::from(1)
+            }
             Ended::Misconfigured(error) => {
                 eprintln!("error: {error:#}");
                 Self::from(2)
@@ -81,6 +91,7 @@ pub async fn main() -> ExitCode {
     let ended = match command {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Check { config } => check::check(&config).await,
+        Command::State(command) => state::state(command).await,
         Command::Demo(arguments) => demo::demo(arguments).await,
     };
     ended.into()

@@ -51,6 +51,8 @@ pub use source::{Credentials, Delivery, Source};
 pub use state::{State, Storage};
 pub use stream::{DeadLetter, Schema, Stream};
 
+pub(crate) use units::duration as parse_duration;
+
 use error::Report;
 use section::Section;
 

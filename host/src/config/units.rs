@@ -23,7 +23,7 @@ const SIZES: [(&str, u64); 7] = [
 ];
 
 /// Reads a duration like `"30s"`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let expected = || {
         format!(
             "\"{text}\" is no duration: write a whole number and ms, s, m, h or d, like \"30s\""

@@ -1,0 +1,115 @@
+//! `state ..`: looking after saved states. What is done stands in
+//! [`StateManager`](crate::state_manager::StateManager); here are arguments and words.
+
+mod backup;
+mod confirm;
+mod list;
+mod migrate;
+mod remove;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{Ended, load};
+use crate::assembly::Assembly;
+use crate::config::{self, Config};
+use crate::logging;
+use crate::sandbox::Sandbox;
+use crate::state_manager::StateManager;
+use crate::state_store::StoreError;
+use confirm::Declined;
+
+/// What `state` can do.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Says how far a source has come, and who holds its state
+    Show(show::Arguments),
+    /// Prints a source's state, which is a backup of it, also while the source runs
+    Export(backup::ExportArguments),
+    /// Makes an exported state that of a source, which must not be running
+    Import(backup::ImportArguments),
+    /// Removes a source's state: everything is read and delivered again
+    Reset(remove::ResetArguments),
+    /// Lists all states in the place where a source keeps its own
+    List(list::Arguments),
+    /// Counts them
+    Stats(list::Arguments),
+    /// Removes those that no source of the configuration uses and that are old
+    Cleanup(remove::CleanupArguments),
+    /// Moves a source's state to where another configuration keeps it
+    Migrate(migrate::Arguments),
+}
+
+/// Which state a command is about.
+#[derive(clap::Args)]
+struct Which {
+    /// The configuration, in TOML
+    config: PathBuf,
+    /// The source whose state it is, where the configuration has several
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+}
+
+/// A source, and what can be done with its state.
+struct Place {
+    assembly: Assembly,
+    source: config::Source,
+    manager: StateManager,
+}
+
+/// A store that refuses is a failure, and so is a person; everything else is a wrong
+/// argument.
+pub(super) async fn state(command: Command) -> Ended {
+    let done = match command {
+        Command::Show(arguments) => show::show(&arguments).await,
+        Command::Export(arguments) => backup::export(&arguments).await,
+        Command::Import(arguments) => backup::import(&arguments).await,
+        Command::Reset(arguments) => remove::reset(&arguments).await,
+        Command::List(arguments) => list::list(&arguments).await,
+        Command::Stats(arguments) => list::stats(&arguments).await,
+        Command::Cleanup(arguments) => remove::cleanup(&arguments).await,
+        Command::Migrate(arguments) => migrate::migrate(&arguments).await,
+    };
+    match done {
+        Ok(()) => Ended::Well,
+        Err(error) if error.is::<StoreError>() || error.is::<Declined>() => Ended::Failed(error),
+        Err(error) => Ended::Misconfigured(error),
+    }
+}
+
+impl Which {
+    async fn open(&self) -> anyhow::Result<Place> {
+        let config = load(&self.config)?;
+        logging::start(&config.logging)?;
+        self.open_in(&config).await
+    }
+
+    async fn open_in(&self, config: &Config) -> anyhow::Result<Place> {
+        let source = self.select(config)?.clone();
+        let assembly = Assembly::new(config, Sandbox::new()?);
+        let manager = assembly.state_manager(&source).await?;
+        Ok(Place {
+            assembly,
+            source,
+            manager,
+        })
+    }
+
+    fn select<'a>(&self, config: &'a Config) -> anyhow::Result<&'a config::Source> {
+        let (file, sources) = (self.config.display(), &config.sources);
+        let names: Vec<_> = sources.keys().map(String::as_str).collect();
+        let names = names.join(", ");
+        let mut all = sources.values();
+        match (&self.source, all.next(), all.next()) {
+            (Some(name), ..) => sources.get(name).ok_or_else(|| {
+                anyhow::anyhow!("{file} has no source {name:?}: choose one of {names}")
+            }),
+            (None, Some(only), None) => Ok(only),
+            (None, ..) => Err(anyhow::anyhow!(
+                "{file} has several sources: choose one of {names} with --source NAME"
+            )),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `state list` and `state stats`: all states of a place.
+
+use super::Which;
+use crate::state_manager::{Entry, StateStats};
+
+#[derive(clap::Args)]
+pub(in crate::cli) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn list(arguments: &Arguments) -> anyhow::Result<()> {
+    let entries = arguments.which.open().await?.manager.list().await?;
+    match arguments.json {
+        true => println!("{}", serde_json::to_string(&entries)?),
+        false => entries.iter().for_each(|entry| println!("{}", line(entry))),
+    }
+    Ok(())
+}
+
+pub(super) async fn stats(arguments: &Arguments) -> anyhow::Result<()> {
+    let stats = arguments.which.open().await?.manager.stats().await?;
+    match arguments.json {
+        true => println!("{}", serde_json::to_string(&stats)?),
+        false => lines(&stats).iter().for_each(|line| println!("{line}")),
+    }
+    Ok(())
+}
+
+fn line(entry: &Entry) -> String {
+    let saved = entry.last_updated.as_deref();
+    let parts = [
+        entry.error.clone(),
+        saved.map(|date| format!("saved {date}")),
+        entry.documents.map(|n| format!("{n} documents")),
+        entry.version.map(|version| format!("version {version}")),
+        entry.bytes.map(|bytes| format!("{bytes} bytes")),
+        entry.configured.then(|| "configured".to_owned()),
+        entry.holder.as_ref().map(|who| format!("held by {who}")),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    format!("{}: {}", entry.id, parts.join(", "))
+}
+
+fn lines(stats: &StateStats) -> [String; 5] {
+    let date = |date: &Option<String>| date.clone().unwrap_or_else(|| "-".to_owned());
+    [
+        format!(
+            "states      {}, {} bytes",
+            stats.total_states, stats.total_bytes
+        ),
+        format!("held        {}", stats.leased),
+        format!("unreadable  {}", stats.unreadable),
+        format!("oldest      {}", date(&stats.oldest)),
+        format!("newest      {}", date(&stats.newest)),
+    ]
+}

@@ -1,0 +1,129 @@
+//! `state show`: what a state says, for people.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::Which;
+
+#[derive(clap::Args)]
+pub(in crate::cli) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// Print place, holder and the state itself as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn show(arguments: &Arguments) -> anyhow::Result<()> {
+    let manager = arguments.which.open().await?.manager;
+    let (place, holder) = (manager.place(), manager.holder().await?);
+    let document = manager.export().await?;
+    let read = |document: Bytes| serde_json::from_slice::<Value>(&document);
+    let state = document.map(read).transpose()?;
+    if arguments.json {
+        println!(
+            "{}",
+            json!({"place": place, "holder": holder, "state": state})
+        );
+        return Ok(());
+    }
+    println!("{:12}{place}", "place");
+    println!("{:12}{}", "holder", holder.as_deref().unwrap_or("nobody"));
+    match &state {
+        Some(state) => lines(state).iter().for_each(|line| println!("{line}")),
+        None => println!(
+            "{:12}none yet: the next run reads from the beginning",
+            "state"
+        ),
+    }
+    Ok(())
+}
+
+/// What the fields mean. Any may be missing, as a state tracks what it was told to.
+fn lines(state: &Value) -> Vec<String> {
+    let said = |pointer| text(state.pointer(pointer));
+    let data = |field: &str| text(state.pointer(&format!("/data/{field}")));
+    let stats = |field: &str| data(&format!("processing_stats/{field}"));
+    let rows = [
+        (
+            "saved",
+            format!("{}, version {}", said("/last_updated"), said("/version")),
+        ),
+        (
+            "reads",
+            format!("{} at {}", said("/metadata/index"), said("/metadata/url")),
+        ),
+        (
+            "watermark",
+            format!(
+                "{}, the timestamp of the last document, {}",
+                data("last_poll_timestamp"),
+                data("last_document_id")
+            ),
+        ),
+        (
+            "documents",
+            format!(
+                "{} delivered, {} bytes; {} of them dead-lettered",
+                data("total_documents_fetched"),
+                stats("total_bytes_processed"),
+                data("dead_lettered")
+            ),
+        ),
+        (
+            "cycles",
+            format!(
+                "{} finished, {} with documents and {} without; the last one {}",
+                data("poll_count"),
+                stats("successful_polls_count"),
+                stats("empty_polls_count"),
+                stats("last_successful_poll")
+            ),
+        ),
+        (
+            "receipts",
+            format!(
+                "{} agreed, {} led to another read",
+                data("receipts/agreed"),
+                data("receipts/differed")
+            ),
+        ),
+        (
+            "errors",
+            format!(
+                "{} polls failed, the last one: {}",
+                data("error_count"),
+                data("last_error")
+            ),
+        ),
+        ("clean stop", data("settled")),
+    ];
+    let rows = rows.into_iter().chain(output(state));
+    rows.map(|(name, text)| format!("{name:12}{text}"))
+        .collect()
+}
+
+/// Where each partition ended when the state was saved.
+fn output(state: &Value) -> Vec<(&'static str, String)> {
+    let marks = state.pointer("/data/output").and_then(Value::as_array);
+    let mark = |mark: &Value| {
+        let said = |field: &str| text(mark.get(field));
+        let (stream, topic, next) = (said("stream"), said("topic"), said("next"));
+        (
+            "output",
+            format!(
+                "{stream}, topic {topic}, partition {} ends at {next}",
+                said("partition")
+            ),
+        )
+    };
+    marks.into_iter().flatten().map(mark).collect()
+}
+
+fn text(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    }
+}
