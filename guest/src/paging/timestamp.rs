@@ -28,8 +28,8 @@ const PAGE_MAX: u64 = 10_000;
 
 /// A segment is settled after so many pages and documents, though the edge could hold more:
 /// every saved state holds its ids, and a point in time that is lost has it read again.
-const SEGMENT_PAGES: u64 = 8;
-const SEGMENT_MIN: u64 = 8_192;
+const SEGMENT_PAGES: u64 = 32;
+const SEGMENT_MIN: u64 = 16_384;
 
 /// How far the source has come. It changes only after an acknowledgement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
