@@ -45,6 +45,11 @@ impl ConfigErrors {
             message,
         }])
     }
+
+    /// Something is missing that no other mistake tells of.
+    pub(super) fn incomplete(file: &str) -> Self {
+        Self::of_file(file, "the configuration is incomplete".to_owned())
+    }
 }
 
 impl fmt::Display for ConfigErrors {

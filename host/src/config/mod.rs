@@ -22,6 +22,7 @@ mod schema;
 mod secret;
 mod section;
 mod service;
+mod single;
 mod source;
 mod state;
 mod stream;
@@ -55,6 +56,7 @@ pub(crate) use units::duration as parse_duration;
 
 use error::Report;
 use section::Section;
+use tree::Node;
 
 /// Larger files are refused, in bytes.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -113,21 +115,30 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigErrors> {
         let report = Report::on(file_name);
-        let toml = relaxed::to_toml(text).unwrap_or_else(|refusal| {
-            report.at(Some(refusal.position), refusal.message);
-            String::new()
-        });
-        report.verdict()?;
-        let mut root = tree::parse(&toml, &report);
-        report.verdict()?;
-        environment::apply(&mut root, environment, &report);
-        schema::check(&root, &report);
+        let root = read_tree(text, &report, environment)?;
         let config = read(&Section::root(&root, &report));
         report.verdict()?;
-        config.ok_or_else(|| {
-            ConfigErrors::of_file(file_name, "the configuration is incomplete".to_owned())
-        })
+        config.ok_or_else(|| ConfigErrors::incomplete(file_name))
     }
+}
+
+/// The text as a tree of known keys, overridden by the environment. Unknown keys are in the
+/// report.
+fn read_tree(
+    text: &str,
+    report: &Report<'_>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Node, ConfigErrors> {
+    let toml = relaxed::to_toml(text).unwrap_or_else(|refusal| {
+        report.at(Some(refusal.position), refusal.message);
+        String::new()
+    });
+    report.verdict()?;
+    let mut root = tree::parse(&toml, report);
+    report.verdict()?;
+    environment::apply(&mut root, environment, report);
+    schema::check(&root, report);
+    Ok(root)
 }
 
 fn read(root: &Section<'_>) -> Option<Config> {
@@ -164,6 +175,7 @@ fn read_sources(
     let mut sources = BTreeMap::new();
     let (mut states, mut files) = (BTreeSet::new(), BTreeSet::new());
     for (key, child) in children {
+        stream::refuse_none(&child);
         let Some(source) = source::read(key, &child) else {
             continue;
         };

@@ -29,7 +29,9 @@ pub struct Source {
     pub name: String,
     /// The component's file; absent, the embedded component.
     pub path: Option<PathBuf>,
-    /// Where every document goes, at least one stream and topic.
+    /// Where every document goes, at least one stream and topic in a whole [`Config`].
+    ///
+    /// [`Config`]: super::Config
     pub streams: Vec<Stream>,
     /// Where a note goes of every document that a stream refuses; absent, such a document
     /// stops the source. With files and standard output nothing is ever refused.

@@ -32,6 +32,14 @@ pub struct State {
 }
 
 impl State {
+    /// The kind of the store: its `storage_type`, or `memory` if no state is kept.
+    pub fn kind(&self) -> &'static str {
+        match self.enabled {
+            true => self.storage.kind(),
+            false => "memory",
+        }
+    }
+
     /// The place of this state, for messages and for telling states apart.
     pub(super) fn place(&self) -> String {
         self.storage.place(&self.state_id)

@@ -68,12 +68,16 @@ impl Schema {
     }
 }
 
-/// All streams of a source, at least one, none twice.
-pub(super) fn read_all(source: &Section<'_>) -> Option<Vec<Stream>> {
-    let sections = source.list("streams");
-    if sections.is_empty() {
+/// A source of the program publishes somewhere.
+pub(super) fn refuse_none(source: &Section<'_>) {
+    if source.list("streams").is_empty() {
         source.refuse_table("no stream: write [[sources.NAME.streams]] with stream and topic");
     }
+}
+
+/// All streams of a source, none twice.
+pub(super) fn read_all(source: &Section<'_>) -> Option<Vec<Stream>> {
+    let sections = source.list("streams");
     let mut seen = BTreeSet::new();
     let streams = sections.iter().map(|section| {
         let stream = read(section)?;

@@ -69,6 +69,15 @@ const KINDS: [(&str, Kind, &[&str]); 3] = [
 ];
 
 impl Storage {
+    /// The `storage_type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Elasticsearch { .. } => "elasticsearch",
+            Self::Redis { .. } => "redis",
+        }
+    }
+
     /// The place of a state, for messages and for telling states apart.
     pub(super) fn place(&self, state_id: &str) -> String {
         match self {
