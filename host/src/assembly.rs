@@ -1,5 +1,6 @@
 //! From a configuration to sources that are ready to run.
 
+pub(crate) mod ready;
 mod rehearsal;
 pub mod states;
 
@@ -10,31 +11,22 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 
-use crate::capability::grants::Grants;
-use crate::capability::http::HttpCtx;
-use crate::capability::publisher::PublisherCtx;
-use crate::capability::state::StateCtx;
 use crate::clock::Clock;
-use crate::cluster::{Cluster, ClusterConfig, Transport};
-use crate::component::{Component, Origin};
 use crate::config::{self, Config};
-use crate::instance::Budget;
 use crate::publisher::destination::Destination;
 use crate::publisher::discard::DiscardDestination;
 use crate::publisher::file::FileDestination;
 use crate::publisher::iggy::{IggyConfig, IggyDestination, TlsConfig};
 use crate::publisher::outbox::{self, Outbox};
-use crate::publisher::queue::Queue;
 use crate::publisher::shape::Shape;
 use crate::publisher::shaped::ShapedDestination;
 use crate::publisher::stdout::StdoutDestination;
 use crate::retry::RetryPolicy;
 use crate::runner::Source;
 use crate::sandbox::Sandbox;
-use crate::source_state::{Capabilities, Limits};
 use crate::state_store::envelope::Owner;
-use crate::state_store::{Held, Permit, StateStore};
-use crate::status::Reporter;
+use crate::state_store::{Counted, Numbers, Permit, Slot};
+use ready::Given;
 
 pub(crate) use rehearsal::explain;
 
@@ -98,7 +90,8 @@ impl Assembly {
     /// # Errors
     /// Names what can not be used, and where it was configured.
     pub async fn source(&self, source: &config::Source) -> anyhow::Result<Source> {
-        let held = self.hold_state(source).await?;
+        let mut held = self.hold(source).await?;
+        self.keepers().extend(held.keeper.take());
         let destinations = source
             .streams
             .iter()
@@ -110,7 +103,7 @@ impl Assembly {
         if let Some(dead_letters) = self.dead_letters(source)? {
             outbox = outbox.with_dead_letters(dead_letters);
         }
-        self.put_together(source, outbox, (Arc::new(held.slot), held.permit))
+        self.put_together(source, outbox, (held.slot, held.permit))
     }
 
     /// Waits until the states of sources that were dropped are given back: nobody has to
@@ -129,58 +122,22 @@ impl Assembly {
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn hold_state(&self, source: &config::Source) -> anyhow::Result<Held> {
-        let state = &source.state;
-        if !state.enabled {
-            tracing::warn!(
-                source = source.key,
-                "no state is kept: every start reads and delivers everything again"
-            );
-            return Ok(Held::in_memory());
-        }
-        let states = self.states(source).await?;
-        let mut held = states.hold(&state.state_id, state.on_conflict).await?;
-        self.keepers().extend(held.keeper.take());
-        Ok(held)
-    }
-
     fn put_together(
         &self,
         source: &config::Source,
         outbox: Outbox,
-        (store, permit): (Arc<dyn StateStore>, Permit),
+        (slot, permit): (Slot, Permit),
     ) -> anyhow::Result<Source> {
-        let clock = Clock::system();
-        let capabilities = capabilities(
-            Arc::new(cluster(source)?),
-            Grants::reading(&source.index),
-            Queue::start(outbox, permit.clone(), clock.clone()),
-            (store, self.owner(source)),
-            clock.clone(),
-        );
-        let component = Component::load(&self.sandbox, Origin::find(source.path.as_deref())?)?;
-        tracing::info!(source = source.key, component = %component.origin(), "loaded");
-        let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
-        Ok(Source {
-            name: source.key.clone(),
-            sandbox: self.sandbox.clone(),
-            component,
-            capabilities,
-            limits: Limits {
-                memory: usize::try_from(source.limits.memory).unwrap_or(usize::MAX),
-                guest_time: source.limits.guest_time,
-            },
-            config: source.guest_config.to_string(),
-            budget: Budget {
-                pages: source.limits.poll_pages,
-                milliseconds,
-            },
-            polling_interval: source.polling_interval,
-            retry: self.retry,
-            clock,
-            status: Reporter::default(),
+        let state_numbers = Numbers::of(source.state.kind());
+        let counted = Counted::new(Arc::new(slot), state_numbers.clone(), Clock::system());
+        let given = Given {
+            outbox,
+            store: Arc::new(counted),
+            state_numbers,
+            owner: self.owner(source),
             permit,
-        })
+        };
+        ready::source(&self.sandbox, source, given, self.retry)
     }
 
     fn owner(&self, source: &config::Source) -> Owner {
@@ -275,32 +232,6 @@ fn topic_of(
 ) -> anyhow::Result<IggyDestination> {
     let batch_length = NonZeroUsize::new(batch_length).unwrap_or(NonZeroUsize::MIN);
     IggyDestination::new(iggy_config(iggy), stream, topic, batch_length, partitions)
-}
-
-type MakeCapabilities = Box<dyn Fn() -> Capabilities + Send + Sync>;
-
-/// Instances come and go; the connections, the output and the state behind them stay.
-fn capabilities(
-    cluster: Arc<dyn Transport>,
-    grants: Grants,
-    queue: Queue,
-    (store, owner): (Arc<dyn StateStore>, Owner),
-    clock: Clock,
-) -> MakeCapabilities {
-    Box::new(move || Capabilities {
-        http: HttpCtx::new(Arc::clone(&cluster), grants.clone(), clock.clone()),
-        publisher: PublisherCtx::new(queue.clone()),
-        state: StateCtx::new(Arc::clone(&store), owner.clone(), clock.clone()),
-    })
-}
-
-fn cluster(source: &config::Source) -> anyhow::Result<Cluster> {
-    Cluster::new(ClusterConfig {
-        url: source.url.to_string(),
-        credentials: source.credentials.as_ref().map(config::Credentials::basic),
-        timeout: source.timeout,
-        max_response_bytes: source.max_response_bytes,
-    })
 }
 
 fn delivery(source: &config::Source) -> outbox::Delivery {

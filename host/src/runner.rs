@@ -22,7 +22,7 @@ use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
-use crate::state_store::{Permit, Refusal};
+use crate::state_store::{Numbers, Permit, Refusal};
 use crate::status::Reporter;
 
 pub use summary::Summary;
@@ -51,8 +51,24 @@ pub struct Source {
     pub clock: Clock,
     /// What it is doing.
     pub status: Reporter,
+    /// What happens to its state.
+    pub state_numbers: Numbers,
     /// Whether it still holds its state.
     pub permit: Permit,
+}
+
+impl Source {
+    /// A new instance, with its configuration and its state.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn open(&self, now_ms: u64) -> Result<Instance, Failure> {
+        let capabilities = (self.capabilities)();
+        let created = Instance::new(&self.sandbox, &self.component, capabilities, self.limits);
+        let mut instance = created.await?;
+        instance.open(&self.config, now_ms).await?;
+        Ok(instance)
+    }
 }
 
 /// How long a source runs.
@@ -244,17 +260,9 @@ async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-/// A new instance, with its configuration and its state.
+/// The same as [`Source::open`], for the operator to see.
 async fn open(source: &Source, now_ms: u64) -> Result<Instance, Failure> {
-    let capabilities = (source.capabilities)();
-    let mut instance = Instance::new(
-        &source.sandbox,
-        &source.component,
-        capabilities,
-        source.limits,
-    )
-    .await?;
-    instance.open(&source.config, now_ms).await?;
+    let instance = source.open(now_ms).await?;
     let description = instance.description();
     tracing::info!(
         component = description.name,

@@ -1,14 +1,12 @@
 //! Opening a source where nothing can happen: to check a configuration, or a state.
 
-use std::sync::Arc;
-
 use anyhow::anyhow;
 use bytes::Bytes;
 
 use super::Assembly;
 use crate::clock;
 use crate::config;
-use crate::instance::{Failure, Instance};
+use crate::instance::Failure;
 use crate::publisher::outbox::{Delivery, Outbox};
 use crate::runner::Source;
 use crate::state_store::{Permit, Slot, StateStore};
@@ -35,21 +33,16 @@ impl Assembly {
 
     async fn rehearse_in(&self, source: &config::Source, slot: Slot) -> anyhow::Result<()> {
         let ready = self.rehearsal(source, slot)?;
-        let opened = open(&ready).await;
-        opened.map_err(|failure| anyhow!(explain(source, &failure)))
+        let opened = ready.open(clock::now_ms()).await;
+        opened
+            .map(drop)
+            .map_err(|failure| anyhow!(explain(source, &failure)))
     }
 
     fn rehearsal(&self, source: &config::Source, slot: Slot) -> anyhow::Result<Source> {
         let outbox = Outbox::new(Vec::new(), Delivery::ExactlyOnce);
-        self.put_together(source, outbox, (Arc::new(slot), Permit::always()))
+        self.put_together(source, outbox, (slot, Permit::always()))
     }
-}
-
-async fn open(ready: &Source) -> Result<(), Failure> {
-    let capabilities = (ready.capabilities)();
-    let (sandbox, component) = (&ready.sandbox, &ready.component);
-    let mut instance = Instance::new(sandbox, component, capabilities, ready.limits).await?;
-    instance.open(&ready.config, clock::now_ms()).await
 }
 
 /// A wrong key is named with its place in the file.

@@ -11,13 +11,31 @@ use crate::cluster::{Cluster, ClusterConfig};
 use crate::config::{self, Credentials, Storage};
 use crate::state_manager::StateManager;
 use crate::state_store::{
-    ElasticsearchRecords, LeaseTerms, RedisConfig, RedisRecords, STATE_MAX, States,
+    ElasticsearchRecords, Held, LeaseTerms, RedisConfig, RedisRecords, STATE_MAX, States,
 };
 
 /// What an answer has around a state, in bytes.
 const AROUND_A_STATE: u64 = 64 * 1024;
 
 impl Assembly {
+    /// Takes the state of a source, which may mean to wait for it; one in memory, if none is
+    /// kept.
+    ///
+    /// # Errors
+    /// What the store refuses, or who holds the state.
+    pub(crate) async fn hold(&self, source: &config::Source) -> anyhow::Result<Held> {
+        let state = &source.state;
+        if !state.enabled {
+            tracing::warn!(
+                source = source.key,
+                "no state is kept: every start reads and delivers everything again"
+            );
+            return Ok(Held::in_memory());
+        }
+        let states = self.states(source).await?;
+        Ok(states.hold(&state.state_id, state.on_conflict).await?)
+    }
+
     /// What can be done with the state of a source, and with those beside it.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use elasticsearch_source::runner::{self, Source, Summary, Until};
 use elasticsearch_source::sandbox::Sandbox;
 use elasticsearch_source::source_state::{Capabilities, Limits};
 use elasticsearch_source::state_store::envelope::Owner;
-use elasticsearch_source::state_store::{Permit, StateStore};
+use elasticsearch_source::state_store::{Numbers, Permit, StateStore};
 use elasticsearch_source::status::Reporter;
 use tokio::sync::watch;
 
@@ -190,6 +190,7 @@ impl Life<'_> {
             },
             clock: self.stage.clock(),
             status: Reporter::default(),
+            state_numbers: Numbers::of("simulated"),
             permit: Permit::always(),
         }
     }

@@ -1,0 +1,108 @@
+//! A source that is ready to run, from its configuration and what it is given.
+
+use std::sync::Arc;
+
+use crate::capability::grants::Grants;
+use crate::capability::http::HttpCtx;
+use crate::capability::publisher::PublisherCtx;
+use crate::capability::state::StateCtx;
+use crate::clock::Clock;
+use crate::cluster::{Cluster, ClusterConfig, Transport};
+use crate::component::{Component, Origin};
+use crate::config;
+use crate::instance::Budget;
+use crate::publisher::outbox::Outbox;
+use crate::publisher::queue::Queue;
+use crate::retry::RetryPolicy;
+use crate::runner::Source;
+use crate::sandbox::Sandbox;
+use crate::source_state::{Capabilities, Limits};
+use crate::state_store::envelope::Owner;
+use crate::state_store::{Numbers, Permit, StateStore};
+use crate::status::Reporter;
+
+/// What a source is given.
+pub(crate) struct Given {
+    /// Where its messages go.
+    pub(crate) outbox: Outbox,
+    /// Where its state is kept.
+    pub(crate) store: Arc<dyn StateStore>,
+    /// What happens to that state.
+    pub(crate) state_numbers: Numbers,
+    /// Whose state that is.
+    pub(crate) owner: Owner,
+    /// Whether it still holds its state.
+    pub(crate) permit: Permit,
+}
+
+/// Compiles the component and puts everything in its place. Nothing is asked of the cluster
+/// or the output yet.
+///
+/// # Errors
+/// Names what can not be used, and where it was configured.
+pub(crate) fn source(
+    sandbox: &Sandbox,
+    source: &config::Source,
+    given: Given,
+    retry: RetryPolicy,
+) -> anyhow::Result<Source> {
+    let clock = Clock::system();
+    let queue = Queue::start(given.outbox, given.permit.clone(), clock.clone());
+    let capabilities = capabilities(
+        Arc::new(cluster(source)?),
+        Grants::reading(&source.index),
+        queue,
+        (given.store, given.owner),
+        clock.clone(),
+    );
+    let component = Component::load(sandbox, Origin::find(source.path.as_deref())?)?;
+    tracing::info!(source = source.key, component = %component.origin(), "loaded");
+    let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
+    Ok(Source {
+        name: source.key.clone(),
+        sandbox: sandbox.clone(),
+        component,
+        capabilities,
+        limits: Limits {
+            memory: usize::try_from(source.limits.memory).unwrap_or(usize::MAX),
+            guest_time: source.limits.guest_time,
+        },
+        config: source.guest_config.to_string(),
+        budget: Budget {
+            pages: source.limits.poll_pages,
+            milliseconds,
+        },
+        polling_interval: source.polling_interval,
+        retry,
+        clock,
+        status: Reporter::default(),
+        state_numbers: given.state_numbers,
+        permit: given.permit,
+    })
+}
+
+type MakeCapabilities = Box<dyn Fn() -> Capabilities + Send + Sync>;
+
+/// Instances come and go; the connections, the output and the state behind them stay.
+fn capabilities(
+    cluster: Arc<dyn Transport>,
+    grants: Grants,
+    queue: Queue,
+    (store, owner): (Arc<dyn StateStore>, Owner),
+    clock: Clock,
+) -> MakeCapabilities {
+    Box::new(move || Capabilities {
+        http: HttpCtx::new(Arc::clone(&cluster), grants.clone(), clock.clone()),
+        publisher: PublisherCtx::new(queue.clone()),
+        state: StateCtx::new(Arc::clone(&store), owner.clone(), clock.clone()),
+    })
+}
+
+fn cluster(source: &config::Source) -> anyhow::Result<Cluster> {
+    Cluster::new(ClusterConfig {
+        url: source.url.to_string(),
+        credentials: source.credentials.as_ref().map(config::Credentials::basic),
+        timeout: source.timeout,
+        max_response_bytes: source.max_response_bytes,
+    })
+}
