@@ -21,6 +21,7 @@ mod iggy_streams;
 mod program;
 mod reading;
 mod readme;
+mod rust_api;
 mod shared_state;
 mod state_commands;
 mod state_store_contract;

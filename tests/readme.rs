@@ -9,6 +9,7 @@ use crate::support::program;
 
 const README: &str = include_str!("../README.md");
 const CI: &str = include_str!("../.ci/run");
+const LIBRARY: &str = include_str!("../host/src/lib.rs");
 
 /// The contents of the code blocks of this language.
 fn blocks(language: &str) -> Vec<&'static str> {
@@ -91,6 +92,20 @@ async fn every_command_of_the_program_in_the_readme_runs() {
         server.messages("elasticsearch_stream", "documents").len(),
         1
     );
+}
+
+/// The one in the library's documentation is compiled and run, with setup that is not shown.
+#[test]
+fn the_rust_example_is_the_one_of_the_library() {
+    let documentation = LIBRARY.lines().map_while(|line| line.strip_prefix("//!"));
+    let mut shown = String::new();
+    for line in documentation.map(|line| line.strip_prefix(' ').unwrap_or(line)) {
+        if !line.starts_with("# ") {
+            shown.extend([line, "\n"]);
+        }
+    }
+    let example = shown.split("```\n").nth(1).unwrap();
+    assert_eq!(blocks("rust"), [example]);
 }
 
 #[test]

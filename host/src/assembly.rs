@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 
-use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::publisher::destination::Destination;
 use crate::publisher::discard::DiscardDestination;
@@ -25,7 +24,6 @@ use crate::retry::RetryPolicy;
 use crate::runner::Source;
 use crate::sandbox::Sandbox;
 use crate::state_store::envelope::Owner;
-use crate::state_store::{Counted, Numbers, Permit, Slot};
 use ready::Given;
 
 pub(crate) use rehearsal::explain;
@@ -37,6 +35,8 @@ pub struct Assembly {
     retry: RetryPolicy,
     /// The keys of all sources, in the order in which they are numbered.
     keys: Vec<String>,
+    /// The number of the first of them.
+    first_id: u32,
     /// The names of their states, wherever these are.
     state_ids: Vec<String>,
     /// End when the states that were opened are given back.
@@ -47,7 +47,7 @@ pub struct Assembly {
 enum Outputs {
     /// As configured.
     Configured(config::Output, Option<config::Iggy>),
-    /// Nowhere; only a benchmark wants that.
+    /// Nowhere, as for a benchmark, or where it is none of the assembly's business.
     Discarded,
 }
 
@@ -60,11 +60,26 @@ impl Assembly {
             outputs,
             retry: RetryPolicy::default(),
             keys: config.sources.keys().cloned().collect(),
+            first_id: 1,
             state_ids: config
                 .sources
                 .values()
                 .map(|source| source.state.state_id.clone())
                 .collect(),
+            keepers: Mutex::default(),
+        }
+    }
+
+    /// For one source of this number, whose output the caller brings: see
+    /// [`Assembly::put_together`].
+    pub(crate) fn for_caller(source: &config::Source, id: u32, sandbox: Sandbox) -> Self {
+        Self {
+            sandbox,
+            outputs: Outputs::Discarded,
+            retry: RetryPolicy::default(),
+            keys: vec![source.key.clone()],
+            first_id: id,
+            state_ids: vec![source.state.state_id.clone()],
             keepers: Mutex::default(),
         }
     }
@@ -103,7 +118,8 @@ impl Assembly {
         if let Some(dead_letters) = self.dead_letters(source)? {
             outbox = outbox.with_dead_letters(dead_letters);
         }
-        self.put_together(source, outbox, (held.slot, held.permit))
+        let (kind, slot) = (source.state.kind(), Arc::new(held.slot));
+        self.put_together(source, Given::counting(kind, outbox, slot, held.permit))
     }
 
     /// Waits until the states of sources that were dropped are given back: nobody has to
@@ -122,31 +138,12 @@ impl Assembly {
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put_together(
-        &self,
-        source: &config::Source,
-        outbox: Outbox,
-        (slot, permit): (Slot, Permit),
-    ) -> anyhow::Result<Source> {
-        let state_numbers = Numbers::of(source.state.kind());
-        let counted = Counted::new(Arc::new(slot), state_numbers.clone(), Clock::system());
-        let given = Given {
-            outbox,
-            store: Arc::new(counted),
-            state_numbers,
-            owner: self.owner(source),
-            permit,
-        };
-        ready::source(&self.sandbox, source, given, self.retry)
-    }
-
     fn owner(&self, source: &config::Source) -> Owner {
         let before = self.keys.iter().position(|key| *key == source.key);
+        let before = before.and_then(|before| u32::try_from(before).ok());
         Owner {
             state_id: source.state.state_id.clone(),
-            connector_id: before
-                .and_then(|before| u32::try_from(before + 1).ok())
-                .unwrap_or(1),
+            connector_id: self.first_id.saturating_add(before.unwrap_or(0)),
             index: source.index.clone(),
             url: source.url.clone(),
         }

@@ -3,7 +3,7 @@
 //! Of WASI, only what Rust's standard library links into every component, and all of it
 //! empty: no files, sockets, environment, clock or random numbers.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -31,6 +31,19 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// One for the whole process, set up by the first call and never ended.
+    ///
+    /// # Errors
+    /// As [`Sandbox::new`].
+    pub fn shared() -> anyhow::Result<Self> {
+        static SHARED: Mutex<Option<Sandbox>> = Mutex::new(None);
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        match shared.as_ref() {
+            Some(sandbox) => Ok(sandbox.clone()),
+            None => Ok(shared.insert(Self::new()?).clone()),
+        }
+    }
+
     /// Sets up the engine and starts its ticker, which ends with the engine.
     ///
     /// # Errors

@@ -107,12 +107,13 @@ impl StateManager {
     /// is that there is none.
     pub async fn reset(&self) -> Result<(), StoreError> {
         let held = self.hold().await?;
-        let removed = self.remove_from(&held.slot).await;
+        let removed = self.reset_in(&held.slot).await;
         held.release().await;
         removed
     }
 
-    async fn remove_from(&self, slot: &Slot) -> Result<(), StoreError> {
+    /// The same for who holds the state, in this slot.
+    pub(crate) async fn reset_in(&self, slot: &Slot) -> Result<(), StoreError> {
         let stored = slot.load().await?.ok_or_else(|| self.missing())?;
         slot.remove(&stored.revision).await
     }

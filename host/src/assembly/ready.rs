@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Assembly;
 use crate::capability::grants::Grants;
 use crate::capability::http::HttpCtx;
 use crate::capability::publisher::PublisherCtx;
@@ -13,12 +14,10 @@ use crate::config;
 use crate::instance::Budget;
 use crate::publisher::outbox::Outbox;
 use crate::publisher::queue::Queue;
-use crate::retry::RetryPolicy;
 use crate::runner::Source;
-use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
 use crate::state_store::envelope::Owner;
-use crate::state_store::{Numbers, Permit, StateStore};
+use crate::state_store::{Counted, Numbers, Permit, StateStore};
 use crate::status::Reporter;
 
 /// What a source is given.
@@ -29,56 +28,75 @@ pub(crate) struct Given {
     pub(crate) store: Arc<dyn StateStore>,
     /// What happens to that state.
     pub(crate) state_numbers: Numbers,
-    /// Whose state that is.
-    pub(crate) owner: Owner,
     /// Whether it still holds its state.
     pub(crate) permit: Permit,
 }
 
-/// Compiles the component and puts everything in its place. Nothing is asked of the cluster
-/// or the output yet.
-///
-/// # Errors
-/// Names what can not be used, and where it was configured.
-pub(crate) fn source(
-    sandbox: &Sandbox,
-    source: &config::Source,
-    given: Given,
-    retry: RetryPolicy,
-) -> anyhow::Result<Source> {
-    let clock = Clock::system();
-    let queue = Queue::start(given.outbox, given.permit.clone(), clock.clone());
-    let capabilities = capabilities(
-        Arc::new(cluster(source)?),
-        Grants::reading(&source.index),
-        queue,
-        (given.store, given.owner),
-        clock.clone(),
-    );
-    let component = Component::load(sandbox, Origin::find(source.path.as_deref())?)?;
-    tracing::info!(source = source.key, component = %component.origin(), "loaded");
-    let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
-    Ok(Source {
-        name: source.key.clone(),
-        sandbox: sandbox.clone(),
-        component,
-        capabilities,
-        limits: Limits {
-            memory: usize::try_from(source.limits.memory).unwrap_or(usize::MAX),
-            guest_time: source.limits.guest_time,
-        },
-        config: source.guest_config.to_string(),
-        budget: Budget {
-            pages: source.limits.poll_pages,
-            milliseconds,
-        },
-        polling_interval: source.polling_interval,
-        retry,
-        clock,
-        status: Reporter::default(),
-        state_numbers: given.state_numbers,
-        permit: given.permit,
-    })
+impl Given {
+    /// With a state of this kind of store, counted.
+    pub(super) fn counting(
+        kind: &'static str,
+        outbox: Outbox,
+        store: Arc<dyn StateStore>,
+        permit: Permit,
+    ) -> Self {
+        let state_numbers = Numbers::of(kind);
+        let counted = Counted::new(store, state_numbers.clone(), Clock::system());
+        Self {
+            outbox,
+            store: Arc::new(counted),
+            state_numbers,
+            permit,
+        }
+    }
+}
+
+impl Assembly {
+    /// Compiles the component and puts everything in its place. Nothing is asked of the
+    /// cluster or the output yet.
+    ///
+    /// # Errors
+    /// Names what can not be used, and where it was configured.
+    pub(crate) fn put_together(
+        &self,
+        source: &config::Source,
+        given: Given,
+    ) -> anyhow::Result<Source> {
+        let clock = Clock::system();
+        let queue = Queue::start(given.outbox, given.permit.clone(), clock.clone());
+        let capabilities = capabilities(
+            Arc::new(cluster(source)?),
+            Grants::reading(&source.index),
+            queue,
+            (given.store, self.owner(source)),
+            clock.clone(),
+        );
+        let origin = Origin::find(source.path.as_deref())?;
+        let component = Component::load(&self.sandbox, origin)?;
+        tracing::info!(source = source.key, component = %component.origin(), "loaded");
+        let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
+        Ok(Source {
+            name: source.key.clone(),
+            sandbox: self.sandbox.clone(),
+            component,
+            capabilities,
+            limits: Limits {
+                memory: usize::try_from(source.limits.memory).unwrap_or(usize::MAX),
+                guest_time: source.limits.guest_time,
+            },
+            config: source.guest_config.to_string(),
+            budget: Budget {
+                pages: source.limits.poll_pages,
+                milliseconds,
+            },
+            polling_interval: source.polling_interval,
+            retry: self.retry,
+            clock,
+            status: Reporter::default(),
+            state_numbers: given.state_numbers,
+            permit: given.permit,
+        })
+    }
 }
 
 type MakeCapabilities = Box<dyn Fn() -> Capabilities + Send + Sync>;

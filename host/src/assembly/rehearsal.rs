@@ -1,9 +1,12 @@
 //! Opening a source where nothing can happen: to check a configuration, or a state.
 
+use std::sync::Arc;
+
 use anyhow::anyhow;
 use bytes::Bytes;
 
 use super::Assembly;
+use super::ready::Given;
 use crate::clock;
 use crate::config;
 use crate::instance::Failure;
@@ -41,7 +44,8 @@ impl Assembly {
 
     fn rehearsal(&self, source: &config::Source, slot: Slot) -> anyhow::Result<Source> {
         let outbox = Outbox::new(Vec::new(), Delivery::ExactlyOnce);
-        self.put_together(source, outbox, (slot, Permit::always()))
+        let given = Given::counting("memory", outbox, Arc::new(slot), Permit::always());
+        self.put_together(source, given)
     }
 }
 

@@ -50,16 +50,25 @@ impl StateManager {
         F: Future<Output = anyhow::Result<()>>,
     {
         let held = self.hold().await?;
-        let adopted = self.adopt(document, how.force);
-        let imported = match adopted {
-            Ok((id, adopted)) => {
-                let put = self.put(&held.slot, adopted, how.replace, trial).await;
-                put.map(|replaced| Imported { id, replaced })
-            }
-            Err(error) => Err(error),
-        };
+        let imported = self.import_into(&held.slot, document, how, trial).await;
         held.release().await;
         imported
+    }
+
+    /// The same for who holds the state, in this slot.
+    pub(crate) async fn import_into<F>(
+        &self,
+        slot: &Slot,
+        document: &[u8],
+        how: Import,
+        trial: impl FnOnce(Bytes) -> F,
+    ) -> Result<Imported, StoreError>
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        let (id, adopted) = self.adopt(document, how.force)?;
+        let replaced = self.put(slot, adopted, how.replace, trial).await?;
+        Ok(Imported { id, replaced })
     }
 
     /// The document as that of the own state, and what it was called before.

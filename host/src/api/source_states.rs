@@ -1,0 +1,100 @@
+//! The states in the place where a source keeps its own.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::error::Error;
+use crate::assembly::Assembly;
+use crate::config::Source as SourceConfig;
+use crate::sandbox::Sandbox;
+use crate::state_manager::{StateManager, StateStats};
+
+/// A day, in seconds.
+const DAY_S: u64 = 24 * 60 * 60;
+
+/// All states in the place where a source keeps its own. Every call connects anew.
+///
+/// ```
+/// # use elasticsearch_source::SourceConfig;
+/// use elasticsearch_source::{ElasticsearchSource, StateManagerExt};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let toml = format!("[sources.logs.config]\nurl = \"http://localhost:9200\"\nindex = \"logs-*\"\nstate = {{ storage_config = {{ base_path = '{}' }} }}", folder.path().display());
+/// # let (id, config) = (1, SourceConfig::from_toml(&toml)?);
+/// let connector = ElasticsearchSource::new(id, config);
+///
+/// // Get state manager
+/// if let Some(state_manager) = connector.get_state_manager() {
+///     // Get state statistics
+///     let stats = state_manager.get_state_stats().await?;
+///     println!("Total states: {}", stats.total_states);
+///
+///     // Clean up old states (older than 30 days)
+///     let deleted_count = state_manager.cleanup_old_states(30).await?;
+///     println!("Deleted {} old states", deleted_count);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SourceStates {
+    pub(super) id: u32,
+    pub(super) config: SourceConfig,
+}
+
+impl SourceStates {
+    /// Figures about them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn get_state_stats(&self) -> Result<StateStats, Error> {
+        Ok(self.connect().await?.stats().await?)
+    }
+
+    /// Removes those that were not saved for so many days, and returns how many that were:
+    /// never the source's own, one that somebody holds, or one that can not be read.
+    ///
+    /// # Errors
+    /// The store's. A state that can not be removed stays, and is no error.
+    pub async fn cleanup_old_states(&self, days: u32) -> Result<usize, Error> {
+        let older_than = Duration::from_secs(u64::from(days) * DAY_S);
+        let cleaned = self.connect().await?.cleanup(older_than).await?;
+        Ok(cleaned.deleted.len())
+    }
+
+    /// Tries whether the source goes on from its own state, if there is one.
+    pub(super) async fn try_own(&self) -> Result<(), Error> {
+        let assembly = self.assembly()?;
+        match self.connect().await?.export().await? {
+            Some(document) => Ok(assembly.try_state(&self.config, document).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The source's own state.
+    pub(super) async fn own(&self, manager: &StateManager) -> Result<Option<Value>, Error> {
+        let Some(document) = manager.export().await? else {
+            return Ok(None);
+        };
+        let state = serde_json::from_slice(&document);
+        state.map(Some).map_err(|cause| {
+            let place = manager.place();
+            Error::permanent(format!(
+                "{place} holds no readable state ({cause}): move it away or restore a backup"
+            ))
+        })
+    }
+
+    pub(super) async fn connect(&self) -> Result<StateManager, Error> {
+        Ok(self.assembly()?.state_manager(&self.config).await?)
+    }
+
+    /// What is needed to open the source, or to work with its state.
+    pub(super) fn assembly(&self) -> Result<Assembly, Error> {
+        let sandbox = Sandbox::shared()?;
+        Ok(Assembly::for_caller(&self.config, self.id, sandbox))
+    }
+}
