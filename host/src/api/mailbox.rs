@@ -11,7 +11,9 @@ use anyhow::anyhow;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 
-use crate::publisher::destination::{AppendError, Destination, Message, Offset, Tail};
+use crate::publisher::destination::{
+    AppendError, Destination, Message, Offset, Range, Tail, Wanted,
+};
 
 /// Messages for the caller; clones are the same mailbox. It holds what one poll read.
 #[derive(Clone, Default)]
@@ -45,22 +47,20 @@ impl Destination for Mailbox {
     fn append<'a>(
         &'a mut self,
         messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Offset>, AppendError>> {
+    ) -> BoxFuture<'a, Result<Vec<Range>, AppendError>> {
         self.messages().extend_from_slice(messages);
         ready(Ok(Vec::new())).boxed()
     }
 
-    fn read_from<'a>(
-        &'a mut self,
-        from: Option<&'a [Offset]>,
-    ) -> BoxFuture<'a, Result<Tail, AppendError>> {
-        let tail = match from {
-            None => Ok(Tail::default()),
-            Some(_) => Err(AppendError::permanent(anyhow!(
-                "messages cannot be read back from the caller: this is a defect of the program"
-            ))),
-        };
-        ready(tail).boxed()
+    fn ends(&mut self) -> BoxFuture<'_, Result<Vec<Offset>, AppendError>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    fn read<'a>(&'a mut self, _: &'a Wanted) -> BoxFuture<'a, Result<Tail, AppendError>> {
+        ready(Err(AppendError::permanent(anyhow!(
+            "messages cannot be read back from the caller: this is a defect of the program"
+        ))))
+        .boxed()
     }
 
     fn abandon(&mut self) -> Duration {
