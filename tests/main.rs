@@ -15,6 +15,7 @@ mod dead_letters;
 mod destination_contract;
 mod elasticsearch_contract;
 mod failures;
+mod full_disk;
 mod iggy_connection;
 mod iggy_output;
 mod iggy_streams;
