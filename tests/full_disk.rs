@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use elasticsearch_source::mini_elasticsearch::Product;
 
@@ -80,6 +81,8 @@ fn nothing_runs_ahead_of_a_state_that_has_no_room_and_all_goes_on_when_there_is(
     sample::insert(&cluster, 300..1_000);
     cluster.refresh();
     program::wait_until("the disk is said to be full", || said(folder) > before);
+    // Time for some more tries.
+    std::thread::sleep(Duration::from_secs(4));
     let ahead = delivered(folder) - 300;
     assert!(ahead <= 2 * PAGE, "{ahead} documents ahead of the state");
     ask(folder, "free");
