@@ -126,11 +126,18 @@ impl State {
         let encoded = match tracked {
             None => serde_json::to_vec(self),
             Some(tracked) => serde_json::to_value(self).and_then(|mut state| {
-                keep_tracked(&mut state, tracked);
+                let is_tracked =
+                    |field: &str| tracked.iter().any(|name| name == field) || self.is_needed(field);
+                keep_tracked(&mut state, is_tracked);
                 serde_json::to_vec(&state)
             }),
         };
         encoded.map_err(|e| Error::permanent(format!("the state can not be written as json: {e}")))
+    }
+
+    /// Until a mapping was seen, this timestamp is all that says where to go on.
+    fn is_needed(&self, field: &str) -> bool {
+        field == "last_poll_timestamp" && self.reading.is_none()
     }
 
     /// Refuses a configuration that selects other documents than the state is about.
@@ -210,9 +217,9 @@ fn parse_date(text: &str) -> Result<DateTime<Utc>, Error> {
     })
 }
 
-fn keep_tracked(state: &mut Value, tracked: &[String]) {
+fn keep_tracked(state: &mut Value, is_tracked: impl Fn(&str) -> bool) {
     if let Value::Object(fields) = state {
-        fields.retain(|field, _| !TRACKABLE.contains(&field.as_str()) || tracked.contains(field));
+        fields.retain(|field, _| !TRACKABLE.contains(&field.as_str()) || is_tracked(field));
     }
 }
 
@@ -299,11 +306,16 @@ mod tests {
     #[test]
     fn untracked_fields_are_left_out_but_never_what_reading_on_needs() {
         let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+        let tracked = ["poll_count".to_owned()];
+        let early = state.to_json(Some(&tracked)).unwrap();
+        let early = State::parse(&early, FORMAT).unwrap();
+        assert_eq!(early.last_poll_timestamp, state.last_poll_timestamp);
         state.reading(&config(), Unit::Ms).unwrap();
-        let saved = state.to_json(Some(&["poll_count".to_owned()])).unwrap();
+        let saved = state.to_json(Some(&tracked)).unwrap();
         let saved: Value = serde_json::from_slice(&saved).unwrap();
         assert!(saved.get("poll_count").is_some() && saved.get("reading").is_some());
         assert!(saved.get("error_count").is_none());
+        assert!(saved.get("last_poll_timestamp").is_none());
     }
 
     #[test]

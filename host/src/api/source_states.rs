@@ -8,7 +8,7 @@ use super::error::Error;
 use crate::assembly::Assembly;
 use crate::config::Source as SourceConfig;
 use crate::sandbox::Sandbox;
-use crate::state_manager::{StateManager, StateStats};
+use crate::state_manager::{Kept, StateManager, StateStats};
 
 /// A day, in seconds.
 const DAY_S: u64 = 24 * 60 * 60;
@@ -55,13 +55,18 @@ impl SourceStates {
     }
 
     /// Removes those that were not saved for so many days, and returns how many that were:
-    /// never the source's own, one that somebody holds, or one that can not be read.
+    /// never the source's own, one that somebody holds, or one that can not be read. What is
+    /// kept is logged, with the reason. It knows this source's configuration only: a state that
+    /// another one is still configured with is removed if it is old enough.
     ///
     /// # Errors
     /// The store's. A state that can not be removed stays, and is no error.
     pub async fn cleanup_old_states(&self, days: u32) -> Result<usize, Error> {
         let older_than = Duration::from_secs(u64::from(days) * DAY_S);
         let cleaned = self.connect().await?.cleanup(older_than).await?;
+        for Kept { id, why } in cleaned.kept {
+            tracing::info!(state = id, why, "a state was kept");
+        }
         Ok(cleaned.deleted.len())
     }
 

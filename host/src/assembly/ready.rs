@@ -6,7 +6,7 @@ use super::Assembly;
 use crate::capability::grants::Grants;
 use crate::capability::http::HttpCtx;
 use crate::capability::publisher::PublisherCtx;
-use crate::capability::state::StateCtx;
+use crate::capability::state::{StateCtx, Unanswered};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig, Transport};
 use crate::component::{Component, Origin};
@@ -109,10 +109,16 @@ fn capabilities(
     (store, owner): (Arc<dyn StateStore>, Owner),
     clock: Clock,
 ) -> MakeCapabilities {
+    let unanswered = Unanswered::default();
     Box::new(move || Capabilities {
         http: HttpCtx::new(Arc::clone(&cluster), grants.clone(), clock.clone()),
         publisher: PublisherCtx::new(queue.clone()),
-        state: StateCtx::new(Arc::clone(&store), owner.clone(), clock.clone()),
+        state: StateCtx::new(
+            Arc::clone(&store),
+            owner.clone(),
+            clock.clone(),
+            unanswered.clone(),
+        ),
     })
 }
 

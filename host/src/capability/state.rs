@@ -1,7 +1,7 @@
 //! `state`: the one slot of a source, scoped and wrapped by the host.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::HasData;
@@ -25,9 +25,32 @@ pub struct StateCtx {
     newest: u32,
     /// What was loaded: fields that somebody else put there stay.
     loaded: Option<Envelope>,
-    /// Hashes of what saves tried to write that failed since the last one that did not. Any
-    /// one of them may have done so.
-    unanswered: VecDeque<[u8; 32]>,
+    unanswered: Unanswered,
+}
+
+/// Hashes of what saves tried to write that failed since the last one that did not. Any one
+/// of them may have done so. All instances of a source share them: a save of one that is gone
+/// may take effect later.
+#[derive(Clone, Default)]
+pub struct Unanswered(Arc<Mutex<VecDeque<[u8; 32]>>>);
+
+impl Unanswered {
+    fn hashes(&self) -> MutexGuard<'_, VecDeque<[u8; 32]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, bytes: &[u8]) {
+        let mut hashes = self.hashes();
+        if hashes.len() == UNANSWERED_MAX {
+            hashes.pop_front();
+        }
+        hashes.push_back(Sha256::digest(bytes).into());
+    }
+
+    fn has(&self, bytes: &[u8]) -> bool {
+        let hash: [u8; 32] = Sha256::digest(bytes).into();
+        self.hashes().contains(&hash)
+    }
 }
 
 /// The view that implements the import.
@@ -47,14 +70,19 @@ impl HasData for State {
 
 impl StateCtx {
     /// The slot in this store, under this owner's name.
-    pub fn new(store: Arc<dyn StateStore>, owner: Owner, clock: Clock) -> Self {
+    pub fn new(
+        store: Arc<dyn StateStore>,
+        owner: Owner,
+        clock: Clock,
+        unanswered: Unanswered,
+    ) -> Self {
         Self {
             store,
             owner,
             clock,
             newest: 0,
             loaded: None,
-            unanswered: VecDeque::new(),
+            unanswered,
         }
     }
 
@@ -94,30 +122,20 @@ impl StateCtx {
             saved => saved,
         };
         match saved {
-            Ok(_) => self.unanswered.clear(),
-            Err(StoreError::Unavailable(_)) => self.remember(&bytes),
+            Ok(_) => self.unanswered.hashes().clear(),
+            Err(StoreError::Unavailable(_)) => self.unanswered.remember(&bytes),
             Err(_) => {}
         }
         saved
     }
 
-    fn remember(&mut self, bytes: &[u8]) {
-        if self.unanswered.len() == UNANSWERED_MAX {
-            self.unanswered.pop_front();
-        }
-        self.unanswered.push_back(Sha256::digest(bytes).into());
-    }
-
     /// The stored revision, if it is that of a save which took effect though it failed: then
     /// nobody else has written in between.
     async fn revision_of_lost_answer(&self) -> Result<Option<String>, StoreError> {
-        if self.unanswered.is_empty() {
+        if self.unanswered.hashes().is_empty() {
             return Ok(None);
         }
-        let ours = |stored: &Stored| {
-            let hash: [u8; 32] = Sha256::digest(&stored.bytes).into();
-            self.unanswered.contains(&hash)
-        };
+        let ours = |stored: &Stored| self.unanswered.has(&stored.bytes);
         let stored = self.store.load().await?.filter(ours);
         Ok(stored.map(|stored| stored.revision))
     }
@@ -225,7 +243,7 @@ mod tests {
             index: "i".to_owned(),
             url: "http://127.0.0.1".parse().unwrap(),
         };
-        StateCtx::new(store, owner, Clock::system())
+        StateCtx::new(store, owner, Clock::system(), Unanswered::default())
     }
 
     #[tokio::test]

@@ -88,15 +88,16 @@ impl Lease {
         on_conflict: OnConflict,
     ) -> Result<Self, StoreError> {
         let name = name_of(state_id);
-        let mut watch = Watch::new(terms.time.mul_f64(1.0 + MARGIN));
+        let mut watch = Watch::default();
         let mut said = None;
         loop {
             let found = record::load(records.as_ref(), &name).await?;
-            let (holder, revision) = match found {
-                Some((record, revision)) => (Some(record.holder), Some(revision)),
-                None => (None, None),
-            };
-            match (watch.look(revision.as_deref(), Instant::now()), holder) {
+            let (record, revision) = found.unzip();
+            let lasts = record.as_ref().map_or(Duration::ZERO, Record::lasts);
+            let patience = lasts.max(terms.time).mul_f64(1.0 + MARGIN);
+            let holder = record.map(|record| record.holder);
+            let verdict = watch.look(revision.as_deref(), patience, Instant::now());
+            match (verdict, holder) {
                 (Verdict::Free | Verdict::Silent, _) => {
                     match Self::take(&records, &name, revision.as_deref(), terms.time).await {
                         // Somebody was faster.
@@ -123,7 +124,7 @@ impl Lease {
         expected: Option<&str>,
         time: Duration,
     ) -> Result<Self, StoreError> {
-        let (record, sent) = (Record::new(), Instant::now());
+        let (record, sent) = (Record::new(time), Instant::now());
         let revision = records.save(name, record.to_bytes()?, expected).await?;
         Ok(Self {
             records: Arc::clone(records),

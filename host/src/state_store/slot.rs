@@ -73,6 +73,10 @@ impl Slot {
         bytes: Bytes,
         expected: Option<&str>,
     ) -> Result<String, StoreError> {
+        if let (None, Some((claim, _))) = (expected, &self.lease) {
+            // A successor that found no state had nothing to save under another revision.
+            claim.confirm(self.records.as_ref()).await?;
+        }
         let saved = self.records.save(&self.state_id, bytes.clone(), expected);
         let conflict = match saved.await {
             Err(StoreError::Conflict(conflict)) => conflict,

@@ -28,14 +28,18 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn open(folder: PathBuf, locked: Option<&str>) -> Result<Self, StoreError> {
-        create_folder(&folder)
-            .map_err(|cause| StoreError::io("creating the state folder", &folder, cause))?;
+        let absolute = std::path::absolute(&folder);
+        let folder =
+            absolute.map_err(|cause| StoreError::io("finding the state folder", &folder, cause))?;
         let mut opened = Self {
             folder,
             swapping: Mutex::new(()),
             _lock: None,
         };
         if let Some(name) = locked {
+            create_folder(&opened.folder).map_err(|cause| {
+                StoreError::io("creating the state folder", &opened.folder, cause)
+            })?;
             opened._lock = Some(FileLock::take(&opened.lock_of(name))?);
             opened.try_to_write(name)?;
         }
@@ -136,7 +140,12 @@ impl Folder {
     pub(super) fn list(&self) -> Result<Vec<Listed>, StoreError> {
         let unreadable = |cause| StoreError::io("listing the states in", &self.folder, cause);
         let mut states = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
+        let entries = match fs::read_dir(&self.folder) {
+            // It is made when a state of it is held.
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(states),
+            entries => entries.map_err(unreadable)?,
+        };
+        for entry in entries {
             let listed = listed(&entry.map_err(unreadable)?).map_err(unreadable)?;
             states.extend(listed);
             if states.len() > LISTED_MAX {

@@ -4,11 +4,16 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::state_store::{Holder, StoreError};
 
 /// How much of a lock file is read for a message, in bytes.
 const HOLDER_MAX: u64 = 400;
+
+/// How often a lock that is held is tried again at once, and after which time.
+const ASKED_MAX: usize = 5;
+const ASKING: Duration = Duration::from_millis(20);
 
 /// Held as long as it lives. The file stays behind, as removing it would race with the
 /// next holder.
@@ -28,7 +33,7 @@ impl FileLock {
             .truncate(false)
             .open(path)
             .map_err(io)?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(path, &mut file)),
             Err(TryLockError::Error(cause)) => {
@@ -39,6 +44,17 @@ impl FileLock {
             .map_err(|cause| StoreError::io("writing the lease", path, cause))?;
         Ok(Self { _locked: file })
     }
+}
+
+/// Somebody who only asks who holds it has it for a moment.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..ASKED_MAX {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(ASKING),
+            locked => return locked,
+        }
+    }
+    file.try_lock()
 }
 
 fn write_holder(file: &mut File) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! A lease as it is stored: `STATE_ID.lease`, beside the state.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -12,18 +14,26 @@ pub(super) struct Record {
     pub(super) holder: Holder,
     /// Tells this holding from every other one, also of the same process.
     pub(super) token: String,
+    /// How long it lasts without being renewed, in milliseconds. An observer that is
+    /// configured with a shorter time waits for this one all the same.
+    pub(super) lasts_ms: u64,
     /// How often it was renewed.
     pub(super) renewals: u64,
 }
 
 impl Record {
-    /// This process's, from now on.
-    pub(super) fn new() -> Self {
+    /// This process's, from now on, for so long.
+    pub(super) fn new(time: Duration) -> Self {
         Self {
             holder: Holder::this_process(),
             token: format!("{:032x}", rand::random::<u128>()),
+            lasts_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
             renewals: 0,
         }
+    }
+
+    pub(super) fn lasts(&self) -> Duration {
+        Duration::from_millis(self.lasts_ms)
     }
 
     pub(super) fn to_bytes(&self) -> Result<Bytes, StoreError> {

@@ -132,6 +132,20 @@ async fn a_lease_that_is_renewed_is_refused_with_its_holder_and_lasts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_observer_with_a_shorter_lease_time_waits_for_the_holders() {
+    let (first, mut second) = two();
+    let time = SECOND;
+    second.states = States::shared(
+        Arc::clone(second.states.records()),
+        LeaseTerms { time, ..TERMS },
+    );
+    let held = first.hold(OnConflict::Stop).await.unwrap();
+    let refused = conflict(second.hold(OnConflict::Stop).await);
+    assert!(refused.contains("is held by"), "{refused}");
+    assert_eq!(held.permit.check(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_that_is_released_is_free_at_once() {
     let (first, second) = two();
     let Held {

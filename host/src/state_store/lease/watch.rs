@@ -19,30 +19,27 @@ pub(super) enum Verdict {
 
 /// Looks at one lease, on this machine's own clock: nothing is compared with what the
 /// holder's clock says.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Watch {
-    patience: Duration,
     /// The revision that was seen last, and when for the first time.
     seen: Option<(String, Instant)>,
 }
 
 impl Watch {
-    /// A holder that is silent for longer than this has lost the lease.
-    pub(super) fn new(patience: Duration) -> Self {
-        Self {
-            patience,
-            seen: None,
-        }
-    }
-
-    /// The revision of the lease, as it was read before `now`; `None` if there is none.
-    pub(super) fn look(&mut self, revision: Option<&str>, now: Instant) -> Verdict {
+    /// The revision of the lease, as it was read before `now`; `None` if there is none. A
+    /// holder that is silent for longer than `patience` has lost it.
+    pub(super) fn look(
+        &mut self,
+        revision: Option<&str>,
+        patience: Duration,
+        now: Instant,
+    ) -> Verdict {
         let Some(revision) = revision else {
             self.seen = None;
             return Verdict::Free;
         };
         match &self.seen {
-            Some((seen, since)) if seen == revision => match now - *since > self.patience {
+            Some((seen, since)) if seen == revision => match now - *since > patience {
                 true => Verdict::Silent,
                 false => Verdict::Unclear,
             },
@@ -84,11 +81,11 @@ mod tests {
         ];
         let start = Instant::now();
         for looks in rows {
-            let mut watch = Watch::new(Duration::from_secs(10));
+            let mut watch = Watch::default();
             for (second, revision, expected) in looks {
                 let now = start + Duration::from_secs(*second);
                 assert_eq!(
-                    watch.look(*revision, now),
+                    watch.look(*revision, Duration::from_secs(10), now),
                     *expected,
                     "{looks:?} at {second}"
                 );
