@@ -74,13 +74,13 @@ impl StateManager {
     }
 }
 
-/// Why a state is kept however old it is.
+/// Why a state is kept however old it is. Whether somebody holds it turns out when it is
+/// held: the holder that a lease names may have died.
 fn in_use(entry: &Entry) -> Option<String> {
     let configured = entry
         .configured
         .then(|| "a source is configured with it".to_owned());
-    let held = || Some(format!("it is held by {}", entry.holder.as_ref()?));
-    configured.or_else(held).or_else(|| entry.error.clone())
+    configured.or_else(|| entry.error.clone())
 }
 
 /// Whether a state is older than this, and if not, what it is.

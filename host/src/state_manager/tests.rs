@@ -425,7 +425,17 @@ async fn all_states_are_listed_the_unreadable_with_their_error() {
     assert_eq!(stats.newest.as_deref(), Some("2027-01-01T00:00:00Z"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_cleanup_removes_the_state_of_a_process_that_was_killed() {
+    let (store, _held) = crowd().await;
+    let killed = store.states().hold("old", OnConflict::Stop).await.unwrap();
+    killed.keeper.unwrap().abort();
+    assert!(store.text("old.lease").await.is_some());
+    let cleaned = store.manager().cleanup(MONTH).await.unwrap();
+    assert_eq!(cleaned.deleted, ["old", "older"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cleanup_removes_what_is_old_and_nobodys_and_says_why_it_kept_the_rest() {
     let (store, held) = crowd().await;
     let cleaned = store.manager().cleanup(MONTH).await.unwrap();
