@@ -5,7 +5,7 @@ mod rehearsal;
 pub mod states;
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -118,8 +118,8 @@ impl Assembly {
         if let Some(dead_letters) = self.dead_letters(source)? {
             outbox = outbox.with_dead_letters(dead_letters);
         }
-        let (kind, slot) = (source.state.kind(), Arc::new(held.slot));
-        self.put_together(source, Given::counting(kind, outbox, slot, held.permit))
+        let given = Given::counting(source.state.kind(), outbox, held.slot, held.permit);
+        self.put_together(source, given)
     }
 
     /// Waits until the states of sources that were dropped are given back: nobody has to

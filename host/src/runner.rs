@@ -58,6 +58,18 @@ pub struct Source {
 }
 
 impl Source {
+    /// That nobody else holds the state now, which would otherwise turn out when something is
+    /// published, maybe much later.
+    ///
+    /// # Errors
+    /// [`Failure::Conflict`] names whoever holds it.
+    pub(crate) fn check_permit(&self) -> Result<(), Failure> {
+        match self.permit.check() {
+            Err(Refusal::Lost(why)) => Err(Failure::Conflict(why.to_string())),
+            Ok(()) | Err(Refusal::Lapsed) => Ok(()),
+        }
+    }
+
     /// A new instance, with its configuration and its state.
     ///
     /// # Errors
@@ -140,7 +152,7 @@ pub async fn run(
 impl Run<'_> {
     async fn until_end(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Failure> {
         while !*self.stop.borrow() {
-            self.check_permit()?;
+            self.source.check_permit()?;
             let step = match self.step().await {
                 Ok(Step::NotOpen) => break,
                 Ok(step) => step,
@@ -160,15 +172,6 @@ impl Run<'_> {
         }
         self.summary.stopped = self.until == Until::CaughtUp;
         Ok(())
-    }
-
-    /// A source whose state somebody else holds now would find out when it publishes, which
-    /// may be much later.
-    fn check_permit(&self) -> Result<(), Failure> {
-        match self.source.permit.check() {
-            Err(Refusal::Lost(why)) => Err(Failure::Conflict(why.to_string())),
-            Ok(()) | Err(Refusal::Lapsed) => Ok(()),
-        }
     }
 
     /// One poll, in an instance that is made if there is none. A run with an end counts what

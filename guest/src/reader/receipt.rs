@@ -26,18 +26,16 @@ impl<H: Host> Reader<'_, H> {
             ("read", progress.edge.met_before(to).to_string()),
         ];
         let (unit, cycle) = (*unit, progress.cycle.clone());
-        let cycle_horizon = cycle.as_ref().map(|cycle| cycle.horizon);
         let settled = progress.settle(to, counted)?;
         self.note_receipt(settled, &fields);
         if settled == Settled::CycleOver {
-            self.state.count_cycle(
-                cycle.as_ref().map_or(0, |cycle| cycle.documents),
-                self.client.now_ms,
-            );
+            let (documents, horizon) = cycle.as_ref().map_or((0, 0), |cycle| {
+                (cycle.documents, unit.to_millis(cycle.horizon))
+            });
+            self.state.count_cycle(documents, self.client.now_ms);
             if let Some(pit) = cycle.and_then(|cycle| cycle.pit) {
                 self.client.close_pit(&pit);
             }
-            let horizon = cycle_horizon.map_or(0, |horizon| unit.to_millis(horizon));
             self.cycle_over(horizon)?;
         }
         Ok(settled)

@@ -11,7 +11,6 @@
 
 mod deferred;
 mod error;
-mod hold;
 mod mailbox;
 mod session;
 mod source;

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use super::Error;
 use super::deferred::DeferredStore;
-use super::hold::Hold;
 use super::mailbox::Mailbox;
 use crate::assembly::Assembly;
 use crate::assembly::ready::Given;
@@ -22,7 +21,7 @@ use crate::instance::{Failure, Instance};
 use crate::publisher::destination::Message;
 use crate::publisher::outbox::{Delivery, Outbox};
 use crate::runner;
-use crate::state_store::Refusal;
+use crate::state_store::Held;
 
 /// See the module.
 pub(super) struct Session {
@@ -40,15 +39,16 @@ impl Session {
     pub(super) async fn begin(
         assembly: &Assembly,
         config: &SourceConfig,
-        hold: &Hold,
+        held: &Held,
     ) -> Result<Self, Error> {
         let mailbox = Mailbox::default();
-        let state = Arc::new(DeferredStore::new(hold.store()));
+        let outbox = Outbox::new(vec![Box::new(mailbox.clone())], Delivery::AtLeastOnce);
+        let (kind, slot, permit) = (config.state.kind(), held.slot.clone(), held.permit.clone());
+        let given = Given::counting(kind, outbox, slot, permit);
+        let state = Arc::new(DeferredStore::new(Arc::clone(&given.store)));
         let given = Given {
-            outbox: Outbox::new(vec![Box::new(mailbox.clone())], Delivery::AtLeastOnce),
             store: state.clone(),
-            state_numbers: hold.numbers.clone(),
-            permit: hold.permit.clone(),
+            ..given
         };
         let source = assembly.put_together(config, given)?;
         let instance = source.open(source.clock.now_ms()).await;
@@ -88,7 +88,8 @@ impl Session {
     /// dropped left behind comes first, so that the mailbox holds no more than one poll reads.
     async fn read(&mut self) -> Result<(), Failure> {
         while self.mailbox.is_empty() {
-            self.check_permit()?;
+            // Somebody else who holds the state now delivers the same messages.
+            self.source.check_permit()?;
             let now_ms = self.source.clock.now_ms();
             let mut instance = match self.instance.take() {
                 Some(instance) => instance,
@@ -103,14 +104,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    /// Somebody else who holds the state now delivers the same messages.
-    fn check_permit(&self) -> Result<(), Failure> {
-        match self.source.permit.check() {
-            Err(Refusal::Lost(why)) => Err(Failure::Conflict(why.to_string())),
-            Ok(()) | Err(Refusal::Lapsed) => Ok(()),
-        }
     }
 
     /// What was given is taken, and the component's last state is stored.

@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::Error;
-use super::hold::Hold;
 use super::session::Session;
 use super::source_states::SourceStates;
 use crate::assembly::Assembly;
 use crate::config::Source as SourceConfig;
 use crate::publisher::destination::Message;
-use crate::state_store::Slot;
+use crate::state_store::{Held, Slot};
 
 /// Reads documents from Elasticsearch or OpenSearch, poll by poll.
 ///
@@ -42,7 +41,7 @@ pub struct ElasticsearchSource {
 /// What an open source has. The session comes first, as it ends first.
 struct Opened {
     session: Session,
-    hold: Hold,
+    held: Held,
 }
 
 impl ElasticsearchSource {
@@ -68,19 +67,19 @@ impl ElasticsearchSource {
             return Err(self.order("is open already: close it first"));
         }
         let assembly = self.states().assembly()?;
-        let hold = Hold::take(&assembly, &self.config).await?;
-        self.begin(&assembly, hold).await
+        let held = assembly.hold(&self.config).await?;
+        self.begin(&assembly, held).await
     }
 
     /// Opens the component on a state that is held; it is given back if that fails.
-    async fn begin(&mut self, assembly: &Assembly, hold: Hold) -> Result<(), Error> {
-        match Session::begin(assembly, &self.config, &hold).await {
+    async fn begin(&mut self, assembly: &Assembly, held: Held) -> Result<(), Error> {
+        match Session::begin(assembly, &self.config, &held).await {
             Ok(session) => {
-                self.opened = Some(Opened { session, hold });
+                self.opened = Some(Opened { session, held });
                 Ok(())
             }
             Err(error) => {
-                hold.release().await;
+                held.release().await;
                 Err(error)
             }
         }
@@ -89,11 +88,11 @@ impl ElasticsearchSource {
     /// Opens the component anew on a state that was changed. What was given and not taken is
     /// forgotten, as it belongs to another state.
     pub(super) async fn begin_again(&mut self, assembly: &Assembly) -> Result<(), Error> {
-        let Some(Opened { session, hold }) = self.opened.take() else {
+        let Some(Opened { session, held }) = self.opened.take() else {
             return Ok(());
         };
         drop(session);
-        self.begin(assembly, hold).await
+        self.begin(assembly, held).await
     }
 
     /// Takes the messages of the last poll, reads on, and returns what it read in the order
@@ -122,9 +121,9 @@ impl ElasticsearchSource {
             Some(opened) => opened.session.close(&self.config).await?,
             None => return Err(self.order("is not open, so it can not be closed")),
         }
-        if let Some(Opened { session, hold }) = self.opened.take() {
+        if let Some(Opened { session, held }) = self.opened.take() {
             drop(session);
-            hold.release().await;
+            held.release().await;
         }
         Ok(())
     }
@@ -138,7 +137,7 @@ impl ElasticsearchSource {
     /// The state, while it is open.
     pub(super) fn slot(&self) -> Option<Arc<Slot>> {
         let opened = self.opened.as_ref();
-        opened.map(|opened| Arc::clone(&opened.hold.slot))
+        opened.map(|opened| Arc::clone(&opened.held.slot))
     }
 
     fn order(&self, what: &str) -> Error {

@@ -34,7 +34,7 @@ pub(crate) struct Given {
 
 impl Given {
     /// With a state of this kind of store, counted.
-    pub(super) fn counting(
+    pub(crate) fn counting(
         kind: &'static str,
         outbox: Outbox,
         store: Arc<dyn StateStore>,

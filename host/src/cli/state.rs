@@ -25,7 +25,7 @@ use confirm::Declined;
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Says how far a source has come, and who holds its state
-    Show(show::Arguments),
+    Show(Looked),
     /// Prints a source's state, which is a backup of it, also while the source runs
     Export(backup::ExportArguments),
     /// Makes an exported state that of a source, which must not be running
@@ -33,9 +33,9 @@ pub(super) enum Command {
     /// Removes a source's state: everything is read and delivered again
     Reset(remove::ResetArguments),
     /// Lists all states in the place where a source keeps its own
-    List(list::Arguments),
+    List(Looked),
     /// Counts them
-    Stats(list::Arguments),
+    Stats(Looked),
     /// Removes those that no source of the configuration uses and that are old
     Cleanup(remove::CleanupArguments),
     /// Moves a source's state to where another configuration keeps it
@@ -50,6 +50,16 @@ struct Which {
     /// The source whose state it is, where the configuration has several
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+}
+
+/// What a command that only looks is about, and how it says what it sees.
+#[derive(clap::Args)]
+pub(super) struct Looked {
+    #[command(flatten)]
+    which: Which,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// A source, and what can be done with its state.

@@ -32,11 +32,11 @@ pub enum Refusal {
 }
 
 impl Standing {
-    /// Whether something may begin that takes as long as this, and if not, why.
-    fn allows(&self, takes: Duration, now: Instant) -> Result<(), Refusal> {
+    /// Until when it lasts, if something may begin that takes as long as this, and if not, why.
+    fn allows(&self, takes: Duration, now: Instant) -> Result<Instant, Refusal> {
         match self {
             Self::Lost(why) => Err(Refusal::Lost(Arc::clone(why))),
-            Self::Until(end) if now + takes < *end => Ok(()),
+            Self::Until(end) if now + takes < *end => Ok(*end),
             Self::Until(_) => Err(Refusal::Lapsed),
         }
     }
@@ -71,7 +71,7 @@ impl Permit {
     pub fn check(&self) -> Result<(), Refusal> {
         match &self.0 {
             None => Ok(()),
-            Some(leased) => leased.allows(leased.request),
+            Some(leased) => leased.allows(leased.request).map(drop),
         }
     }
 
@@ -88,25 +88,17 @@ impl Permit {
 }
 
 impl Leased {
-    fn allows(&self, takes: Duration) -> Result<(), Refusal> {
+    fn allows(&self, takes: Duration) -> Result<Instant, Refusal> {
         self.standing.borrow().allows(takes, Instant::now())
-    }
-
-    fn end(&self) -> Result<Instant, Refusal> {
-        self.allows(Duration::ZERO)?;
-        match &*self.standing.borrow() {
-            Standing::Until(end) => Ok(*end),
-            Standing::Lost(why) => Err(Refusal::Lost(Arc::clone(why))),
-        }
     }
 
     async fn during<T>(&self, work: impl Future<Output = T>) -> Result<T, Refusal> {
         let mut work = pin!(work);
         loop {
-            let end = self.end()?;
+            let end = self.allows(Duration::ZERO)?;
             // A timer is late where the process was stopped, so it alone is not enough.
             let step = poll_fn(|context| match self.allows(Duration::ZERO) {
-                Ok(()) => work.as_mut().poll(context),
+                Ok(_) => work.as_mut().poll(context),
                 Err(_) => Poll::Pending,
             });
             tokio::select! {
@@ -140,7 +132,7 @@ mod tests {
         ];
         for (standing, seconds, expected) in rows {
             let allowed = standing.allows(seconds * SECOND, now);
-            assert_eq!(allowed, expected, "{standing:?}, {seconds} s");
+            assert_eq!(allowed.map(drop), expected, "{standing:?}, {seconds} s");
         }
     }
 

@@ -38,7 +38,7 @@ pub struct LeaseTerms {
 /// A state that this process holds.
 pub struct Held {
     /// The state.
-    pub slot: Slot,
+    pub slot: Arc<Slot>,
     /// The right to publish.
     pub permit: Permit,
     /// Ends when slot and permits are dropped and the lease is released, where there is one.
@@ -51,7 +51,8 @@ impl Held {
         Self::alone(Slot::in_memory())
     }
 
-    /// Gives it back, and waits until others can have it.
+    /// Gives it back, and waits until others can have it: everything else that was made from
+    /// it has to be dropped before.
     pub async fn release(self) {
         let Self {
             slot,
@@ -68,7 +69,7 @@ impl Held {
     fn alone(slot: Slot) -> Self {
         let permit = Permit::always();
         Self {
-            slot,
+            slot: Arc::new(slot),
             permit,
             keeper: None,
         }
@@ -158,7 +159,7 @@ impl States {
         let (permit, keeper) = lease.keep(terms.request);
         let records = Arc::clone(&self.records);
         Ok(Held {
-            slot: Slot::leased(records, state_id, claim, permit.clone()),
+            slot: Arc::new(Slot::leased(records, state_id, claim, permit.clone())),
             permit,
             keeper: Some(keeper),
         })

@@ -1,18 +1,9 @@
 //! `state list` and `state stats`: all states of a place.
 
-use super::Which;
+use super::Looked;
 use crate::state_manager::{Entry, StateStats};
 
-#[derive(clap::Args)]
-pub(in crate::cli) struct Arguments {
-    #[command(flatten)]
-    which: Which,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn list(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn list(arguments: &Looked) -> anyhow::Result<()> {
     let entries = arguments.which.open().await?.manager.list().await?;
     match arguments.json {
         true => println!("{}", serde_json::to_string(&entries)?),
@@ -21,7 +12,7 @@ pub(super) async fn list(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) async fn stats(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn stats(arguments: &Looked) -> anyhow::Result<()> {
     let stats = arguments.which.open().await?.manager.stats().await?;
     match arguments.json {
         true => println!("{}", serde_json::to_string(&stats)?),

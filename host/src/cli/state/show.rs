@@ -3,18 +3,9 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Which;
+use super::Looked;
 
-#[derive(clap::Args)]
-pub(in crate::cli) struct Arguments {
-    #[command(flatten)]
-    which: Which,
-    /// Print place, holder and the state itself as one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn show(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn show(arguments: &Looked) -> anyhow::Result<()> {
     let manager = arguments.which.open().await?.manager;
     let (place, holder) = (manager.place(), manager.holder().await?);
     let document = manager.export().await?;

@@ -41,11 +41,6 @@ impl Known {
             .extend(ids.into_iter().filter(|id| !acknowledged.contains_key(id)));
     }
 
-    /// How many found ids were not published again yet.
-    pub(super) fn unclaimed(&self) -> u64 {
-        self.found.len() as u64
-    }
-
     /// A source starts again from a state that covers nothing of what was published: all of
     /// it counts as found.
     pub(super) fn uncover(&mut self) {

@@ -167,7 +167,7 @@ impl Lane {
 
     /// Messages found there and not published again since.
     pub(super) fn unclaimed(&self) -> u64 {
-        self.known.unclaimed()
+        self.known.found() as u64
     }
 
     pub(super) fn has_any(&self, messages: &[Message]) -> bool {
