@@ -153,7 +153,10 @@ fn add(uncovered: &mut Vec<Stretch>, more: Vec<Stretch>) {
         let is_full = beside.len() >= STRETCHES_MAX;
         let last = beside.into_iter().last();
         match last.filter(|last| is_full || last.to >= stretch.from) {
-            Some(last) => (last.to, last.found_ms) = (stretch.to, stretch.found_ms),
+            Some(last) => {
+                last.to = stretch.to;
+                last.found_ms = last.found_ms.max(stretch.found_ms);
+            }
             None => uncovered.push(stretch),
         }
     }
@@ -257,6 +260,12 @@ mod tests {
             state.uncovered.last().unwrap().found_ms,
             20,
             "the latest of them"
+        );
+        Output::resumed(&mut state, found(300, 1), 7);
+        assert_eq!(
+            state.uncovered.last().unwrap().found_ms,
+            20,
+            "also when the clock was set back since"
         );
     }
 
