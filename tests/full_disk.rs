@@ -14,7 +14,7 @@ use crate::support::world::World;
 const PAGE: usize = 50;
 
 /// Mounts the folder for states, full, and runs the program; then frees and fills it
-/// whenever a file of that name is there.
+/// whenever a file of that name is there. Both end with the folder of a test that failed.
 const SCRIPT: &str = r#"
 mount -t tmpfs -o size=256k none states
 full() { head -c 10m /dev/zero >states/filler 2>/dev/null; }
@@ -24,6 +24,7 @@ echo $! >pid
 while kill -0 $! 2>/dev/null; do
     if [ -e free ]; then rm states/filler free; fi
     if [ -e fill ]; then full; rm fill; fi
+    [ -e "$1" ] || kill $!
     sleep 0.02
 done
 wait $!
