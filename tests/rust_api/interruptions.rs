@@ -117,6 +117,13 @@ async fn polls_that_are_dropped_lose_and_repeat_nothing() {
     }
 }
 
+/// A poll that is dropped while it waits for the cluster.
+async fn drop_poll(source: &mut ElasticsearchSource) {
+    let limit = Duration::from_millis(2_500);
+    let dropped = tokio::time::timeout(limit, source.poll()).await;
+    dropped.unwrap_err();
+}
+
 /// A source whose poll was dropped after it had read some pages and saved after each.
 async fn dropped_after_some_pages(world: &World) -> ElasticsearchSource {
     let mut config = world.config();
@@ -126,9 +133,7 @@ async fn dropped_after_some_pages(world: &World) -> ElasticsearchSource {
     let hang = Effect::Hang(Duration::from_secs(5));
     let third = Fault::new(hang).path("_search").after(3);
     world.cluster.inject(third);
-    let limit = Duration::from_secs(2);
-    let dropped = tokio::time::timeout(limit, source.poll()).await;
-    dropped.unwrap_err();
+    drop_poll(&mut source).await;
     source
 }
 
@@ -145,6 +150,27 @@ async fn what_a_dropped_poll_read_comes_with_the_next_ones_and_is_not_taken_by_c
         }
         assert_each_once(&poll_all(&mut source).await, 600);
     }
+}
+
+/// The second component meets what the first one published without a save, saves that nothing
+/// of it is new, and is replaced by a third.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_is_dropped_after_it_saved_what_was_returned_before_repeats_nothing() {
+    let world = World::of(300)
+        .keys("state = { storage_type = \"elasticsearch\", auto_save_interval = \"1s\" }");
+    let mut source = world.opened().await;
+    let mut messages = source.poll().await.unwrap();
+    let search = |effect| Fault::new(effect).path("_search");
+    let hang = || Effect::Hang(Duration::from_secs(5));
+    world.cluster.inject(search(hang()));
+    drop_poll(&mut source).await;
+    let slow = Effect::Delay(Duration::from_millis(1_100));
+    world.cluster.inject(search(slow));
+    world.cluster.inject(search(hang()).after(2));
+    drop_poll(&mut source).await;
+    assert_eq!(world.cluster.pending_faults(), 0);
+    messages.extend(poll_all(&mut source).await);
+    assert_each_once(&messages, 300);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! component ── save ──▶ newest ── give ──▶ given ── hand_on ──▶ the store
-//!           ◀── load ───────────────────────────────────────────┘
+//!           ◀── load ─────┴──◀── at first ────────────────────────┘
 //! ```
 //!
-//! A component that loads again, as it was replaced, meets what is stored. Whatever was
-//! given is in there by then, as nothing is read before it is handed on.
+//! A component that loads again, as it was replaced, goes on from what the one before it
+//! saved: all that this covers was given or waits to be, and the outbox has forgotten it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -73,12 +73,15 @@ impl DeferredStore {
         Ok(())
     }
 
-    async fn load_stored(&self) -> Result<Option<Stored>, StoreError> {
+    async fn load_newest(&self) -> Result<Option<Stored>, StoreError> {
+        let newest = self.content().newest.clone();
+        if newest.is_some() {
+            return Ok(newest);
+        }
         let loaded = self.store.load().await?;
         let mut content = self.content();
         content.stored = loaded.as_ref().map(|loaded| loaded.revision.clone());
         content.newest.clone_from(&loaded);
-        content.ahead = false;
         Ok(loaded)
     }
 
@@ -104,7 +107,7 @@ impl DeferredStore {
 
 impl StateStore for DeferredStore {
     fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
-        self.load_stored().boxed()
+        self.load_newest().boxed()
     }
 
     fn save<'a>(
