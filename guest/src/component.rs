@@ -87,6 +87,7 @@ impl Host for Imports {
     type Body = http::Body;
     type Fetch = http::Pending;
     type Publish = publisher::Pending;
+    type Save = state::Pending;
 
     fn fetch(&mut self, request: &Request) -> http::Pending {
         let json = http::Header {
@@ -165,13 +166,12 @@ impl Host for Imports {
         }))
     }
 
-    fn save(
-        &mut self,
-        data: Vec<u8>,
-        format: u32,
-        expected: Option<&str>,
-    ) -> Result<String, Error> {
-        Ok(state::save(&data, format, expected)?)
+    fn save(&mut self, data: Vec<u8>, format: u32, expected: Option<&str>) -> state::Pending {
+        state::submit(&data, format, expected)
+    }
+
+    fn saved(&mut self, save: state::Pending) -> Result<String, Error> {
+        Ok(save.wait()?)
     }
 
     fn log(&mut self, level: Level, message: &str, fields: &[(&str, String)]) {

@@ -88,7 +88,7 @@ pub enum Level {
 }
 
 /// What the host offers. Submitting starts the work; the matching wait takes its outcome,
-/// so that a fetch and a publish can be under way together.
+/// so that a fetch, a publish and a save can be under way together.
 pub trait Host {
     /// The host's copy of an answer's bytes.
     type Body;
@@ -96,6 +96,8 @@ pub trait Host {
     type Fetch;
     /// A publish under way; dropping it does not stop it.
     type Publish;
+    /// A save under way; dropping it does not stop it.
+    type Save;
 
     /// Starts a request.
     fn fetch(&mut self, request: &Request) -> Self::Fetch;
@@ -114,9 +116,10 @@ pub trait Host {
     fn forget_unclaimed(&mut self);
     /// Loads the state.
     fn load(&mut self) -> Result<Option<Saved>, Error>;
-    /// Saves the state durably and returns its revision.
-    fn save(&mut self, data: Vec<u8>, format: u32, expected: Option<&str>)
-    -> Result<String, Error>;
+    /// Starts to save the state, on top of this revision.
+    fn save(&mut self, data: Vec<u8>, format: u32, expected: Option<&str>) -> Self::Save;
+    /// Waits until it is durable, and returns its revision.
+    fn saved(&mut self, save: Self::Save) -> Result<String, Error>;
     /// Writes a line for the operator.
     fn log(&mut self, level: Level, message: &str, fields: &[(&str, String)]);
 }

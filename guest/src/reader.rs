@@ -198,9 +198,11 @@ impl<H: Host> Reader<'_, H> {
     }
 
     fn ask_page(&mut self, after: Option<Key>) -> Result<Asked<H::Fetch>, Error> {
+        let start = self.reading()?.progress.start;
         let cycle = self.cycle()?;
-        let (size, count, end) = (cycle.size, cycle.total.is_none(), cycle.end());
-        let request = self.search(after, size, count, end)?;
+        let (size, count) = (cycle.size, cycle.total.is_none());
+        let stretch = (cycle.from.unwrap_or(start), cycle.end());
+        let request = self.search(stretch, after, size, count)?;
         Ok(Asked {
             fetch: self.client.host.fetch(&request),
             request,
@@ -218,23 +220,18 @@ impl<H: Host> Reader<'_, H> {
         })
     }
 
-    /// A search from the segment's start to `to`, in the cycle's point in time.
+    /// A search from one place to another, in the cycle's point in time.
     fn search(
         &mut self,
+        (from, to): (Key, Key),
         after: Option<Key>,
         size: u64,
         count: bool,
-        to: Key,
     ) -> Result<Request, Error> {
         let (config, product) = (self.config, *self.client.product);
         let Reading { unit, progress, .. } = self.reading()?;
-        let (selection, from) = (
-            Selection {
-                config,
-                unit: *unit,
-            },
-            progress.start,
-        );
+        let unit = *unit;
+        let selection = Selection { config, unit };
         let pit = progress
             .cycle
             .as_ref()

@@ -1,4 +1,7 @@
 //! When the state is saved, and what the next save must follow.
+//!
+//! A save is under way while the next page is read and published; it ends before the next
+//! save begins, and before the poll does.
 
 use crate::config::Config;
 use crate::error::Error;
@@ -7,15 +10,16 @@ use crate::state::{FORMAT, State};
 
 /// What was saved, and when.
 #[derive(Debug)]
-pub struct Saves {
+pub struct Saves<S> {
     revision: Option<String>,
     at_ms: u64,
     documents: u64,
+    under_way: Option<S>,
     /// The last save failed: the next poll begins with it, and publishes nothing before.
     failed: bool,
 }
 
-impl Saves {
+impl<S> Saves<S> {
     /// After loading this.
     pub fn following(saved: Option<Saved>, state: &State, now_ms: u64) -> Self {
         let revision = saved.map(|saved| saved.revision);
@@ -23,6 +27,7 @@ impl Saves {
             revision,
             at_ms: now_ms,
             documents: state.total_documents_fetched,
+            under_way: None,
             failed: false,
         }
     }
@@ -41,27 +46,34 @@ impl Saves {
             && (passed_ms >= interval_ms || unsaved + config.batch_size > config.unsaved_max)
     }
 
-    /// Saves the state, durably.
+    /// Starts to save the state, once the save before it has ended.
     ///
     /// # Errors
-    /// The store's. What was saved before stays.
-    pub fn save<H: Host>(
+    /// Of the save before it, if that failed: nothing was started then.
+    pub fn begin<H: Host<Save = S>>(
         &mut self,
         host: &mut H,
         config: &Config,
         state: &State,
         now_ms: u64,
     ) -> Result<(), Error> {
+        self.finish(host)?;
         let data = state.to_json(config.tracked_fields.as_deref())?;
-        self.failed = true;
-        let revision = host.save(data, FORMAT, self.revision.as_deref())?;
-        let documents = state.total_documents_fetched;
-        *self = Self {
-            revision: Some(revision),
-            at_ms: now_ms,
-            documents,
-            failed: false,
-        };
+        self.under_way = Some(host.save(data, FORMAT, self.revision.as_deref()));
+        (self.at_ms, self.documents) = (now_ms, state.total_documents_fetched);
+        Ok(())
+    }
+
+    /// Waits until what was started is durable.
+    ///
+    /// # Errors
+    /// The store's. What was saved before stays.
+    pub fn finish<H: Host<Save = S>>(&mut self, host: &mut H) -> Result<(), Error> {
+        if let Some(save) = self.under_way.take() {
+            self.failed = true;
+            self.revision = Some(host.saved(save)?);
+            self.failed = false;
+        }
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ pub struct Source<H: Host> {
     host: H,
     config: Config,
     state: State,
-    saves: Saves,
+    saves: Saves<H::Save>,
     product: Option<Product>,
     /// What is read and since when it may be, once that is known.
     learned: Option<Learned>,
@@ -131,7 +131,11 @@ impl<H: Host> Source<H> {
         let due = self
             .saves
             .is_due(&self.config, &self.state, self.now_ms, interval_ms);
-        let saved = if due { self.save() } else { Ok(()) };
+        let saved = if due {
+            self.save()
+        } else {
+            self.saves.finish(&mut self.host)
+        };
         let done = outcome?;
         saved.map(|()| done)
     }
@@ -165,7 +169,7 @@ impl<H: Host> Source<H> {
         let done = reader.read(budget, |host, state, now_ms| {
             let interval_ms = config.auto_save_interval_ms.unwrap_or(SAVE_EVERY_MS);
             if saves.is_due(config, state, now_ms, interval_ms) {
-                saves.save(host, config, state, now_ms)
+                saves.begin(host, config, state, now_ms)
             } else {
                 Ok(())
             }
@@ -241,6 +245,7 @@ impl<H: Host> Source<H> {
 
     fn save(&mut self) -> Result<(), Error> {
         self.saves
-            .save(&mut self.host, &self.config, &self.state, self.now_ms)
+            .begin(&mut self.host, &self.config, &self.state, self.now_ms)?;
+        self.saves.finish(&mut self.host)
     }
 }

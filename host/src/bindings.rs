@@ -14,7 +14,7 @@ wasmtime::component::bindgen!({
         "iggy:connector/publisher.forget-unclaimed": async | trappable,
         "iggy:connector/publisher.resume": async | trappable,
         "iggy:connector/state.load": async | trappable,
-        "iggy:connector/state.save": async | trappable,
+        "iggy:connector/state.[method]pending.wait": async | trappable,
         default: trappable,
     },
     exports: { default: async },
@@ -22,5 +22,6 @@ wasmtime::component::bindgen!({
         "iggy:connector/http.body": crate::capability::http::Body,
         "iggy:connector/http.pending": crate::capability::http::Pending,
         "iggy:connector/publisher.pending": crate::capability::publisher::Pending,
+        "iggy:connector/state.pending": crate::capability::state::Pending,
     },
 });

@@ -99,6 +99,7 @@ fn add_capabilities(linker: &mut Linker<SourceState>) -> wasmtime::Result<()> {
     wit::state::add_to_linker::<_, State>(linker, |s| StateView {
         ctx: &mut s.state,
         publisher: &s.publisher,
+        table: &mut s.table,
     })?;
     wit::log::add_to_linker::<_, Log>(linker, |_| LogView)
 }

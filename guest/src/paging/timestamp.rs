@@ -28,8 +28,8 @@ const PAGE_MAX: u64 = 10_000;
 
 /// A segment is settled after so many pages and documents, though the edge could hold more:
 /// every saved state holds its ids, and a point in time that is lost has it read again.
-const SEGMENT_PAGES: u64 = 32;
-const SEGMENT_MIN: u64 = 16_384;
+const SEGMENT_PAGES: u64 = 8;
+const SEGMENT_MIN: u64 = 4_096;
 
 /// How far the source has come. It changes only after an acknowledgement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,10 @@ pub struct Cycle {
     pub pit: Option<String>,
     /// The timestamp at which the cycle ends, exclusive.
     pub horizon: i64,
+    /// Where the pass began; the segment's start, if it is not known. All its pages ask for the
+    /// same documents, so that a cluster that keeps what it worked out for one can use it.
+    #[serde(default)]
+    pub from: Option<Key>,
     /// Set while a segment is read again: where it ends.
     #[serde(default)]
     pub until: Option<Key>,
@@ -153,6 +157,7 @@ impl Progress {
         let cycle = Cycle {
             pit: None,
             horizon,
+            from: Some(self.start),
             until: None,
             after: None,
             total: None,
@@ -261,6 +266,12 @@ impl Progress {
 }
 
 impl Cycle {
+    /// Nothing of the pass that begins here was met yet.
+    fn begin_pass(&mut self, from: Key) {
+        self.from = Some(from);
+        (self.after, self.total, self.met) = (None, None, 0);
+    }
+
     /// Where the running pass ends.
     pub fn end(&self) -> Key {
         self.until.unwrap_or(self.horizon_key())

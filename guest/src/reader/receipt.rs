@@ -71,7 +71,8 @@ impl<H: Host> Reader<'_, H> {
     }
 
     fn count_before(&mut self, to: Key) -> Result<u64, Failure> {
-        let request = self.search(None, 0, true, to)?;
+        let start = self.reading()?.progress.start;
+        let request = self.search((start, to), None, 0, true)?;
         let answer = self.client.ask(&request)?;
         let page = Page::parse(&answer.bytes)?;
         self.keep_pit(&page);

@@ -6,7 +6,7 @@ use super::Assembly;
 use crate::capability::grants::Grants;
 use crate::capability::http::HttpCtx;
 use crate::capability::publisher::PublisherCtx;
-use crate::capability::state::{StateCtx, Unanswered};
+use crate::capability::state::{StateCtx, Writer};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig, Transport};
 use crate::component::{Component, Origin};
@@ -109,16 +109,11 @@ fn capabilities(
     (store, owner): (Arc<dyn StateStore>, Owner),
     clock: Clock,
 ) -> MakeCapabilities {
-    let unanswered = Unanswered::default();
+    let writer = Writer::new(store, owner, clock.clone());
     Box::new(move || Capabilities {
         http: HttpCtx::new(Arc::clone(&cluster), grants.clone(), clock.clone()),
         publisher: PublisherCtx::new(queue.clone()),
-        state: StateCtx::new(
-            Arc::clone(&store),
-            owner.clone(),
-            clock.clone(),
-            unanswered.clone(),
-        ),
+        state: StateCtx::new(Arc::clone(&writer)),
     })
 }
 

@@ -15,7 +15,7 @@ pub struct PublisherCtx {
     queue: Queue,
     /// What every id begins with, once the guest has said so.
     id_prefix: Option<u16>,
-    /// The last publish of which the guest knows that it was acknowledged.
+    /// See [`Self::told`].
     told: u64,
     acknowledged: Acknowledged,
 }
@@ -86,9 +86,14 @@ impl PublisherCtx {
         }
     }
 
-    /// A state was saved: it covers what the guest knew to be acknowledged.
-    pub async fn covered(&self) {
-        self.queue.covered(self.told).await;
+    /// The last publish of which the guest knows that it was acknowledged.
+    pub(super) fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// A state was saved that covers the publishes up to this one.
+    pub(super) async fn covered(&self, sequence: u64) {
+        self.queue.covered(sequence).await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use elasticsearch_source::capability::grants::Grants;
 use elasticsearch_source::capability::http::HttpCtx;
 use elasticsearch_source::capability::publisher::PublisherCtx;
-use elasticsearch_source::capability::state::{StateCtx, Unanswered};
+use elasticsearch_source::capability::state::{StateCtx, Writer};
 use elasticsearch_source::component::{Component, Origin};
 use elasticsearch_source::instance::{Budget, Failure};
 use elasticsearch_source::publisher::destination::Destination;
@@ -217,16 +217,11 @@ impl Life<'_> {
             stage: Arc::clone(stage),
             disk: Arc::clone(&self.disk),
         });
-        let unanswered = Unanswered::default();
+        let writer = Writer::new(store, owner(), clock.clone());
         Box::new(move || Capabilities {
             http: HttpCtx::new(transport.clone(), Grants::reading("logs-*"), clock.clone()),
             publisher: PublisherCtx::new(queue.clone()),
-            state: StateCtx::new(
-                Arc::clone(&store),
-                owner(),
-                clock.clone(),
-                unanswered.clone(),
-            ),
+            state: StateCtx::new(Arc::clone(&writer)),
         })
     }
 }

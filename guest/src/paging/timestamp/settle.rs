@@ -22,7 +22,10 @@ impl Progress {
             return Ok(Settled::CycleOver);
         };
         if met != counted {
-            return reread(cycle, &mut self.edge, to, met, counted);
+            reread(cycle, to, met, counted)?;
+            cycle.begin_pass(self.start);
+            self.edge.begin_pass();
+            return Ok(Settled::Reread);
         }
         cycle.rereads = 0;
         if to == cycle.horizon_key() {
@@ -30,7 +33,7 @@ impl Progress {
             return Ok(Settled::CycleOver);
         }
         if cycle.until.take().is_some() {
-            (cycle.after, cycle.total, cycle.met) = (None, None, 0);
+            cycle.begin_pass(to);
             self.edge.begin_pass();
         }
         self.forget_before(to);
@@ -89,21 +92,13 @@ pub enum Settled {
     CycleOver,
 }
 
-fn reread(
-    cycle: &mut Cycle,
-    edge: &mut Edge,
-    to: Key,
-    met: u64,
-    counted: u64,
-) -> Result<Settled, Error> {
+fn reread(cycle: &mut Cycle, to: Key, met: u64, counted: u64) -> Result<(), Error> {
     if cycle.rereads >= REREADS_MAX {
         return Err(Error::permanent(format!(
             "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads of the same point in time; nothing was skipped, and the source stops here"
         )));
     }
-    edge.begin_pass();
     cycle.rereads += 1;
     cycle.until = Some(to);
-    (cycle.after, cycle.total, cycle.met) = (None, None, 0);
-    Ok(Settled::Reread)
+    Ok(())
 }

@@ -362,7 +362,7 @@ fn documents_that_are_deleted_between_cycles_leave_the_receipts_right() {
 
 #[test]
 fn a_segment_is_settled_after_some_pages_but_not_inside_a_group_of_equal_timestamps() {
-    for (ties, expected) in [(1, Some(32)), (7, Some(32)), (20_000, None)] {
+    for (ties, expected) in [(1, Some(8)), (7, Some(8)), (20_000, None)] {
         let documents = (0..20_000).map(|n| Seen {
             key: (n / ties, n).into(),
             id: n.unsigned_abs().into(),
