@@ -65,6 +65,11 @@ impl HttpCtx {
 }
 
 impl Body {
+    #[cfg(test)]
+    pub(super) fn of(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
     /// A part of the body, sharing its memory. None where the span leaves it.
     pub fn slice(&self, offset: u32, length: u32) -> Option<Bytes> {
         let start = usize::try_from(offset).ok()?;

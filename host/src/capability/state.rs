@@ -130,3 +130,103 @@ impl From<StoreError> for wit::StateError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::bindings::iggy::connector::publisher as publish;
+    use crate::bindings::iggy::connector::publisher::{Host as _, HostPending as _};
+    use crate::bindings::iggy::connector::state::{Host as _, HostPending as _};
+    use crate::capability::http::Body;
+    use crate::capability::publisher::PublisherView;
+    use crate::clock::Clock;
+    use crate::publisher::discard::DiscardDestination;
+    use crate::publisher::outbox::{Delivery, Outbox};
+    use crate::publisher::queue::Queue;
+    use crate::state_store::envelope::Owner;
+    use crate::state_store::{Permit, Slot};
+
+    /// What a component has.
+    struct Imports {
+        publisher: PublisherCtx,
+        state: StateCtx,
+        table: ResourceTable,
+    }
+
+    impl Imports {
+        fn new() -> Self {
+            let owner = Owner {
+                state_id: "s".to_owned(),
+                connector_id: 1,
+                index: "i".to_owned(),
+                url: "http://127.0.0.1".parse().unwrap(),
+            };
+            let nowhere = Box::new(DiscardDestination::new("s", "t"));
+            let outbox = Outbox::new(vec![nowhere], Delivery::AtLeastOnce);
+            let queue = Queue::start(outbox, Permit::always(), Clock::system());
+            let store = Arc::new(Slot::in_memory());
+            let mut state = StateCtx::new(Writer::new(store, owner, Clock::system()));
+            state.understands(1);
+            Self {
+                publisher: PublisherCtx::new(queue),
+                state,
+                table: ResourceTable::new(),
+            }
+        }
+
+        fn publisher(&mut self) -> PublisherView<'_> {
+            PublisherView {
+                ctx: &mut self.publisher,
+                table: &mut self.table,
+            }
+        }
+
+        fn state(&mut self) -> StateView<'_> {
+            StateView {
+                ctx: &mut self.state,
+                publisher: &self.publisher,
+                table: &mut self.table,
+            }
+        }
+
+        /// Publishes a message of this id. Whether it is new.
+        async fn publish(&mut self, low: u64) -> bool {
+            let body = self.table.push(Body::of(Bytes::new())).unwrap();
+            let message = publish::Message {
+                id: publish::MessageId { high: 0, low },
+                payload: publish::Payload::Bytes(Vec::new()),
+                headers: Vec::new(),
+            };
+            let pending = self.publisher().submit(body, vec![message]).unwrap();
+            let published = self.publisher().wait(pending).await.unwrap();
+            published.unwrap().new == 1
+        }
+    }
+
+    #[tokio::test]
+    async fn a_save_covers_what_was_acknowledged_when_it_began_and_not_what_came_since() {
+        let mut imports = Imports::new();
+        let resumed = imports.publisher().resume(None, 0).await.unwrap();
+        resumed.unwrap();
+        assert!(imports.publish(1).await);
+        let save = imports.state().submit(b"{}".to_vec(), 1, None).unwrap();
+        assert!(imports.publish(2).await);
+        assert!(!imports.publish(1).await, "nothing is saved yet");
+        let saved = imports.state().wait(save).await.unwrap();
+        saved.unwrap();
+        assert!(!imports.publish(2).await, "the save began before it");
+    }
+
+    #[tokio::test]
+    async fn a_save_goes_on_without_its_component_and_the_next_load_waits_for_it() {
+        let mut imports = Imports::new();
+        let save = imports.state().submit(b"{}".to_vec(), 1, None).unwrap();
+        let second = imports.state().submit(b"{}".to_vec(), 1, None);
+        assert!(second.is_err(), "one save at a time");
+        imports.state().drop(save).unwrap();
+        let loaded = imports.state().load().await.unwrap().unwrap();
+        assert_eq!(loaded.unwrap().data, b"{}");
+    }
+}
