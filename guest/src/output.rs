@@ -103,7 +103,7 @@ impl Output {
     /// Whether it is time to ask where the output ends. To be asked when a cycle is over that
     /// offered all.
     pub fn is_due(&self, now_ms: u64) -> bool {
-        let waited_ms = now_ms.saturating_sub(self.asked_ms);
+        let waited_ms = now_ms.abs_diff(self.asked_ms);
         self.in_doubt_since_ms.is_some() || waited_ms >= ASK_EVERY_MS
     }
 

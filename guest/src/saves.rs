@@ -41,7 +41,7 @@ impl<S> Saves<S> {
     /// to wait too. A save that has just failed waits for the next poll.
     pub fn is_due(&self, config: &Config, state: &State, now_ms: u64, interval_ms: u64) -> bool {
         let unsaved = state.total_documents_fetched.saturating_sub(self.documents);
-        let passed_ms = now_ms.saturating_sub(self.at_ms);
+        let passed_ms = now_ms.abs_diff(self.at_ms);
         !self.failed
             && (passed_ms >= interval_ms || unsaved + config.batch_size > config.unsaved_max)
     }
@@ -75,5 +75,28 @@ impl<S> Saves<S> {
             self.failed = false;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_save_is_due_after_the_interval_also_when_the_clock_was_set_back() {
+        let config = r#"{"index":"logs","timestamp_field":"@timestamp"}"#;
+        let config = Config::parse(config).unwrap();
+        let saves = Saves::<()>::following(None, &State::default(), 100_000);
+        for (now_ms, due) in [
+            (100_000, false),
+            (104_999, false),
+            (105_000, true),
+            (99_990, false),
+            (95_000, true),
+            (0, true),
+        ] {
+            let is_due = saves.is_due(&config, &State::default(), now_ms, 5_000);
+            assert_eq!(is_due, due, "{now_ms}");
+        }
     }
 }

@@ -15,7 +15,8 @@ pub struct Client<'a, H: Host> {
     pub host: &'a mut H,
     /// Which server it is, as far as known; learned from what it understands.
     pub product: &'a mut Option<Product>,
-    /// The time of the last answer, in milliseconds since the epoch.
+    /// The time of the last answer, in milliseconds since the epoch. A clock can be set back,
+    /// so that what waits for a time to pass asks how far apart two are, whichever way.
     pub now_ms: u64,
 }
 
@@ -45,7 +46,7 @@ impl<H: Host> Client<'_, H> {
         fetch: H::Fetch,
     ) -> Result<Answer<H::Body>, Failure> {
         let answer = self.host.fetched(fetch)?;
-        self.now_ms = self.now_ms.max(answer.at_ms);
+        self.now_ms = answer.at_ms;
         check(request, &answer)?;
         Ok(answer)
     }

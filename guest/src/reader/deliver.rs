@@ -46,7 +46,7 @@ impl<H: Host> Reader<'_, H> {
             .published(publish)
             .inspect_err(|_| self.output.failed(self.client.now_ms))?;
         let at_ms = published.at_ms;
-        self.client.now_ms = self.client.now_ms.max(at_ms);
+        self.client.now_ms = at_ms;
         self.state.dead_lettered += u64::from(published.dead_lettered);
         self.output.acknowledged(published, self.state);
         let last = plan.publish.last().and_then(|(at, _)| page.hits.get(*at));

@@ -24,9 +24,8 @@ impl<H: Host> Source<H> {
             .reading
             .as_ref()
             .is_some_and(|reading| reading.progress.cycle.is_some());
-        let is_known = |learned: &Learned| {
-            in_cycle || self.now_ms.saturating_sub(learned.at_ms) < LEARN_EVERY_MS
-        };
+        let is_known =
+            |learned: &Learned| in_cycle || self.now_ms.abs_diff(learned.at_ms) < LEARN_EVERY_MS;
         if self.learned.as_ref().is_some_and(is_known) {
             return Ok(self.learned);
         }
