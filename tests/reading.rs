@@ -101,6 +101,18 @@ for_each_cluster! {
         read_and_read_again(cluster, "date", first, later, 100).await;
     }
 
+    async fn a_new_source_begins_at_its_start_and_then_goes_on(cluster) {
+        let index = cluster.create("logs", 3, json!({"properties": {"@timestamp": {"type": "date_nanos"}}})).await;
+        load(cluster, &index, &documents(0..100, 1, 1)).await;
+        let key = |start| World::reading(cluster.url(), &index).key("start", start);
+        assert_eq!(key("now").published_once().await, 0);
+        let world = key("2026-01-01T00:00:00.000000040Z");
+        assert_eq!(world.published_once().await, 60);
+        load(cluster, &index, &documents(100..103, 1, 1)).await;
+        assert_eq!(world.published_once().await, 3);
+        world.assert_holds_exactly(ids(40..103));
+    }
+
     async fn a_page_smaller_than_the_number_of_shards_grows(cluster) {
         let (first, later) = (documents(0..300, 1_000, 1), documents(300..302, 1_000, 1));
         read_and_read_again(cluster, "date", first, later, 2).await;

@@ -5,6 +5,7 @@
 mod date_math;
 mod keys;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -35,6 +36,8 @@ pub struct Config {
     pub query: Value,
     /// The field that orders the documents.
     pub timestamp_field: String,
+    /// Where a source without a state begins; at the oldest document by default.
+    pub start: Option<Start>,
     /// Documents in a page, 2 to 10,000; 1,000 by default.
     pub batch_size: u64,
     /// How long to wait before a document is old enough to be read, in milliseconds.
@@ -50,6 +53,15 @@ pub struct Config {
     pub unsaved_max: u64,
     /// Which of the reference's fields the state keeps. None: all of them.
     pub tracked_fields: Option<Vec<String>>,
+}
+
+/// The timestamp of the oldest document that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The time of the first open.
+    Now,
+    /// This one, inclusive.
+    At(DateTime<Utc>),
 }
 
 impl Config {
@@ -80,6 +92,7 @@ impl Config {
                     "is missing; name the date field that orders the documents",
                 )
             })?,
+            start: keys.start()?,
             batch_size: keys.number("batch_size", 2, PAGE_MAX)?.unwrap_or(1_000),
             settle_ms: keys.duration("settle")?,
             edge_max: keys.number("edge_max", 1, 1 << 20)?.unwrap_or(65_536),
@@ -150,6 +163,10 @@ mod tests {
             (
                 r#"{"index": "i", "timestamp_field": "t", "settle": "5 parsecs"}"#,
                 "settle: must be a duration",
+            ),
+            (
+                r#"{"index": "i", "timestamp_field": "t", "start": "yesterday"}"#,
+                "start: must be \"now\" or a date such as",
             ),
             (
                 r#"{"index": "i", "timestamp_field": "t", "edge_max": 1000}"#,

@@ -76,6 +76,7 @@ impl<H: Host> Source<H> {
             .unwrap_or_default();
         state.check(&config)?;
         let is_first = state.output.is_none();
+        state.start(config.start, now_ms);
         let found = host.resume(state.saved_output(), id_prefix(&config.id_namespace))?;
         let (output, joined) = Output::resumed(&mut state, found, now_ms);
         let saves = Saves::following(saved, &state, now_ms);

@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::{Config, TRACKABLE};
+use crate::config::{Config, Start, TRACKABLE};
 use crate::error::Error;
 use crate::host::SavedOutput;
 use crate::key::Key;
@@ -148,6 +148,21 @@ impl State {
         self.reading
             .as_ref()
             .map_or(Ok(()), |reading| reading.selection.check(config))
+    }
+
+    /// Sets where a source begins that has not read anything; one that has goes on. The first
+    /// save keeps it, so that "now" stays the time at which the source was new.
+    pub fn start(&mut self, start: Option<Start>, now_ms: u64) {
+        let is_new = self.reading.is_none() && self.output.is_none();
+        if is_new && self.last_poll_timestamp.is_none() {
+            let date = match start {
+                Some(Start::Now) => millis_to_date(now_ms),
+                Some(Start::At(date)) => Some(date),
+                None => None,
+            };
+            self.last_poll_timestamp =
+                date.map(|date| date.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        }
     }
 
     /// Where reading begins: at the saved place, or at the timestamp that a state without
@@ -316,6 +331,25 @@ mod tests {
         assert!(saved.get("poll_count").is_some() && saved.get("reading").is_some());
         assert!(saved.get("error_count").is_none());
         assert!(saved.get("last_poll_timestamp").is_none());
+    }
+
+    #[test]
+    fn a_new_source_begins_at_its_start_and_one_with_a_state_goes_on() {
+        let at = "2026-01-31T08:00:00.123456789Z";
+        let rows = [
+            (None, "{}", None),
+            (Some(Start::At(at.parse().unwrap())), "{}", Some(at)),
+            (Some(Start::Now), "{}", Some("2026-01-01T00:00:00Z")),
+            (Some(Start::Now), SAMPLE, Some("2024-01-15T10:30:00Z")),
+            (Some(Start::Now), r#"{"output":[]}"#, None),
+        ];
+        for (start, saved, expected) in rows {
+            let mut state = State::parse(saved.as_bytes(), 1).unwrap();
+            state.start(start, 1_767_225_600_000);
+            assert_eq!(state.last_poll_timestamp.as_deref(), expected, "{saved}");
+            let place = state.reading(&config(), Unit::Ms).unwrap().progress.start;
+            assert_eq!(place == Key::MIN, expected.is_none(), "{saved}");
+        }
     }
 
     #[test]

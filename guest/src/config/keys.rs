@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::TRACKABLE;
 use super::date_math::find_now;
+use super::{Start, TRACKABLE};
 use crate::error::Error;
 
 /// The keys of one table that were not taken yet.
@@ -75,6 +75,22 @@ impl Keys {
         }
     }
 
+    pub(super) fn start(&mut self) -> Result<Option<Start>, Error> {
+        let Some(text) = self.text("start")? else {
+            return Ok(None);
+        };
+        match (text.as_str(), text.parse()) {
+            ("now", _) => Ok(Some(Start::Now)),
+            (_, Ok(date)) => Ok(Some(Start::At(date))),
+            (_, Err(cause)) => Err(self.error(
+                "start",
+                format!(
+                    "must be \"now\" or a date such as \"2026-01-31T08:00:00Z\", not {text:?}: {cause}"
+                ),
+            )),
+        }
+    }
+
     pub(super) fn pagination(&mut self) -> Result<(), Error> {
         match self.text("pagination")?.as_deref() {
             None | Some("timestamp") => Ok(()),
@@ -137,7 +153,7 @@ impl Keys {
 fn known(prefix: &str) -> &'static str {
     match prefix {
         "" => {
-            "index, timestamp_field, query, batch_size, pagination, settle, edge_max, id_namespace, state, and the host's own: url, username, password, polling_interval, timeout, max_response_bytes"
+            "index, timestamp_field, start, query, batch_size, pagination, settle, edge_max, id_namespace, state, and the host's own: url, username, password, polling_interval, timeout, max_response_bytes"
         }
         _ => {
             "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id, lease_time, on_conflict"
