@@ -119,7 +119,9 @@ for_each_cluster! {
         };
         let answer = cluster.call("POST", &format!("/{index}/{other}?keep_alive=1m"), "").await;
         assert_eq!(answer.status, 400);
-        assert!(answer.text.contains("no handler found"), "{}", answer.text);
+        // Elasticsearch 7 takes the path for that of a type.
+        let reasons = ["no handler found", "request body is required"];
+        assert!(reasons.iter().any(|reason| answer.text.contains(reason)), "{}", answer.text);
     }
 
     async fn a_point_in_time_needs_a_keep_alive_and_an_index(cluster) {
@@ -128,7 +130,8 @@ for_each_cluster! {
             Product::OpenSearch => ("_search/point_in_time", three(cluster, 1).await),
         };
         let answer = cluster.call("POST", &format!("/{index}/{path}"), "").await;
-        assert_eq!(answer.cause(400), "action_request_validation_exception");
+        // 500 in Elasticsearch 7.
+        assert!(answer.status >= 400 && answer.text.contains("keep"), "{}", answer.text);
         let missing = cluster.name("missing");
         let answer = cluster.call("POST", &format!("/{missing}/{path}?keep_alive=1m"), "").await;
         assert_eq!(answer.cause(404), "index_not_found_exception");

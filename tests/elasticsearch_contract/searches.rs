@@ -129,7 +129,7 @@ for_each_cluster! {
             json!({"sort": [{"n": {"unknown": 1}}]}),
             json!({"sort": [{"n": "up"}]}),
             json!({"sort": ["t"]}),
-            json!({"size": -1}),
+            json!({"size": -2}),
             json!({"sort": ["n"], "search_after": [1, 2]}),
             json!({"sort": ["n"], "search_after": ["x"]}),
             json!({"search_after": [1]}),

@@ -6,6 +6,9 @@
 #
 #   with-servers.sh cargo test
 #
+#   NODES   which nodes: PRODUCT-VERSION, with spaces between, one of a product
+#           (elasticsearch-8.19.21 opensearch-2.19.6)
+#
 # See start-node.sh for what it needs and for NODE_CACHE; beside that, redis-server.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
@@ -39,9 +42,8 @@ free_port() {
     echo "no free port found on 127.0.0.1" >&2
     return 1
 }
-elasticsearch=$(free_port)
-opensearch=$(free_port "$elasticsearch")
-redis=$(free_port "$elasticsearch" "$opensearch")
+redis=$(free_port)
+taken=("$redis")
 
 # With a password, as that must never show; kept in memory only.
 start_redis() {
@@ -57,15 +59,17 @@ start_redis() {
     return 1
 }
 
-"$here/start-node.sh" elasticsearch 8.19.21 "$elasticsearch" "$work/elasticsearch" >&2 &
-starting+=($!)
-"$here/start-node.sh" opensearch 2.19.6 "$opensearch" "$work/opensearch" >&2 &
-starting+=($!)
+for node in ${NODES:-elasticsearch-8.19.21 opensearch-2.19.6}; do
+    product=${node%%-*} port=$(free_port "${taken[@]}")
+    taken+=("$port")
+    "$here/start-node.sh" "$product" "${node#*-}" "$port" "$work/$product" >&2 &
+    starting+=($!)
+    export "${product^^}_URL=http://127.0.0.1:$port"
+done
 start_redis
 for pid in "${starting[@]}"; do wait "$pid"; done
 starting=()
 
-export ELASTICSEARCH_URL=http://127.0.0.1:$elasticsearch OPENSEARCH_URL=http://127.0.0.1:$opensearch
 export REDIS_URL=redis://:correct-horse@127.0.0.1:$redis
 # In the background, as a trap waits for a command in the foreground.
 "$@" &
