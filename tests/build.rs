@@ -5,11 +5,12 @@
 //! server is configured, and fails where one is configured and cannot be reached.
 
 /// The cfg of every server, and the variable that says where it is.
-const SERVERS: [(&str, &str); 4] = [
+const SERVERS: [(&str, &str); 5] = [
     ("real_elasticsearch", "ELASTICSEARCH_URL"),
     ("real_iggy", "IGGY_ADDRESS"),
     ("real_opensearch", "OPENSEARCH_URL"),
     ("real_redis", "REDIS_URL"),
+    ("real_secured_elasticsearch", "SECURED_ELASTICSEARCH_URL"),
 ];
 
 /// Sets the cfg of every server that a variable names.

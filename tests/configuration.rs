@@ -1,6 +1,7 @@
 //! The configuration as users write it: the blocks of the reference as printed, every
 //! mistake with its place and remedy, environment variables, and no secrets anywhere.
 
+mod access;
 mod environment;
 mod mistakes;
 mod reference;
@@ -10,8 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use elasticsearch_source::config::{
-    Config, ConfigErrors, Delivery, Durability, LogFormat, LogLevel, Login, Metadata, Output,
-    Partitioning, Position, Schema, Source, Storage,
+    Access, Config, ConfigErrors, Credentials, Delivery, Durability, LogFormat, LogLevel, Login,
+    Metadata, Output, Partitioning, Position, Schema, Source, Storage,
 };
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -106,6 +107,14 @@ fn source(text: &str) -> Source {
     config.sources.into_values().next().unwrap()
 }
 
+/// User and password, where they are what lets this program in.
+fn user(access: &Access) -> Option<(&str, &str)> {
+    match &access.credentials {
+        Some(Credentials::Basic { username, password }) => Some((username, password.expose())),
+        _ => None,
+    }
+}
+
 fn messages(result: Result<Config, ConfigErrors>) -> Vec<String> {
     let errors = result.expect_err("a mistake");
     errors.errors().iter().map(ToString::to_string).collect()
@@ -146,7 +155,7 @@ fn what_is_not_written_has_its_documented_default() {
         source.enabled
             && source.state.enabled
             && source.path.is_none()
-            && source.credentials.is_none()
+            && source.access.credentials.is_none()
     );
     assert_eq!(
         (source.name.as_str(), source.delivery),
@@ -254,14 +263,10 @@ fn every_key_of_the_host_is_read() {
         (Schema::Text, 100_000)
     );
     assert_eq!(
-        (source.url.path(), source.url.port()),
+        (source.access.url.path(), source.access.url.port()),
         ("/prefix", Some(9243))
     );
-    let credentials = source.credentials.as_ref().unwrap();
-    assert_eq!(
-        (credentials.username.as_str(), credentials.password.expose()),
-        ("elastic", "secret")
-    );
+    assert_eq!(user(&source.access), Some(("elastic", "secret")));
     assert_eq!(
         (source.limits.memory, source.limits.poll_pages),
         (1 << 30, 1)

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking, and nothing outside of them sees their helpers"
 )]
 
+mod access;
 mod component;
 mod configuration;
 mod dead_letters;

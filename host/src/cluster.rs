@@ -1,15 +1,27 @@
-//! The one cluster that a source reads: its address, credentials and limits.
+//! The one cluster that a source reads: its hosts, who asks, and limits.
 //!
-//! One request is one attempt. Nothing is retried, followed or cached here.
+//! One request is one attempt, with two exceptions that nothing can come of twice: a host
+//! that was never reached is followed by the next one, and what was refused for an old
+//! secret is asked again with the new one. Nothing is followed or cached here.
+
+mod authorization;
+mod client;
+mod failure;
+mod hosts;
+mod sigv4;
 
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use reqwest::{Client, Method, Url, redirect};
+use reqwest::{Client, Method, Url};
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::{Access, Credentials};
+use authorization::Authorization;
+use hosts::Hosts;
 
 /// The way to the one cluster. One call is one attempt.
 pub trait Transport: Send + Sync {
@@ -21,21 +33,20 @@ pub trait Transport: Send + Sync {
 }
 
 /// A connection pool to one cluster.
-#[derive(Clone)]
 pub struct Cluster {
     client: Client,
-    address: Url,
-    credentials: Option<(String, String)>,
+    hosts: Hosts,
+    authorization: Authorization,
+    /// The proxy's address, for messages.
+    proxy: Option<String>,
     max_response_bytes: u64,
     timeout: Duration,
 }
 
-/// How to reach a cluster.
+/// How to reach a cluster, and its limits.
 pub struct ClusterConfig {
-    /// `http` or `https`, without credentials; a path is put before every request's.
-    pub url: String,
-    /// Basic authentication.
-    pub credentials: Option<(String, String)>,
+    /// The way there, and who asks.
+    pub access: Access,
     /// From sending a request to the last byte of its answer.
     pub timeout: Duration,
     /// The largest answer, decompressed.
@@ -83,51 +94,87 @@ impl Cluster {
     /// Connects at the first request, not here.
     ///
     /// # Errors
-    /// If the address is no URL.
+    /// Names what of the access can not be used.
     pub fn new(config: ClusterConfig) -> anyhow::Result<Self> {
-        let address = Url::parse(config.url.trim_end_matches('/'))
-            .with_context(|| format!("url {:?} is no address", config.url))?;
-        let client = Client::builder()
-            .connect_timeout(config.timeout.min(Duration::from_secs(10)))
-            .redirect(redirect::Policy::none())
-            .tcp_nodelay(true)
-            .no_proxy()
-            .user_agent(concat!("elasticsearch-source/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("cannot set up http")?;
+        let access = config.access;
         Ok(Self {
-            client,
-            address,
-            credentials: config.credentials,
+            client: client::build(&access, config.timeout)?,
+            hosts: Hosts::new(access.hosts),
+            authorization: Authorization::new(access.credentials),
+            proxy: access.proxy.map(|proxy| proxy.address),
             max_response_bytes: config.max_response_bytes,
             timeout: config.timeout,
         })
     }
 
-    async fn attempt(&self, request: Request) -> Result<Response, HttpError> {
-        let url = format!(
-            "{}{}",
-            self.address.as_str().trim_end_matches('/'),
-            request.path
-        );
-        let mut builder = self.client.request(request.method, url);
-        for (name, value) in request.headers {
+    /// Asks one host after the other until one is reached.
+    async fn ask(&self, request: Request) -> Result<Response, HttpError> {
+        let deadline = Instant::now() + self.timeout;
+        let request = Outgoing {
+            method: request.method,
+            path: request.path,
+            headers: request.headers,
+            body: request.body.map(Bytes::from),
+        };
+        let mut outcome = Err(HttpError::Connect("there is no host to ask".to_owned()));
+        for host in self.hosts.in_order() {
+            let asked = timeout_at(deadline, self.ask_one(&host, &request)).await;
+            outcome = asked.unwrap_or_else(|_| {
+                let message = format!("no answer from {host} within {:?}", self.timeout);
+                Err(HttpError::Timeout(message))
+            });
+            self.hosts.note(&host, &outcome);
+            if !matches!(outcome, Err(HttpError::Connect(_))) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// A secret that was replaced is found out by a refusal, which has no effect.
+    async fn ask_one(&self, host: &Url, request: &Outgoing) -> Result<Response, HttpError> {
+        let credentials = self.authorization.current();
+        let response = self.attempt(host, request, credentials.as_ref()).await?;
+        match credentials.filter(|sent| authorization::refuses(response.status, sent)) {
+            None => Ok(response),
+            Some(sent) => match self.authorization.renewed(sent).await {
+                Some(renewed) => self.attempt(host, request, Some(&renewed)).await,
+                None => Ok(response),
+            },
+        }
+    }
+
+    async fn attempt(
+        &self,
+        host: &Url,
+        request: &Outgoing,
+        credentials: Option<&Credentials>,
+    ) -> Result<Response, HttpError> {
+        let failed = |error: reqwest::Error| failure::of(&error, host, self.proxy.as_deref());
+        let url = format!("{}{}", host.as_str().trim_end_matches('/'), request.path);
+        let mut builder = self.client.request(request.method.clone(), url);
+        for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        if let Some((username, password)) = &self.credentials {
-            builder = builder.basic_auth(username, Some(password));
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
         }
-        if let Some(body) = request.body {
-            builder = builder.body(body);
+        let mut built = builder.build().map_err(failed)?;
+        if let Some(credentials) = credentials {
+            authorization::authorize(&mut built, credentials)
+                .map_err(|error| HttpError::Protocol(format!("{error:#}")))?;
         }
-        let response = builder.send().await.map_err(|e| self.failure(&e))?;
+        let response = self.client.execute(built).await.map_err(failed)?;
         let status = response.status().as_u16();
+        if let (407, Some(proxy)) = (status, &self.proxy) {
+            return Err(failure::refused_by_proxy(proxy));
+        }
         let headers = response
             .headers()
             .iter()
             .filter_map(|(n, v)| Some((n.as_str().to_owned(), v.to_str().ok()?.to_owned())));
         let headers = headers.collect();
-        let body = self.read(response).await?;
+        let body = self.read(response, failed).await?;
         Ok(Response {
             status,
             headers,
@@ -135,7 +182,11 @@ impl Cluster {
         })
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<Bytes, HttpError> {
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+        failed: impl Fn(reqwest::Error) -> HttpError,
+    ) -> Result<Bytes, HttpError> {
         let limit = self.max_response_bytes;
         if response
             .content_length()
@@ -144,7 +195,7 @@ impl Cluster {
             return Err(HttpError::TooLarge(limit));
         }
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(&e))? {
+        while let Some(chunk) = response.chunk().await.map_err(&failed)? {
             if (body.len() + chunk.len()) as u64 > limit {
                 return Err(HttpError::TooLarge(limit));
             }
@@ -152,51 +203,26 @@ impl Cluster {
         }
         Ok(body.freeze())
     }
-
-    fn failure(&self, error: &reqwest::Error) -> HttpError {
-        let address = &self.address;
-        let cause = causes(error);
-        if error.is_connect() {
-            return HttpError::Connect(format!(
-                "cannot connect to {address}: {cause}; is the cluster running, and \"url\" right?"
-            ));
-        }
-        if error.is_timeout() {
-            return HttpError::Timeout(format!("no answer from {address}: {cause}"));
-        }
-        HttpError::Protocol(format!("the connection to {address} broke: {cause}"))
-    }
 }
 
-/// The innermost reason, without the address, which the caller adds.
-fn causes(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+/// A request that can be sent again, as its body is shared.
+struct Outgoing {
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Option<Bytes>,
 }
 
 impl Transport for Cluster {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
-        async move {
-            tokio::time::timeout(self.timeout, self.attempt(request))
-                .await
-                .unwrap_or_else(|_| {
-                    Err(HttpError::Timeout(format!(
-                        "no answer from {} within {:?}",
-                        self.address, self.timeout
-                    )))
-                })
-        }
-        .boxed()
+        self.ask(request).boxed()
     }
 }
 
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster")
-            .field("address", &self.address.as_str())
+            .field("hosts", &self.hosts)
             .finish_non_exhaustive()
     }
 }

@@ -56,7 +56,10 @@ fn environment_variables_override_the_file() {
         (false, 7, 3)
     );
     assert_eq!(
-        (source.url.as_str(), source.polling_interval.as_secs()),
+        (
+            source.access.url.as_str(),
+            source.polling_interval.as_secs()
+        ),
         ("http://127.0.0.1:1/", 2)
     );
     assert_eq!(source.max_response_bytes, 4096);

@@ -16,9 +16,9 @@ fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
             "unknown key \"pasword\" in [sources.a.config]; did you mean \"password\"?; known keys: url",
         ),
         (
-            "api_key = \"hunter2\"\n",
+            "secret = \"hunter2\"\n",
             "11:1",
-            "unknown key \"api_key\" in [sources.a.config]; known keys: url",
+            "unknown key \"secret\" in [sources.a.config]; known keys: url",
         ),
         (
             "[http]\nadress = 1\n",
@@ -305,7 +305,10 @@ fn a_cluster_url_is_http_and_holds_no_credentials() {
     for (url, part) in rows {
         check_mistakes(&[(&SMALL.replace("http://localhost:9200", url), "9:7", part)]);
     }
-    assert_eq!(source(&SMALL.replace(":9200", "/es/")).url.path(), "/es/");
+    assert_eq!(
+        source(&SMALL.replace(":9200", "/es/")).access.url.path(),
+        "/es/"
+    );
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn the_basic_block_of_the_reference_loads_as_printed() {
         ))
     );
     assert_eq!(
-        (source.url.as_str(), source.index.as_str()),
+        (source.access.url.as_str(), source.index.as_str()),
         ("http://localhost:9200/", "logs-*")
     );
     assert_eq!(source.polling_interval, Duration::from_secs(30));
@@ -122,11 +122,11 @@ fn the_file_storage_block_of_the_reference_loads_as_printed() {
 #[test]
 fn the_other_storage_blocks_of_the_reference_load_as_printed() {
     let elsewhere = source(&format!("{FILE_OUTPUT}{BASIC}{ELASTICSEARCH_STORAGE}"));
-    let Storage::Elasticsearch { url, index, .. } = &elsewhere.state.storage else {
+    let Storage::Elasticsearch { access, index, .. } = &elsewhere.state.storage else {
         panic!("{:?}", elsewhere.state.storage);
     };
     assert_eq!(
-        (url.as_str(), index.as_str()),
+        (access.url.as_str(), index.as_str()),
         ("http://localhost:9200/", "connector_states")
     );
     let elsewhere = source(&format!("{FILE_OUTPUT}{BASIC}{REDIS_STORAGE}"));

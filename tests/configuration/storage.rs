@@ -10,12 +10,10 @@ fn with_state(state: &str) -> String {
 
 fn cluster_of(source: &Source) -> (String, Option<String>) {
     match &source.state.storage {
-        Storage::Elasticsearch {
-            url, credentials, ..
-        } => {
-            let user = credentials.as_ref();
-            (url.to_string(), user.map(|user| user.username.clone()))
-        }
+        Storage::Elasticsearch { access, .. } => (
+            access.url.to_string(),
+            user(access).map(|(name, _)| name.to_owned()),
+        ),
         other => panic!("{other:?}"),
     }
 }

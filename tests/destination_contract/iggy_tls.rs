@@ -1,64 +1,17 @@
 //! Iggy behind TLS, with an authority that the test makes up.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use elasticsearch_source::publisher::destination::{Committed, Destination, Wanted};
 use elasticsearch_source::publisher::iggy::{IggyConfig, TlsConfig};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use tempfile::TempDir;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::backends::{config, iggy};
 use super::messages;
+use crate::support::authority::Authority;
 use crate::support::iggy::IggyStandIn;
 
 /// The name that the server's certificate is for.
 const NAME: &str = "iggy.example";
-
-/// An authority that signs certificates, with its own in a file.
-struct Authority {
-    folder: TempDir,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let folder = tempfile::tempdir().unwrap();
-        let certificate = params.self_signed(&key).unwrap().pem();
-        std::fs::write(folder.path().join("ca.pem"), certificate).unwrap();
-        let issuer = Issuer::new(params, key);
-        Self { folder, issuer }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    /// A server with a certificate for [`NAME`].
-    fn acceptor(&self) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([NAME.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
-    }
-}
 
 fn trusting(authority: &Authority, domain: Option<&str>) -> Option<TlsConfig> {
     Some(TlsConfig {
@@ -78,7 +31,7 @@ fn with_tls(server: &IggyStandIn, tls: Option<TlsConfig>) -> IggyConfig {
 #[tokio::test]
 async fn a_server_of_the_right_authority_and_name_is_written_to_and_read() {
     let authority = Authority::new("ours");
-    let server = IggyStandIn::start_with_tls(authority.acceptor()).await;
+    let server = IggyStandIn::start_with_tls(authority.acceptor(NAME)).await;
     let config = with_tls(&server, trusting(&authority, Some(NAME)));
     let mut destination = iggy(config, "s", "t").unwrap();
     destination.append(&messages(1..4)).await.unwrap();
@@ -92,7 +45,7 @@ async fn a_server_of_the_right_authority_and_name_is_written_to_and_read() {
 #[tokio::test]
 async fn what_the_two_sides_disagree_on_is_named_with_its_remedy() {
     let (ours, other) = (Authority::new("ours"), Authority::new("other"));
-    let secure = IggyStandIn::start_with_tls(ours.acceptor()).await;
+    let secure = IggyStandIn::start_with_tls(ours.acceptor(NAME)).await;
     let plain = IggyStandIn::start().await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let missing = Some(TlsConfig {

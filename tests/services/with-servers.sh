@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs a command with a real Elasticsearch, OpenSearch and Redis beside it, named by
-# ELASTICSEARCH_URL, OPENSEARCH_URL and REDIS_URL, and stops them afterwards, whatever
-# happens.
+# Runs a command with a real Elasticsearch, OpenSearch and Redis beside it, and another
+# Elasticsearch that asks who is there, named by ELASTICSEARCH_URL, OPENSEARCH_URL,
+# REDIS_URL and SECURED_ELASTICSEARCH_URL (with user and password), and stops them
+# afterwards, whatever happens.
 # Exits with the command's code.
 #
 #   with-servers.sh cargo test

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use elasticsearch_source::cluster::{Cluster, ClusterConfig};
+use elasticsearch_source::config::Access;
 use elasticsearch_source::mini_elasticsearch::{
     Effect, Fault, MiniElasticsearch, Options, Product,
 };
@@ -136,8 +137,7 @@ impl Clusters {
     /// The records by way of another address.
     pub async fn records_at(&self, url: &Url, timeout: Duration) -> Opened {
         let cluster = Cluster::new(ClusterConfig {
-            url: url.to_string(),
-            credentials: None,
+            access: Access::open(url.clone()),
             timeout,
             max_response_bytes: STATE_MAX as u64 + 65_536,
         });

@@ -1,5 +1,6 @@
-//! What tests are made of: clusters, an Iggy on the wire, and a source with its folder.
+//! What tests are made of: clusters, TLS, an Iggy on the wire, and a source with its folder.
 
+pub(crate) mod authority;
 pub(crate) mod iggy;
 pub(crate) mod program;
 pub(crate) mod proxy;

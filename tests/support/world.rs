@@ -76,6 +76,12 @@ impl World {
         self
     }
 
+    /// Sets keys of `[sources.test.config]` as they would stand in the file.
+    pub fn lines(mut self, toml: &str) -> Self {
+        self.keys.push(toml.to_owned());
+        self
+    }
+
     /// Publishes to another stream and topic, too.
     pub fn stream(mut self, stream: &str, topic: &str) -> Self {
         let more = format!("[[sources.test.streams]]\nstream = {stream:?}\ntopic = {topic:?}\n");
@@ -113,6 +119,12 @@ impl World {
     /// Publishes elsewhere.
     pub fn output(mut self, toml: &str) -> Self {
         self.output = toml.to_owned();
+        self
+    }
+
+    /// Sets keys of `[logging]`.
+    pub fn logging(mut self, toml: &str) -> Self {
+        self.output.push_str(&format!("[logging]\n{toml}\n"));
         self
     }
 
@@ -159,9 +171,13 @@ impl World {
 
     /// Runs until caught up.
     pub async fn once(&self) -> Result<Summary, (Failure, Summary)> {
-        let source = self.source().await.unwrap();
+        Self::run_once(&self.source().await.unwrap()).await
+    }
+
+    /// Runs a source until it has caught up, maybe not for the first time.
+    pub async fn run_once(source: &runner::Source) -> Result<Summary, (Failure, Summary)> {
         let (_stop, stopped) = watch::channel(false);
-        runner::run(&source, Until::CaughtUp, stopped, &mut |_| {}).await
+        runner::run(source, Until::CaughtUp, stopped, &mut |_| {}).await
     }
 
     /// Runs until caught up, and returns how many documents that published.

@@ -101,7 +101,9 @@ fn classify(status: u16, kind: &str, message: &str, retry_after_ms: Option<u64>)
             retry_after_ms,
         }
         .into(),
-        (401, _) => permanent("check \"username\" and \"password\" of the source's configuration"),
+        (401, _) => permanent(
+            "check \"username\" and \"password\", \"api_key\", \"token\" or \"aws\" of the source's configuration",
+        ),
         (403, _) => permanent(
             "give the user the privileges \"read\" and \"view_index_metadata\" on the configured index",
         ),

@@ -119,8 +119,7 @@ fn capabilities(
 
 fn cluster(source: &config::Source) -> anyhow::Result<Cluster> {
     Cluster::new(ClusterConfig {
-        url: source.url.to_string(),
-        credentials: source.credentials.as_ref().map(config::Credentials::basic),
+        access: source.access.clone(),
         timeout: source.timeout,
         max_response_bytes: source.max_response_bytes,
     })

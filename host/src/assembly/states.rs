@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
-
 use super::{Assembly, Outputs};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig};
-use crate::config::{self, Credentials, Storage};
+use crate::config::{self, Access, Storage};
 use crate::state_manager::StateManager;
 use crate::state_store::{
     ElasticsearchRecords, Held, LeaseTerms, RedisConfig, RedisRecords, STATE_MAX, States,
@@ -83,13 +81,12 @@ pub async fn connect(storage: &Storage, terms: LeaseTerms) -> anyhow::Result<Sta
     Ok(match storage {
         Storage::File { base_path } => States::in_files(base_path.clone()).await?,
         Storage::Elasticsearch {
-            url,
-            credentials,
+            access,
             index,
             timeout,
         } => {
-            let cluster = cluster(url, credentials.as_ref(), *timeout)?;
-            let records = ElasticsearchRecords::open(Box::new(cluster), url.clone(), index);
+            let cluster = cluster(access, *timeout)?;
+            let records = ElasticsearchRecords::open(Box::new(cluster), access.url.clone(), index);
             States::shared(Arc::new(records.await?), terms)
         }
         Storage::Redis {
@@ -109,14 +106,9 @@ pub async fn connect(storage: &Storage, terms: LeaseTerms) -> anyhow::Result<Sta
     })
 }
 
-fn cluster(
-    url: &Url,
-    credentials: Option<&Credentials>,
-    timeout: Duration,
-) -> anyhow::Result<Cluster> {
+fn cluster(access: &Access, timeout: Duration) -> anyhow::Result<Cluster> {
     Cluster::new(ClusterConfig {
-        url: url.to_string(),
-        credentials: credentials.map(Credentials::basic),
+        access: access.clone(),
         timeout,
         max_response_bytes: STATE_MAX as u64 + AROUND_A_STATE,
     })

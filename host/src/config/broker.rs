@@ -1,21 +1,12 @@
 //! `[iggy]`: the server that documents are published to.
 
-use std::fmt::Display;
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-
+use super::pem;
 use super::secret::Secret;
 use super::section::Section;
-use super::tree::Node;
 use super::value::{duration, flag, host_and_port, size, text};
-
-/// Certificates of authorities behind this are not looked at here, in bytes.
-const AUTHORITIES_MAX: u64 = 16 << 20;
 
 /// The Iggy server.
 #[derive(Debug, Clone)]
@@ -111,26 +102,11 @@ fn read_login(section: &Section<'_>) -> Option<Login> {
 fn read_tls(section: &Section<'_>) -> Tls {
     let tls = Tls {
         enabled: section.optional("enabled", flag).unwrap_or(false),
-        ca_file: section.optional("ca_file", authorities),
+        ca_file: section.optional("ca_file", pem::certificates),
         domain: section.optional("domain", text),
     };
     if !tls.enabled && (tls.ca_file.is_some() || tls.domain.is_some()) {
         section.refuse_table("ca_file and domain mean nothing while enabled is not true");
     }
     tls
-}
-
-/// The path of a file that can be read and has certificates.
-fn authorities(node: &Node) -> Result<PathBuf, String> {
-    let path = text(node)?;
-    let unusable = |why: &dyn Display| {
-        format!("{path:?} is no readable PEM file of certificates ({why}): check the path")
-    };
-    let file = File::open(&path).map_err(|error| unusable(&error))?;
-    let mut certificates = CertificateDer::pem_reader_iter(file.take(AUTHORITIES_MAX));
-    match certificates.next() {
-        Some(Ok(_)) => Ok(PathBuf::from(path)),
-        Some(Err(error)) => Err(unusable(&error)),
-        None => Err(unusable(&"there is none in it")),
-    }
 }

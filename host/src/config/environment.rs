@@ -3,7 +3,10 @@
 //! `IGGY_CONNECTORS_<SECTION>_<KEY>` sets a key of `[iggy]`, `[http]`, `[logging]` or
 //! `[output]`, and `IGGY_CONNECTORS_SOURCE_<NAME>_<PROPERTY>` one of a source, the names
 //! of nested tables joined by `_`. Names are in capitals, `-` becomes `_`. A variable of
-//! this prefix that names nothing known is an error.
+//! this prefix that names nothing known is an error. Who signs for AWS may have its
+//! identity in AWS's own variables.
+
+mod aws;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +26,7 @@ pub fn variables() -> Result<Vec<(String, String)>, ConfigErrors> {
         let name = name
             .into_string()
             .ok()
-            .filter(|name| name.starts_with(PREFIX))?;
+            .filter(|name| name.starts_with(PREFIX) || aws::is_known(name))?;
         Some((name, value))
     });
     let readable = ours.map(|(name, value)| match value.into_string() {
@@ -44,15 +47,17 @@ pub(super) fn apply(
 ) {
     // In order, as one may set a table and another a key in it.
     let variables: BTreeMap<_, _> = variables.into_iter().collect();
-    for (variable, value) in variables {
+    for (variable, value) in &variables {
         let Some(name) = variable.strip_prefix(PREFIX) else {
             continue;
         };
-        let outcome = path_of(name, root).and_then(|path| set(root, &path, &variable, value));
+        let outcome =
+            path_of(name, root).and_then(|path| set(root, &path, variable, value.clone()));
         if let Err(message) = outcome {
-            report.key(&Origin::Environment(variable), message);
+            report.key(&Origin::Environment(variable.clone()), message);
         }
     }
+    aws::apply(root, &variables);
 }
 
 /// The keys that lead to what a variable means.

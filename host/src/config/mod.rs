@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Every mistake says where it was made. Keys of the component are passed on unjudged.
-//! Nothing is opened here but the configuration itself and the files of secrets and of
-//! authorities.
+//! Nothing is opened here but the configuration itself and the files of secrets, keys
+//! and certificates.
 
+mod access;
 mod broker;
 mod environment;
 mod error;
@@ -16,6 +17,7 @@ mod guest;
 mod limits;
 mod output;
 mod partitioning;
+mod pem;
 mod position;
 mod relaxed;
 mod schema;
@@ -40,6 +42,7 @@ use std::path::Path;
 pub use crate::publisher::iggy::{Durability, Partitioning};
 pub use crate::publisher::shape::Metadata;
 pub use crate::state_store::OnConflict;
+pub use access::{Access, Aws, AwsService, ClusterTls, Credentials, Identity, Proxy};
 pub use broker::{Iggy, Login, Tls};
 pub use environment::{PREFIX, variables};
 pub use error::{ConfigError, ConfigErrors};
@@ -48,7 +51,7 @@ pub use output::Output;
 pub use position::Position;
 pub use secret::Secret;
 pub use service::{Http, LogFormat, LogLevel, Logging};
-pub use source::{Credentials, Delivery, Source};
+pub use source::{Delivery, Source};
 pub use state::{State, Storage};
 pub use stream::{DeadLetter, Schema, Stream};
 

@@ -114,16 +114,41 @@ static LIMITS: Table = Table::of(&["memory", "poll_pages", "poll_time", "guest_t
 pub(super) static CONFIG: Table = Table {
     keys: &[
         "url",
+        "cloud_id",
         "index",
         "username",
         "password",
+        "api_key",
+        "token",
+        "proxy",
         "polling_interval",
         "timeout",
         "max_response_bytes",
     ],
-    tables: &[("state", Shape::One(&STATE))],
+    tables: &[
+        ("aws", Shape::One(&AWS)),
+        ("tls", Shape::One(&TLS)),
+        ("state", Shape::One(&STATE)),
+    ],
     open: true,
 };
+
+/// `aws` beside the `url` of a cluster.
+static AWS: Table = Table::of(&[
+    "region",
+    "service",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+]);
+
+/// `tls` beside the `url` of a cluster.
+static TLS: Table = Table::of(&[
+    "ca_file",
+    "certificate_file",
+    "key_file",
+    "danger_accept_invalid_certs",
+]);
 
 /// `state` in `[sources.NAME.config]`
 pub(super) static STATE: Table = Table {
@@ -139,15 +164,23 @@ pub(super) static STATE: Table = Table {
 };
 
 /// What all storage types know together; [`super::state`] refuses what is another's.
-static STORAGE: Table = Table::of(&[
-    "base_path",
-    "url",
-    "username",
-    "password",
-    "index",
-    "key_prefix",
-    "timeout",
-]);
+static STORAGE: Table = Table {
+    keys: &[
+        "base_path",
+        "url",
+        "cloud_id",
+        "username",
+        "password",
+        "api_key",
+        "token",
+        "proxy",
+        "index",
+        "key_prefix",
+        "timeout",
+    ],
+    tables: &[("aws", Shape::One(&AWS)), ("tls", Shape::One(&TLS))],
+    open: false,
+};
 
 /// What is called like this, or nearly, is never passed on to the component.
 const CREDENTIALS: [&str; 5] = ["api_key", "password", "secret", "token", "username"];

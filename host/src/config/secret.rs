@@ -9,18 +9,37 @@ const SECRET_MAX: u64 = 64 * 1024;
 
 /// A password, token or key. `Debug` and `Display` print `***`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    /// The file that it was read from.
+    file: Option<String>,
+}
 
 impl Secret {
     /// The text itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// What its file holds by now; itself where it was not read from one.
+    ///
+    /// # Errors
+    /// Names the file that can not be read, or holds no secret any more.
+    pub(crate) fn read_again(&self) -> Result<Self, String> {
+        let Some(file) = &self.file else {
+            return Ok(self.clone());
+        };
+        Ok(Self {
+            text: read(file)?,
+            file: Some(file.clone()),
+        })
     }
 
     /// Takes the text itself, or from the file that `file:PATH` names, without the line
     /// break at its end.
     pub(super) fn from_setting(setting: &str) -> Result<Self, String> {
-        let text = match setting.strip_prefix("file:") {
+        let file = setting.strip_prefix("file:").map(str::to_owned);
+        let text = match &file {
             Some(path) => read(path)?,
             None => setting.to_owned(),
         };
@@ -29,7 +48,7 @@ impl Secret {
                 "a secret is not empty: write it, or file:PATH, or leave the key out".to_owned(),
             );
         }
-        Ok(Self(text))
+        Ok(Self { text, file })
     }
 }
 
@@ -97,6 +116,22 @@ mod tests {
             let secret = Secret::from_setting(&format!("file:{}", path.display())).unwrap();
             assert_eq!(secret.expose(), expected);
         }
+    }
+
+    #[test]
+    fn a_secret_of_a_file_is_read_again_and_another_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "old\n").unwrap();
+        let kept = Secret::from_setting(&format!("file:{}", path.display())).unwrap();
+        std::fs::write(&path, "new\n").unwrap();
+        assert_eq!(kept.read_again().unwrap().expose(), "new");
+        assert_eq!(kept.expose(), "old");
+        std::fs::remove_file(&path).unwrap();
+        let error = kept.read_again().unwrap_err();
+        assert!(error.contains("token") && !error.contains("old"), "{error}");
+        let written = Secret::from_setting("old").unwrap();
+        assert_eq!(written.read_again(), Ok(written));
     }
 
     #[test]

@@ -3,18 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Url;
 use serde_json::Value as Json;
 
 use crate::state_store;
 
+use super::access::{self, Access};
 use super::error::ConfigError;
 use super::guest::{self, Places};
 use super::limits::{self, Limits};
 use super::position::Position;
-use super::secret::Secret;
 use super::section::Section;
-use super::state::{self, SourceCluster, State};
+use super::state::{self, State};
 use super::stream::{self, DeadLetter, Stream};
 use super::value::{choice, duration, flag, size, text};
 
@@ -38,11 +37,8 @@ pub struct Source {
     pub dead_letter: Option<DeadLetter>,
     /// What is promised.
     pub delivery: Delivery,
-    /// The cluster: `http` or `https`, maybe with a path in front of all paths, never
-    /// with credentials, a query or a fragment.
-    pub url: Url,
-    /// Basic authentication for the cluster.
-    pub credentials: Option<Credentials>,
+    /// The cluster, the way there, and who asks.
+    pub access: Access,
     /// The index expression.
     pub index: String,
     /// The time between two cycles, 1 ms to 30 days; 30 s by default.
@@ -81,22 +77,6 @@ impl Delivery {
     }
 }
 
-/// A user of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The user's name.
-    pub username: String,
-    /// The user's password.
-    pub password: Secret,
-}
-
-impl Credentials {
-    /// User and password, for the one place that sends them.
-    pub(crate) fn basic(&self) -> (String, String) {
-        (self.username.clone(), self.password.expose().to_owned())
-    }
-}
-
 impl Source {
     /// Where a key of the component stands in the file, its path below `config` joined
     /// by dots; `None` if it is not there, or was set by an environment variable.
@@ -123,18 +103,13 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let path = section.optional("path", text);
     let limits = limits::read(&section.section("limits"));
     let ms = Duration::from_millis;
-    let url = config.required("url", "url = \"http://localhost:9200\"", cluster_url);
+    let access = access::read(&config);
     let index = config.required("index", "index = \"logs-*\"", text);
-    let credentials = read_credentials(&config);
     let polling_interval =
         config.optional("polling_interval", duration(ms(1)..=ms(30 * 86_400_000)));
     let timeout = config.optional("timeout", duration(ms(10)..=ms(3_600_000)));
     let max_response_bytes = config.optional("max_response_bytes", size(1 << 10..=1 << 30));
-    let cluster = SourceCluster {
-        url: url.as_ref(),
-        credentials: credentials.as_ref(),
-    };
-    let state = state::read(&config.section("state"), key, cluster);
+    let state = state::read(&config.section("state"), key, access.as_ref());
     Some(Source {
         key: key.to_owned(),
         enabled: enabled.unwrap_or(true),
@@ -143,8 +118,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         streams: streams?,
         dead_letter,
         delivery: delivery.unwrap_or_default(),
-        url: url?,
-        credentials,
+        access: access?,
         index: index?,
         polling_interval: polling_interval.unwrap_or(ms(30_000)),
         timeout: timeout.unwrap_or(ms(30_000)),
@@ -162,37 +136,4 @@ fn check_key(key: &str, section: &Section<'_>) {
     if !key.bytes().all(plain) || state_store::check_id(key).is_err() {
         section.refuse_table("the name of a source has 1 to 200 letters, digits, - and _");
     }
-}
-
-pub(super) fn read_credentials(config: &Section<'_>) -> Option<Credentials> {
-    let username = config.optional("username", text);
-    let password = config.optional("password", |node| Secret::from_setting(&text(node)?));
-    for (one, other) in [("username", "password"), ("password", "username")] {
-        if config.section(one).exists() && !config.section(other).exists() {
-            config.refuse(one, &format!("needs {other} beside it"));
-        }
-    }
-    Some(Credentials {
-        username: username?,
-        password: password?,
-    })
-}
-
-/// The text is not repeated in messages, as it may hold a password.
-pub(super) fn cluster_url(node: &super::tree::Node) -> Result<Url, String> {
-    let url = Url::parse(&text(node)?)
-        .map_err(|e| format!("is no url ({e}): write one like \"http://localhost:9200\""))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("begins with http:// or https://".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "holds credentials: take them out and set the keys username and password beside it"
-                .to_owned(),
-        );
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("has a query or a fragment: leave out what begins with ? or #".to_owned());
-    }
-    Ok(url)
 }

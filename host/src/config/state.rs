@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::state_store::{self, OnConflict};
 
+use super::access::Access;
 use super::section::Section;
 use super::value::{choice, duration, flag, text};
 
-pub(super) use storage::SourceCluster;
 pub use storage::Storage;
 
 /// Where and as what the state of a source is kept.
@@ -51,11 +51,7 @@ impl State {
     }
 }
 
-pub(super) fn read(
-    section: &Section<'_>,
-    source: &str,
-    cluster: SourceCluster<'_>,
-) -> Option<State> {
+pub(super) fn read(section: &Section<'_>, source: &str, cluster: Option<&Access>) -> Option<State> {
     let enabled = section.optional("enabled", flag).unwrap_or(true);
     let storage = storage::read(section, cluster);
     let state_id = section.optional("state_id", |node| {

@@ -32,10 +32,19 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
         .path
         .as_ref()
         .map_or("embedded".to_owned(), |path| path.display().to_string());
-    let user = source
+    let access = &source.access;
+    let who = access
         .credentials
         .as_ref()
-        .map(|credentials| format!(" as {}", credentials.username));
+        .map(|credentials| format!(" {}", credentials.summary()));
+    let proxy = access
+        .proxy
+        .as_ref()
+        .map(|proxy| format!(", through {}", proxy.address));
+    let unverified = match access.tls.danger_accept_invalid_certs {
+        true => ", WITHOUT VERIFYING ITS CERTIFICATE",
+        false => "",
+    };
     let place = match state.enabled {
         true => format!("{}, id {}", state.place(), state.state_id),
         false => "none, every start reads everything".to_owned(),
@@ -44,10 +53,11 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
         format!("source {key}: {}{disabled}", source.name),
         format!("  component  {component}"),
         format!(
-            "  reads      {}, index {}{}",
-            source.url,
+            "  reads      {}, index {}{}{}{unverified}",
+            access.addresses(),
             source.index,
-            user.unwrap_or_default()
+            who.unwrap_or_default(),
+            proxy.unwrap_or_default()
         ),
         format!(
             "  interval   {}, request timeout {}, responses up to {}",

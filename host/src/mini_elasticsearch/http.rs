@@ -28,6 +28,8 @@ pub struct Recorded {
     pub method: String,
     /// The path with its query.
     pub path: String,
+    /// As they came.
+    pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
 }
@@ -46,7 +48,7 @@ pub struct Answered {
 /// What the network side keeps.
 pub(super) struct Node {
     pub(super) server: Server,
-    pub(super) credentials: Option<Credentials>,
+    pub(super) credentials: Mutex<Option<Credentials>>,
     pub(super) faults: Mutex<Faults>,
     pub(super) recorded: Mutex<VecDeque<Recorded>>,
     pub(super) recorded_max: usize,
@@ -89,7 +91,7 @@ pub(super) async fn handle(State(node): State<Arc<Node>>, request: Request) -> R
         .uri
         .path_and_query()
         .map_or(path.as_str(), |target| target.as_str());
-    node.record(&method, target, &body);
+    node.record(&method, target, &parts.headers, &body);
     let effect = node
         .faults
         .lock()
@@ -134,7 +136,7 @@ pub(super) async fn handle(State(node): State<Arc<Node>>, request: Request) -> R
 }
 
 impl Node {
-    fn record(&self, method: &str, path: &str, body: &Bytes) {
+    fn record(&self, method: &str, path: &str, headers: &HeaderMap, body: &Bytes) {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         if self.recorded_max == 0 {
             return;
@@ -145,6 +147,7 @@ impl Node {
         recorded.push_back(Recorded {
             method: method.to_owned(),
             path: path.to_owned(),
+            headers: headers.clone(),
             body: body.clone(),
         });
     }
@@ -161,7 +164,8 @@ impl Node {
         let sent = headers
             .get(header::AUTHORIZATION)
             .map(|value| value.as_bytes());
-        if let Some(credentials) = &self.credentials
+        let credentials = self.credentials.lock();
+        if let Some(credentials) = &*credentials.unwrap_or_else(PoisonError::into_inner)
             && !sent.is_some_and(|sent| credentials.admit(sent))
         {
             return Some(unauthorized(&call.path, sent));

@@ -114,7 +114,7 @@ impl MiniElasticsearch {
     pub fn without_network(options: Options) -> Self {
         let node = http::Node {
             server: Server::new(options.product, Cluster::new(options.manual_refresh)),
-            credentials: options.credentials,
+            credentials: Mutex::new(options.credentials),
             faults: Mutex::default(),
             recorded: Mutex::default(),
             recorded_max: options.recorded_max,
@@ -243,6 +243,12 @@ impl MiniElasticsearch {
             .indices
             .get(index)
             .map_or(0, index::Index::len)
+    }
+
+    /// Lets in somebody else from now on; everybody for none.
+    pub fn admit(&self, credentials: Option<Credentials>) {
+        let admitted = self.node.credentials.lock();
+        *admitted.unwrap_or_else(PoisonError::into_inner) = credentials;
     }
 
     /// Lets something go wrong with requests to come.

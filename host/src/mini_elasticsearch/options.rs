@@ -42,6 +42,13 @@ impl Credentials {
         }
     }
 
+    /// A bearer token.
+    pub fn token(token: &str) -> Self {
+        Self {
+            authorization: format!("Bearer {token}"),
+        }
+    }
+
     pub(super) fn admit(&self, sent: &[u8]) -> bool {
         sent == self.authorization.as_bytes()
     }

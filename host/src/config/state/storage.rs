@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::config::access::{self, Access};
 use crate::config::secret::Secret;
 use crate::config::section::Section;
-use crate::config::source::{Credentials, cluster_url, read_credentials};
 use crate::config::tree::Node;
 use crate::config::value::{choice, duration, text};
 
@@ -21,10 +21,9 @@ pub enum Storage {
     },
     /// `storage_type = "elasticsearch"`, which is OpenSearch, too.
     Elasticsearch {
-        /// The cluster; the source's own by default.
-        url: Url,
-        /// Basic authentication; the source's own where the cluster is.
-        credentials: Option<Credentials>,
+        /// The cluster; the source's own by default, and then maybe with credentials that
+        /// are not the source's.
+        access: Access,
         /// The index, `connector_states` by default; created where missing.
         index: String,
         /// How long one call may take, 10 ms to 10 minutes; 10 s by default.
@@ -43,13 +42,6 @@ pub enum Storage {
     },
 }
 
-/// The cluster that the source reads, as far as it is configured.
-#[derive(Clone, Copy)]
-pub(in crate::config) struct SourceCluster<'a> {
-    pub(in crate::config) url: Option<&'a Url>,
-    pub(in crate::config) credentials: Option<&'a Credentials>,
-}
-
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     File,
@@ -63,7 +55,10 @@ const KINDS: [(&str, Kind, &[&str]); 3] = [
     (
         "elasticsearch",
         Kind::Elasticsearch,
-        &["url", "username", "password", "index", "timeout"],
+        &[
+            "url", "cloud_id", "username", "password", "api_key", "token", "aws", "tls", "proxy",
+            "index", "timeout",
+        ],
     ),
     ("redis", Kind::Redis, &["url", "key_prefix", "timeout"]),
 ];
@@ -82,11 +77,9 @@ impl Storage {
     pub(super) fn place(&self, state_id: &str) -> String {
         match self {
             Self::File { base_path } => format!("{}/{state_id}.json", base_path.display()),
-            Self::Elasticsearch { url, index, .. } => {
-                format!(
-                    "{url}{}{index}/_doc/{state_id}",
-                    if url.path().ends_with('/') { "" } else { "/" }
-                )
+            Self::Elasticsearch { access, index, .. } => {
+                let url = access.url.as_str().trim_end_matches('/');
+                format!("{url}/{index}/_doc/{state_id}")
             }
             Self::Redis {
                 address,
@@ -97,7 +90,7 @@ impl Storage {
     }
 }
 
-pub(super) fn read(section: &Section<'_>, cluster: SourceCluster<'_>) -> Option<Storage> {
+pub(super) fn read(section: &Section<'_>, cluster: Option<&Access>) -> Option<Storage> {
     let words = KINDS.map(|(word, kind, _)| (word, kind));
     let written = section.section("storage_type").exists();
     let kind = section.optional("storage_type", choice(&words));
@@ -134,22 +127,38 @@ fn refuse_others(config: &Section<'_>, kind: Kind) {
     }
 }
 
-fn read_elasticsearch(config: &Section<'_>, cluster: SourceCluster<'_>) -> Option<Storage> {
-    let own = config.optional("url", cluster_url);
-    let credentials = read_credentials(config);
-    let elsewhere = config.section("url").exists();
-    let credentials = match elsewhere {
-        true => credentials,
-        false => credentials.or_else(|| cluster.credentials.cloned()),
+fn read_elasticsearch(config: &Section<'_>, cluster: Option<&Access>) -> Option<Storage> {
+    let elsewhere = access::HOSTS.iter().any(|key| config.section(key).exists());
+    let access = match elsewhere {
+        true => access::read(config),
+        false => beside_the_source(config, cluster),
     };
-    let url = if elsewhere { own } else { cluster.url.cloned() };
     let index = config.optional("index", index_name);
     Some(Storage::Elasticsearch {
-        url: url?,
-        credentials,
+        access: access?,
         index: index.unwrap_or_else(|| "connector_states".to_owned()),
         timeout: read_timeout(config),
     })
+}
+
+/// In the source's cluster, and reached as that is, though maybe by another user.
+fn beside_the_source(config: &Section<'_>, cluster: Option<&Access>) -> Option<Access> {
+    for key in ["tls", "proxy"] {
+        if config.section(key).exists() {
+            config.refuse(
+                key,
+                "belongs to a url of its own: write one, or leave it out",
+            );
+        }
+    }
+    let mut access = cluster?.clone();
+    if access::CREDENTIALS
+        .iter()
+        .any(|key| config.section(key).exists())
+    {
+        access.credentials = access::read_credentials(config);
+    }
+    Some(access)
 }
 
 fn read_redis(config: &Section<'_>) -> Option<Storage> {
