@@ -1,11 +1,13 @@
 //! The README: what it prints loads, and every command in it runs.
 
 use elasticsearch_source::config::Config;
-use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Options};
+use elasticsearch_source::mini_elasticsearch::{Credentials, MiniElasticsearch, Options, Product};
 use serde_json::json;
 
+use crate::support::authority::{Authority, TlsFront};
 use crate::support::iggy::IggyStandIn;
 use crate::support::program;
+use crate::support::sample;
 
 const README: &str = include_str!("../README.md");
 const CI: &str = include_str!("../.ci/run");
@@ -26,7 +28,7 @@ fn commands() -> Vec<&'static str> {
 
 #[test]
 fn every_configuration_in_the_readme_loads() {
-    let [quick, files, full, elsewhere] = blocks("toml")[..] else {
+    let [quick, files, full, _access, elsewhere] = blocks("toml")[..] else {
         panic!("other blocks than this test knows")
     };
     let (_, source) = quick.split_once("\n\n").unwrap();
@@ -40,6 +42,37 @@ fn every_configuration_in_the_readme_loads() {
             Config::parse(&text, "README.md", []).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(config.sources.len(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_of_the_readme_reads_a_cluster_behind_tls() {
+    let cluster = sample::cluster(Product::Elasticsearch, 0);
+    sample::create(&cluster, "logs-1", 1);
+    let document = r#"{"@timestamp":"2026-01-01T00:00:00Z"}"#;
+    cluster.insert("logs-1", Some("a"), document).unwrap();
+    cluster.admit(Some(Credentials::api_key("aWQ6a2V5")));
+    let authority = Authority::new("ours");
+    let front = TlsFront::to(cluster.url(), authority.acceptor("localhost")).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(authority.file(), folder.path().join("ca.pem")).unwrap();
+    std::fs::write(folder.path().join("api_key"), "id:key\n").unwrap();
+    let [quick, files, _full, access, _elsewhere] = blocks("toml")[..] else {
+        panic!("other blocks than this test knows")
+    };
+    let (_, source) = quick.split_once("\n\n").unwrap();
+    let (streams, _config) = source.split_once("[sources.elasticsearch.config]").unwrap();
+    let config = format!("{files}\n{streams}{access}")
+        .replace("https://es-1:9200", "https://127.0.0.1:9")
+        .replace("https://es-2:9200", &front.url("localhost"));
+    std::fs::write(folder.path().join("c.toml"), config).unwrap();
+    tokio::task::spawn_blocking(move || {
+        let finished = program::run(folder.path(), &["run", "c.toml", "--once"]);
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        let published = "elasticsearch: 1 documents published";
+        assert!(finished.stderr.contains(published), "{finished:?}");
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +97,7 @@ async fn every_command_of_the_program_in_the_readme_runs() {
     let config = blocks("toml")[0]
         .replace("http://localhost:9200", cluster.url())
         .replace("127.0.0.1:8090", server.address());
-    let elsewhere = format!("{config}\n{}", blocks("toml")[3]);
+    let elsewhere = format!("{config}\n{}", blocks("toml")[4]);
     std::fs::write(folder.path().join("connector.toml"), config).unwrap();
     std::fs::write(folder.path().join("elsewhere.toml"), elsewhere).unwrap();
     let commands: Vec<_> = commands()

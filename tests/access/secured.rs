@@ -51,9 +51,12 @@ impl Secured {
     async fn call(&self, method: Method, path: &str, body: Value) -> Value {
         let request = Client::new().request(method, self.url.join(path).unwrap());
         let request = request.basic_auth(&self.user, Some(&self.password));
-        let request = request
-            .header("content-type", "application/json")
-            .body(body.to_string());
+        let request = match body {
+            Value::Null => request,
+            body => request
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        };
         let answer = request.send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{path}: {text}");
@@ -81,7 +84,7 @@ impl Secured {
 
     async fn remove(self) {
         let path = format!("/{}", self.index);
-        self.call(Method::DELETE, &path, json!({})).await;
+        self.call(Method::DELETE, &path, Value::Null).await;
     }
 
     fn reading(&self, keys: &str) -> World {

@@ -59,9 +59,10 @@ fetch() {
 }
 [ -x "$home/bin/$product" ] || fetch
 
-# The distribution of Elasticsearch 8 and 9 lacks the module that answers GET /.
-if [ "$product" = elasticsearch ] && [ "$major" -ge 8 ] && [ -z "$(ls -d "$home"/modules/rest-root* 2>/dev/null)" ]; then
-    "$here/rest-root/build.sh" "$home" "$version" "$java"
+# The distribution of Elasticsearch 8 and 9 lacks what answers GET /, and what keeps API keys.
+if [ "$product" = elasticsearch ] && [ "$major" -ge 8 ]; then
+    "$here/stand-ins/build.sh" "$home" "$version" "$java" rest-root RestRoot
+    "$here/stand-ins/build.sh" "$home" "$version" "$java" email-analysis EmailAnalysis
 fi
 
 mkdir -p "$data"/{config/jvm.options.d,data,logs,tmp}

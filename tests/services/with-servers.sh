@@ -68,8 +68,16 @@ for node in ${NODES:-elasticsearch-8.19.21 opensearch-2.19.6}; do
     export "${product^^}_URL=http://127.0.0.1:$port"
 done
 start_redis
-for pid in "${starting[@]}"; do wait "$pid"; done
-starting=()
+await() { for pid in "${starting[@]}"; do wait "$pid"; done; starting=(); }
+await
+# One with users, after the other, so that its distribution is fetched once.
+if [ -z "${NODES:-}" ]; then
+    port=$(free_port "${taken[@]}")
+    NODE_AUTH=admin:correct-horse "$here/start-node.sh" elasticsearch 8.19.21 "$port" "$work/secured" >&2 &
+    starting+=($!)
+    export SECURED_ELASTICSEARCH_URL=http://admin:correct-horse@127.0.0.1:$port
+    await
+fi
 
 export REDIS_URL=redis://:correct-horse@127.0.0.1:$redis
 # In the background, as a trap waits for a command in the foreground.

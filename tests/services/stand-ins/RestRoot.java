@@ -1,6 +1,6 @@
 // Answers GET / in an Elasticsearch 8 or 9 whose distribution was trimmed of the module
 // that does. For tests only: it says who the server is, and nothing about its build.
-package restroot;
+package standin;
 
 import java.util.Collection;
 import java.util.List;
