@@ -26,6 +26,7 @@ mod readme;
 mod rust_api;
 mod shared_state;
 mod state_commands;
+mod state_set_back;
 mod state_store_contract;
 mod status;
 mod support;

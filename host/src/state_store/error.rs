@@ -58,6 +58,18 @@ impl StoreError {
         ))
     }
 
+    /// Who holds the lease meets a state of somebody else's, or none.
+    pub(super) fn set_back(place: &str, is_there: bool) -> Self {
+        Self::Conflict(match is_there {
+            true => anyhow!(
+                "{place} is not what this process saved last, though its lease was not taken: the store has lost saves that it had acknowledged, as a redis does that crashes with appendfsync everysec or fails over to a replica that lags behind, or somebody changed it by hand; start again, which goes on from what is there and publishes nothing twice, as the output is read from its position on"
+            ),
+            false => anyhow!(
+                "{place} is gone, though its lease was not taken: the store has lost it, or somebody removed it by hand; restore a backup with `state import` before starting again, as everything is read and delivered again without one"
+            ),
+        })
+    }
+
     /// Somebody else holds this state.
     pub(super) fn held(place: &str, holder: impl fmt::Display) -> Self {
         Self::Conflict(anyhow!(

@@ -57,6 +57,14 @@ impl FileRecords {
         blocking(move || lock::holder(&lock)).await
     }
 
+    /// Makes sure that others still meet the lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody removed its file, and names its new holder.
+    pub(super) async fn confirm(&self) -> Result<(), StoreError> {
+        self.work("", |folder, _| folder.confirm()).await
+    }
+
     async fn work<T: Send + 'static>(
         &self,
         name: &str,

@@ -61,7 +61,7 @@ async fn find(records: &dyn Records, name: &str, token: &str) -> Result<String, 
         Some((record, revision)) if record.token == token => Ok(revision),
         Some((record, _)) => Err(StoreError::held(&place, record.holder)),
         None => Err(StoreError::Conflict(anyhow!(
-            "{place} is gone, so somebody removed it while this process held it: see that one process uses the state, then start again"
+            "{place} is gone, so somebody removed it while this process held it, or the store has lost it: see that one process uses the state, then start again"
         ))),
     }
 }

@@ -18,12 +18,14 @@ mod file;
 mod holder;
 mod id;
 mod lease;
+mod locked;
 mod memory;
 mod numbers;
 mod permit;
 mod redis;
 mod slot;
 mod states;
+mod unanswered;
 
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -129,8 +131,8 @@ pub trait StateStore: Send + Sync {
     /// Replaces the state of the expected revision (`None`: that there is none) and
     /// returns its new revision; durable when it returns, and all or nothing always.
     ///
-    /// If the very same bytes are stored already, that is a success whatever was
-    /// expected: they are those of a save whose answer was lost.
+    /// What an earlier save left whose answer was lost counts as what was expected, and so
+    /// do the very same bytes.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if another revision is stored, or somebody else holds the

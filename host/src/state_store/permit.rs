@@ -13,9 +13,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// What the holder of a lease knows of it.
+/// How far ahead the end of a permit is that has none.
+const UNLIMITED: Duration = Duration::from_secs(3_600);
+
+/// What the holder of a lease or a lock knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
+    /// Nobody takes it while this process lives.
+    Unlimited,
     /// Nobody takes it before this.
     Until(Instant),
     /// Somebody else has it, or has removed it: what the store said.
@@ -36,6 +41,7 @@ impl Standing {
     fn allows(&self, takes: Duration, now: Instant) -> Result<Instant, Refusal> {
         match self {
             Self::Lost(why) => Err(Refusal::Lost(Arc::clone(why))),
+            Self::Unlimited => Ok(now + UNLIMITED),
             Self::Until(end) if now + takes < *end => Ok(*end),
             Self::Until(_) => Err(Refusal::Lapsed),
         }
@@ -128,6 +134,7 @@ mod tests {
             (Standing::Until(now + 10 * SECOND), 10, Err(Refusal::Lapsed)),
             (Standing::Until(now + SECOND), 0, Ok(())),
             (Standing::Until(now), 0, Err(Refusal::Lapsed)),
+            (Standing::Unlimited, 10, Ok(())),
             (lost, 0, Err(Refusal::Lost("b has it".into()))),
         ];
         for (standing, seconds, expected) in rows {

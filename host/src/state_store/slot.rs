@@ -1,8 +1,12 @@
 //! The one state of a source, over the records of any backend.
 //!
-//! **Invariant:** a save that took effect though its answer was lost is known again only
-//! while the lease is held. A process that lost it could otherwise take the state of its
-//! successor, which is its own last one, for the outcome of its own save, and go on from it.
+//! A save that took effect though its answer was lost is known again by the next one, which
+//! takes its place. All instances of a source share the slot, so it does not matter which of
+//! them saved.
+//!
+//! **Invariant:** that is so only while the lease is held. A process that lost it could
+//! otherwise take the state of its successor, which is its own last one, for the outcome of
+//! its own save, and go on from it.
 
 use std::sync::Arc;
 
@@ -11,6 +15,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::lease::Claim;
+use super::unanswered::Unanswered;
 use super::{MemoryRecords, Permit, Records, StateStore, StoreError, Stored};
 
 /// One state, and what keeps others from it: held until this is dropped, and every
@@ -19,15 +24,17 @@ pub struct Slot {
     records: Arc<dyn Records>,
     state_id: String,
     lease: Option<(Claim, Permit)>,
+    unanswered: Unanswered,
 }
 
 impl Slot {
     /// A state that nobody else can hold, as its records see to it themselves.
-    pub(super) fn of(records: Arc<dyn Records>, state_id: &str) -> Self {
+    pub fn of(records: Arc<dyn Records>, state_id: &str) -> Self {
         Self {
             records,
             state_id: state_id.to_owned(),
             lease: None,
+            unanswered: Unanswered::default(),
         }
     }
 
@@ -77,15 +84,35 @@ impl Slot {
             // A successor that found no state had nothing to save under another revision.
             claim.confirm(self.records.as_ref()).await?;
         }
+        self.unanswered.begins(&bytes);
         let saved = self.records.save(&self.state_id, bytes.clone(), expected);
-        let conflict = match saved.await {
-            Err(StoreError::Conflict(conflict)) => conflict,
-            saved => return saved,
+        let saved = match saved.await {
+            Err(StoreError::Conflict(conflict)) => self.save_over_own(bytes, conflict).await,
+            saved => saved,
         };
-        match self.load_held().await? {
-            Some(stored) if stored.bytes == bytes => Ok(stored.revision),
-            _ => Err(StoreError::Conflict(conflict)),
+        if saved.is_ok() {
+            self.unanswered.answered();
         }
+        saved
+    }
+
+    /// Saves in the place of a save whose answer was lost, if it is one that was met.
+    async fn save_over_own(
+        &self,
+        bytes: Bytes,
+        conflict: anyhow::Error,
+    ) -> Result<String, StoreError> {
+        let met = match self.load_held().await? {
+            Some(stored) if self.unanswered.has(&stored.bytes) => {
+                let revision = Some(stored.revision.as_str());
+                return self.records.save(&self.state_id, bytes, revision).await;
+            }
+            met => met,
+        };
+        Err(match self.lease {
+            Some(_) => StoreError::set_back(&self.describe(), met.is_some()),
+            None => StoreError::Conflict(conflict),
+        })
     }
 }
 
@@ -106,3 +133,6 @@ impl StateStore for Slot {
         self.records.describe(&self.state_id)
     }
 }
+
+#[cfg(test)]
+mod tests;

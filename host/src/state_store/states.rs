@@ -1,18 +1,16 @@
 //! All states of one place, and how a process comes to hold one of them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 use super::lease::{self, Lease};
+use super::locked;
 use super::{FileRecords, Permit, Records, Slot, StoreError, check_id};
 
-/// How often a lock is tried while standing by.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often taking over is tried while the old holder still saves.
 const FENCES_MAX: u32 = 10;
 
@@ -48,7 +46,11 @@ pub struct Held {
 impl Held {
     /// A state in memory, which nobody else can hold.
     pub fn in_memory() -> Self {
-        Self::alone(Slot::in_memory())
+        Self {
+            slot: Arc::new(Slot::in_memory()),
+            permit: Permit::always(),
+            keeper: None,
+        }
     }
 
     /// Gives it back, and waits until others can have it: everything else that was made from
@@ -63,15 +65,6 @@ impl Held {
         if let Some(keeper) = keeper {
             // It ends early only where the process does.
             let _ = keeper.await;
-        }
-    }
-
-    fn alone(slot: Slot) -> Self {
-        let permit = Permit::always();
-        Self {
-            slot: Arc::new(slot),
-            permit,
-            keeper: None,
         }
     }
 }
@@ -138,7 +131,7 @@ impl States {
     pub async fn hold(&self, state_id: &str, on_conflict: OnConflict) -> Result<Held, StoreError> {
         check_id(state_id).map_err(|message| StoreError::Invalid(anyhow!(message)))?;
         match &self.exclusion {
-            Exclusion::Lock(folder, _) => lock(folder, state_id, on_conflict).await,
+            Exclusion::Lock(folder, _) => locked::hold(folder, state_id, on_conflict).await,
             Exclusion::Lease(terms) => self.lease(state_id, *terms, on_conflict).await,
         }
     }
@@ -163,24 +156,6 @@ impl States {
             permit,
             keeper: Some(keeper),
         })
-    }
-}
-
-async fn lock(folder: &Path, state_id: &str, on_conflict: OnConflict) -> Result<Held, StoreError> {
-    let mut said = false;
-    loop {
-        match FileRecords::lock(folder, state_id).await {
-            Err(StoreError::Conflict(holder)) if on_conflict == OnConflict::Wait => {
-                if !std::mem::replace(&mut said, true) {
-                    tracing::info!(%holder, "standing by until the lock is free");
-                }
-                sleep(LOOK_AGAIN).await;
-            }
-            locked => {
-                let records = Arc::new(locked?);
-                return Ok(Held::alone(Slot::of(records, state_id)));
-            }
-        }
     }
 }
 

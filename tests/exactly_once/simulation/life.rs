@@ -18,7 +18,7 @@ use elasticsearch_source::runner::{self, Source, Summary, Until};
 use elasticsearch_source::sandbox::Sandbox;
 use elasticsearch_source::source_state::{Capabilities, Limits};
 use elasticsearch_source::state_store::envelope::Owner;
-use elasticsearch_source::state_store::{Numbers, Permit, StateStore};
+use elasticsearch_source::state_store::{Numbers, Permit, Slot};
 use elasticsearch_source::status::Reporter;
 use tokio::sync::watch;
 
@@ -28,7 +28,7 @@ use super::invariants;
 use super::scenario::Scenario;
 use super::script::Script;
 use super::stage::Stage;
-use super::store::{Disk, SimulatedStore};
+use super::store::{Disk, SimulatedRecords};
 use super::workload::{END_MS, Workload};
 
 /// How long a killed process stays away, one after the other.
@@ -213,10 +213,11 @@ impl Life<'_> {
         }
         let queue = Queue::start(outbox, Permit::always(), clock.clone());
         let transport = Arc::new(SimulatedTransport(Arc::clone(stage)));
-        let store: Arc<dyn StateStore> = Arc::new(SimulatedStore {
+        let records = Arc::new(SimulatedRecords {
             stage: Arc::clone(stage),
             disk: Arc::clone(&self.disk),
         });
+        let store = Arc::new(Slot::of(records, &owner().state_id));
         let writer = Writer::new(store, owner(), clock.clone());
         Box::new(move || Capabilities {
             http: HttpCtx::new(transport.clone(), Grants::reading("logs-*"), clock.clone()),

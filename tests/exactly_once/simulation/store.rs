@@ -1,10 +1,10 @@
-//! The state store, with faults. Every save is checked against the output at once.
+//! The records of states, with faults. Every save is checked against the output at once.
 
 use std::sync::{Arc, Mutex};
 
 use anyhow::anyhow;
 use bytes::Bytes;
-use elasticsearch_source::state_store::{Slot, StateStore, StoreError, Stored};
+use elasticsearch_source::state_store::{Listed, MemoryRecords, Records, StoreError, Stored};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
@@ -12,19 +12,11 @@ use super::fault::{Effect, Fault, Operation};
 use super::invariants;
 use super::stage::{Stage, TIMEOUT};
 
-/// What survives the processes: the store behind, and the last state in it.
+/// What survives the processes: the records behind, and the last state in them.
+#[derive(Default)]
 pub struct Disk {
-    store: Slot,
+    records: MemoryRecords,
     last: Mutex<Option<Bytes>>,
-}
-
-impl Default for Disk {
-    fn default() -> Self {
-        Self {
-            store: Slot::in_memory(),
-            last: Mutex::default(),
-        }
-    }
 }
 
 impl Disk {
@@ -35,37 +27,48 @@ impl Disk {
 }
 
 /// One process's way to it.
-pub struct SimulatedStore {
+pub struct SimulatedRecords {
     pub stage: Arc<Stage>,
     pub disk: Arc<Disk>,
 }
 
-impl SimulatedStore {
-    async fn load(&self) -> Result<Option<Stored>, StoreError> {
+impl SimulatedRecords {
+    async fn load(&self, name: &str) -> Result<Option<Stored>, StoreError> {
         match self.stage.call(Operation::Load, "").await {
-            None => self.disk.store.load().await,
+            None => self.disk.records.load(name).await,
             Some(fault) => self.fail(fault).await,
         }
     }
 
-    async fn save(&self, bytes: Bytes, expected: Option<&str>) -> Result<String, StoreError> {
+    async fn save(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        expected: Option<&str>,
+    ) -> Result<String, StoreError> {
         let fault = self.stage.call(Operation::Save, "").await;
         match fault {
-            None => self.swap(bytes, expected).await,
+            None => self.swap(name, bytes, expected).await,
             Some(fault) => {
                 if let Fault::Error(Effect::Before)
                 | Fault::Hang(Effect::Before)
                 | Fault::Kill(Effect::Before) = fault
                 {
-                    self.swap(bytes, expected).await?;
+                    self.swap(name, bytes, expected).await?;
                 }
                 self.fail(fault).await
             }
         }
     }
 
-    async fn swap(&self, bytes: Bytes, expected: Option<&str>) -> Result<String, StoreError> {
-        let revision = self.disk.store.save(bytes.clone(), expected).await?;
+    async fn swap(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        expected: Option<&str>,
+    ) -> Result<String, StoreError> {
+        let saved = self.disk.records.save(name, bytes.clone(), expected);
+        let revision = saved.await?;
         let before = self.disk.last.lock().unwrap().replace(bytes.clone());
         invariants::check_save(&self.stage, before.as_deref(), &bytes);
         Ok(revision)
@@ -81,20 +84,35 @@ impl SimulatedStore {
     }
 }
 
-impl StateStore for SimulatedStore {
-    fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
-        self.load().boxed()
+impl Records for SimulatedRecords {
+    fn load<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        self.load(name).boxed()
     }
 
     fn save<'a>(
         &'a self,
+        name: &'a str,
         bytes: Bytes,
         expected: Option<&'a str>,
     ) -> BoxFuture<'a, Result<String, StoreError>> {
-        self.save(bytes, expected).boxed()
+        self.save(name, bytes, expected).boxed()
     }
 
-    fn describe(&self) -> String {
+    /// No source does.
+    fn remove<'a>(
+        &'a self,
+        name: &'a str,
+        expected: &'a str,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.disk.records.remove(name, expected)
+    }
+
+    /// No source does.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
+        self.disk.records.list()
+    }
+
+    fn describe(&self, _: &str) -> String {
         "the simulated store".to_owned()
     }
 }

@@ -72,6 +72,8 @@ struct State {
     /// The oldest and the newest protocol version accepted.
     versions: (u32, u32),
     requests: HashMap<u32, usize>,
+    /// The users whose messages were stored, each time that it was another than before.
+    senders: Vec<String>,
     connections: usize,
     sessions: u64,
 }
@@ -107,6 +109,7 @@ impl IggyStandIn {
             frame_max: wire::FRAME_MAX,
             versions: (IGGY_PROTOCOL_VERSION, IGGY_PROTOCOL_VERSION),
             requests: HashMap::new(),
+            senders: Vec::new(),
             connections: 0,
             sessions: 0,
         }));
@@ -134,9 +137,19 @@ impl IggyStandIn {
 
     /// The configuration that reaches it as the user `iggy`, with more keys of that table.
     pub(crate) fn toml(&self, more: &str) -> String {
+        self.toml_as("iggy", more)
+    }
+
+    /// The same as another user, who is added and may do everything.
+    pub(crate) fn toml_of(&self, user: &str, more: &str) -> String {
+        self.add_user(user, "iggy", &[]);
+        self.toml_as(user, more)
+    }
+
+    fn toml_as(&self, user: &str, more: &str) -> String {
         let address = &self.address;
         format!(
-            "[iggy]\naddress = \"{address}\"\nusername = \"iggy\"\npassword = \"iggy\"\n{more}\n"
+            "[iggy]\naddress = \"{address}\"\nusername = \"{user}\"\npassword = \"iggy\"\n{more}\n"
         )
     }
 
@@ -248,6 +261,11 @@ impl IggyStandIn {
         self.state().requests.get(&command).copied().unwrap_or(0)
     }
 
+    /// The users whose messages were stored, each time that it was another than before.
+    pub(crate) fn senders(&self) -> Vec<String> {
+        self.state().senders.clone()
+    }
+
     /// Connections that are open now.
     pub(crate) fn connections(&self) -> usize {
         self.state().connections
@@ -352,7 +370,16 @@ impl State {
             Some(user) if !self.broker.permits(user, request.code) => Err(broker::UNAUTHORIZED),
             Some(_) => self.broker.handle(request.code, &request.body),
         };
+        if let (codes::SEND_MESSAGES_CODE, Ok(_), Some(user)) = (request.code, &answer, user) {
+            self.sent_by(user);
+        }
         request.reply(answer)
+    }
+
+    fn sent_by(&mut self, user: &str) {
+        if self.senders.last().is_none_or(|last| last != user) {
+            self.senders.push(user.to_owned());
+        }
     }
 
     fn sign_in(&mut self, request: &Request) -> Result<(String, Vec<u8>), EvictionReason> {

@@ -8,7 +8,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ pub(super) struct Folder {
     folder: PathBuf,
     /// Held while a state is compared and swapped.
     swapping: Mutex<()>,
-    _lock: Option<FileLock>,
+    lock: Option<FileLock>,
 }
 
 impl Folder {
@@ -34,13 +34,13 @@ impl Folder {
         let mut opened = Self {
             folder,
             swapping: Mutex::new(()),
-            _lock: None,
+            lock: None,
         };
         if let Some(name) = locked {
             create_folder(&opened.folder).map_err(|cause| {
                 StoreError::io("creating the state folder", &opened.folder, cause)
             })?;
-            opened._lock = Some(FileLock::take(&opened.lock_of(name))?);
+            opened.lock = Some(FileLock::take(&opened.lock_of(name))?);
             opened.try_to_write(name)?;
         }
         Ok(opened)
@@ -94,7 +94,7 @@ impl Folder {
         expected: Option<&str>,
     ) -> Result<String, StoreError> {
         check_size(&self.place(name), bytes)?;
-        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let _swapping = self.begin_swap()?;
         let stored = self.load(name)?.map(|stored| stored.revision);
         let revision = revision_of(bytes);
         let failed = |cause| StoreError::io("saving the state", &self.path(name), cause);
@@ -109,13 +109,24 @@ impl Folder {
     }
 
     pub(super) fn remove(&self, name: &str, expected: &str) -> Result<(), StoreError> {
-        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let _swapping = self.begin_swap()?;
         let stored = self.load(name)?.map(|stored| stored.revision);
         self.check(name, stored.as_deref(), Some(expected))?;
         let path = self.path(name);
         fs::remove_file(&path)
             .and_then(|()| sync_folder(&self.folder))
             .map_err(|cause| StoreError::io("removing the state", &path, cause))
+    }
+
+    /// Makes sure that other processes still meet the lock, where there is one.
+    pub(super) fn confirm(&self) -> Result<(), StoreError> {
+        self.lock.as_ref().map_or(Ok(()), FileLock::confirm)
+    }
+
+    fn begin_swap(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        let swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.confirm()?;
+        Ok(swapping)
     }
 
     fn check(

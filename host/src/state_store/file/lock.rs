@@ -1,10 +1,17 @@
 //! The lock of a state in a file: one of the operating system's, which is freed when its
 //! holder dies. The file around it says for people who holds it.
+//!
+//! The lock is on the file, not on its name: where somebody removes the file, another process
+//! can lock a new one of that name. So its holder looks whether the name is still that of its
+//! own file before it changes the state.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use anyhow::anyhow;
 
 use crate::state_store::{Holder, StoreError};
 
@@ -18,7 +25,8 @@ const ASKING: Duration = Duration::from_millis(20);
 /// Held as long as it lives. The file stays behind, as removing it would race with the
 /// next holder.
 pub(super) struct FileLock {
-    _locked: File,
+    locked: File,
+    path: PathBuf,
 }
 
 impl FileLock {
@@ -42,7 +50,30 @@ impl FileLock {
         }
         write_holder(&mut file)
             .map_err(|cause| StoreError::io("writing the lease", path, cause))?;
-        Ok(Self { _locked: file })
+        let lock = Self {
+            locked: file,
+            path: path.to_owned(),
+        };
+        lock.confirm()?;
+        Ok(lock)
+    }
+
+    /// Makes sure that whoever else wants the lock meets this one.
+    pub(super) fn confirm(&self) -> Result<(), StoreError> {
+        let path = &self.path;
+        let io = |cause| StoreError::io("looking at the lease", path, cause);
+        let own = self.locked.metadata().map_err(io)?;
+        let (what, name) = match std::fs::metadata(path) {
+            Ok(found) if (found.dev(), found.ino()) == (own.dev(), own.ino()) => return Ok(()),
+            Ok(_) => ("replaced", holder(path)?),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => ("removed", None),
+            Err(cause) => return Err(io(cause)),
+        };
+        let held = name.map_or_else(String::new, |name| format!(", and is held by {name} now"));
+        Err(StoreError::Conflict(anyhow!(
+            "the lease {} was {what} while this process held it{held}: see that one process uses the state, then start again",
+            path.display()
+        )))
     }
 }
 

@@ -58,6 +58,40 @@ async fn a_second_holder_is_told_the_file_and_the_process() {
 }
 
 #[tokio::test]
+async fn a_holder_whose_lease_is_gone_changes_nothing_any_more() {
+    for taken in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let lease = folder.path().join("id.lease");
+        let first = FileRecords::lock(folder.path(), "id").await.unwrap();
+        let saved = first.save("id", Bytes::from_static(b"1"), None).await;
+        fs::remove_file(&lease).unwrap();
+        let second = match taken {
+            true => Some(FileRecords::lock(folder.path(), "id").await.unwrap()),
+            false => None,
+        };
+        let saved = saved.unwrap();
+        let again = first.save("id", Bytes::from_static(b"2"), Some(&saved));
+        let removed = first.remove("id", &saved);
+        let conflicts = [again.await, removed.await.map(|()| String::new())];
+        for conflict in conflicts {
+            let Err(StoreError::Conflict(cause)) = conflict else {
+                panic!("{conflict:?}");
+            };
+            let message = cause.to_string();
+            assert!(message.contains(&lease.display().to_string()), "{message}");
+            assert_eq!(message.contains("is held by process "), taken, "{message}");
+        }
+        assert_eq!(first.load("id").await.unwrap().unwrap().bytes, "1");
+        if let Some(second) = second {
+            second
+                .save("id", Bytes::from_static(b"2"), expected)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_save_that_can_not_be_written_leaves_the_state_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileRecords::lock(folder.path(), "id").await.unwrap();
