@@ -46,7 +46,7 @@ pub struct Assembly {
 /// Where documents go.
 enum Outputs {
     /// As configured.
-    Configured(config::Output, Option<config::Iggy>),
+    Configured(config::Output, Option<Box<config::Iggy>>),
     /// Nowhere, as for a benchmark, or where it is none of the assembly's business.
     Discarded,
 }
@@ -54,7 +54,7 @@ enum Outputs {
 impl Assembly {
     /// For the sources of this configuration.
     pub fn new(config: &Config, sandbox: Sandbox) -> Self {
-        let outputs = Outputs::Configured(config.output.clone(), config.iggy.clone());
+        let outputs = Outputs::Configured(config.output.clone(), config.iggy.clone().map(Box::new));
         Self {
             sandbox,
             outputs,

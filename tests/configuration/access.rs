@@ -269,7 +269,7 @@ fn a_state_beside_the_source_is_reached_as_the_source_is() {
     let of = |config: &str| {
         let source = source(&storage(config));
         match source.state.storage {
-            Storage::Elasticsearch { access, .. } => (access, source.access),
+            Storage::Elasticsearch { access, .. } => (*access, source.access),
             other => panic!("{other:?}"),
         }
     };

@@ -23,7 +23,7 @@ pub enum Storage {
     Elasticsearch {
         /// The cluster; the source's own by default, and then maybe with credentials that
         /// are not the source's.
-        access: Access,
+        access: Box<Access>,
         /// The index, `connector_states` by default; created where missing.
         index: String,
         /// How long one call may take, 10 ms to 10 minutes; 10 s by default.
@@ -135,7 +135,7 @@ fn read_elasticsearch(config: &Section<'_>, cluster: Option<&Access>) -> Option<
     };
     let index = config.optional("index", index_name);
     Some(Storage::Elasticsearch {
-        access: access?,
+        access: Box::new(access?),
         index: index.unwrap_or_else(|| "connector_states".to_owned()),
         timeout: read_timeout(config),
     })
