@@ -23,6 +23,7 @@ use crate::publisher::stdout::StdoutDestination;
 use crate::retry::RetryPolicy;
 use crate::runner::Source;
 use crate::sandbox::Sandbox;
+use crate::state_store::Permit;
 use crate::state_store::envelope::Owner;
 use ready::Given;
 
@@ -107,15 +108,16 @@ impl Assembly {
     pub async fn source(&self, source: &config::Source) -> anyhow::Result<Source> {
         let mut held = self.hold(source).await?;
         self.keepers().extend(held.keeper.take());
+        let permit = &held.permit;
         let destinations = source
             .streams
             .iter()
-            .map(|stream| self.shaped_destination(source, stream));
+            .map(|stream| self.shaped_destination(source, stream, permit));
         let mut outbox = Outbox::new(
             destinations.collect::<anyhow::Result<_>>()?,
             delivery(source),
         );
-        if let Some(dead_letters) = self.dead_letters(source)? {
+        if let Some(dead_letters) = self.dead_letters(source, permit)? {
             outbox = outbox.with_dead_letters(dead_letters);
         }
         let given = Given::counting(source.state.kind(), outbox, held.slot, held.permit);
@@ -153,13 +155,14 @@ impl Assembly {
         &self,
         source: &config::Source,
         stream: &config::Stream,
+        permit: &Permit,
     ) -> anyhow::Result<Box<dyn Destination>> {
         let key = match &stream.partitioning {
             config::Partitioning::Key(key) => Some(key.clone()),
             config::Partitioning::Balanced | config::Partitioning::PartitionId(_) => None,
         };
         let metadata = stream.metadata;
-        let destination = self.destination(source, stream)?;
+        let destination = self.destination(source, stream, permit)?;
         Ok(ShapedDestination::around(
             destination,
             Shape { metadata, key },
@@ -170,6 +173,7 @@ impl Assembly {
         &self,
         source: &config::Source,
         stream: &config::Stream,
+        permit: &Permit,
     ) -> anyhow::Result<Box<dyn Destination>> {
         let (name, topic) = (&stream.stream, &stream.topic);
         Ok(match &self.outputs {
@@ -187,7 +191,8 @@ impl Assembly {
                 Box::new(
                     destination
                         .partitioned(stream.partitioning.clone())
-                        .acknowledging(stream.durability),
+                        .acknowledging(stream.durability)
+                        .permitted(permit.clone()),
                 )
             }
         })
@@ -197,6 +202,7 @@ impl Assembly {
     fn dead_letters(
         &self,
         source: &config::Source,
+        permit: &Permit,
     ) -> anyhow::Result<Option<Box<dyn Destination>>> {
         let (Outputs::Configured(config::Output::Iggy, iggy), Some(place)) =
             (&self.outputs, &source.dead_letter)
@@ -205,7 +211,7 @@ impl Assembly {
         };
         let iggy = iggy.as_ref().with_context(|| missing_iggy(source))?;
         let topic = topic_of(iggy, &place.stream, &place.topic, DEAD_LETTERS_AT_ONCE, 1)?;
-        Ok(Some(Box::new(topic)))
+        Ok(Some(Box::new(topic.permitted(permit.clone()))))
     }
 }
 

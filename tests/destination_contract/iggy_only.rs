@@ -1,11 +1,13 @@
 //! What only a server can do to its client: refuse, stay silent, close, forget.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use elasticsearch_source::publisher::destination::{Committed, Destination, Offset, Range, Wanted};
 use elasticsearch_source::publisher::iggy::{Durability, IggyConfig, IggyDestination};
 use elasticsearch_source::publisher::outbox::{Delivery, Extent, Outbox};
+use elasticsearch_source::state_store::{LeaseTerms, MemoryRecords, OnConflict, States};
 use tokio::task::JoinSet;
 
 use super::backends::{config, iggy};
@@ -39,6 +41,29 @@ fn outbox(server: &IggyStandIn) -> Outbox {
     Outbox::new(vec![Box::new(destination)], Delivery::ExactlyOnce)
 }
 
+/// The thread of the connection knows of the lease itself: nobody else stops a request that
+/// it was given before the process was stopped.
+#[tokio::test]
+async fn a_request_is_not_sent_when_its_lease_has_ended() {
+    let server = IggyStandIn::start().await;
+    let terms = LeaseTerms {
+        time: Duration::from_secs(1),
+        request: Duration::ZERO,
+    };
+    let states = States::shared(Arc::new(MemoryRecords::default()), terms);
+    let held = states.hold("id", OnConflict::Stop).await.unwrap();
+    let mut destination = open(short(&server)).permitted(held.permit.clone());
+    destination.append(&messages(1..2)).await.unwrap();
+    held.keeper.as_ref().unwrap().abort();
+    tokio::time::sleep(terms.time).await;
+    let error = destination.append(&messages(2..3)).await.unwrap_err();
+    assert_eq!(
+        (error.committed, error.transient),
+        (Committed::Unknown, true)
+    );
+    assert_eq!(server.messages("s", "t").len(), 1);
+}
+
 #[tokio::test]
 async fn a_refused_sign_in_is_permanent_and_names_the_configuration() {
     let server = IggyStandIn::start().await;
@@ -66,7 +91,7 @@ async fn a_refused_sign_in_is_permanent_and_names_the_configuration() {
         ),
     ];
     for (config, expected) in rows {
-        let error = open(config).append(&messages(1..2)).await.unwrap_err();
+        let error = open(config).append(&messages(2..3)).await.unwrap_err();
         assert_eq!(
             (error.transient, &error.committed),
             (false, &Committed::Nothing)
@@ -170,7 +195,7 @@ async fn a_missing_permission_is_named_and_permanent_until_the_topic_is_found() 
             password,
             ..config(server.address())
         };
-        let error = open(config).append(&messages(1..2)).await.unwrap_err();
+        let error = open(config).append(&messages(2..3)).await.unwrap_err();
         assert_eq!(
             (error.transient, &error.committed),
             (transient, &Committed::Nothing)
@@ -225,7 +250,7 @@ async fn an_option_that_the_server_does_not_know_is_never_left_out() {
     let server = IggyStandIn::start().await;
     server.inject(CREATE_TOPIC_CODE, 1, Fault::Status(UNSUPPORTED_OPTION_KEY));
     let mut destination = open(config(server.address()));
-    let error = destination.append(&messages(1..2)).await.unwrap_err();
+    let error = destination.append(&messages(2..3)).await.unwrap_err();
     assert!(!error.transient, "{error}");
     assert!(
         error.to_string().contains("durability)") && error.to_string().contains("by hand"),

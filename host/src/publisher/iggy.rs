@@ -21,7 +21,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ::iggy::prelude::{
-    Identifier, IggyMessage, MessageClient, Partitioning as SdkPartitioning, TopicDetails,
+    Identifier, IggyError, IggyMessage, MessageClient, Partitioning as SdkPartitioning,
+    TopicDetails,
 };
 use anyhow::Context;
 use futures::FutureExt;
@@ -30,6 +31,7 @@ use futures::future::BoxFuture;
 use super::destination::{
     AppendError, Committed, Destination, Message, Offset, Range, Tail, Unfit, Wanted,
 };
+use crate::state_store::Permit;
 use connection::Connection;
 use experience::{Experience, Refusal};
 use limits::Limits;
@@ -67,6 +69,7 @@ pub struct IggyDestination {
     /// As of the last connect.
     partitions: Partitions,
     experience: Experience,
+    permit: Permit,
 }
 
 impl IggyDestination {
@@ -106,6 +109,7 @@ impl IggyDestination {
             is_remembered: false,
             partitions: Partitions::default(),
             experience: Experience::default(),
+            permit: Permit::always(),
         })
     }
 
@@ -122,6 +126,14 @@ impl IggyDestination {
     #[must_use]
     pub fn acknowledging(self, durability: Durability) -> Self {
         Self { durability, ..self }
+    }
+
+    /// The same for who may publish as long as this says. The queue sees to that as well, but
+    /// a request is sent in a thread of its own, which wakes up by itself after the process
+    /// was stopped.
+    #[must_use]
+    pub fn permitted(self, permit: Permit) -> Self {
+        Self { permit, ..self }
     }
 
     /// The connection, opened and with the topic in place where it was not.
@@ -195,12 +207,13 @@ impl IggyDestination {
             .unwrap_or_else(|| self.partitions.take_turn());
         let partitioning = SdkPartitioning::partition_id(partition);
         let (name, count) = (self.name.clone(), messages.len() as u64);
-        let timeout = self.config.timeout;
+        let (timeout, permit) = (self.config.timeout, self.permit.clone());
         let sent = self.connection().await?.call(timeout, async move |client| {
             let (stream, topic) = (&name.stream_id, &name.topic_id);
-            client
-                .send_messages(stream, topic, &partitioning, &mut messages)
-                .await
+            let sending = client.send_messages(stream, topic, &partitioning, &mut messages);
+            // What is cut off may be half sent, which is the end of its connection.
+            let sent = permit.during(sending).await;
+            sent.unwrap_or(Err(IggyError::Disconnected))
         });
         let sent = sent
             .await
