@@ -84,7 +84,7 @@ async fn a_holder_whose_lease_is_gone_changes_nothing_any_more() {
         assert_eq!(first.load("id").await.unwrap().unwrap().bytes, "1");
         if let Some(second) = second {
             second
-                .save("id", Bytes::from_static(b"2"), expected)
+                .save("id", Bytes::from_static(b"2"), Some(&saved))
                 .await
                 .unwrap();
         }
