@@ -104,14 +104,14 @@ impl Leased {
             let end = self.allows(Duration::ZERO)?;
             // A timer is late where the process was stopped, so it alone is not enough.
             let step = poll_fn(|context| match self.allows(Duration::ZERO) {
-                Ok(_) => work.as_mut().poll(context),
-                Err(_) => Poll::Pending,
+                Ok(_) => work.as_mut().poll(context).map(Ok),
+                Err(refusal) => Poll::Ready(Err(refusal)),
             });
             tokio::select! {
                 biased;
                 // Renewed meanwhile, or over.
                 () = sleep_until(end) => {}
-                done = step => return Ok(done),
+                done = step => return done,
             }
         }
     }
@@ -159,6 +159,21 @@ mod tests {
             let done = permit.during(tokio::time::sleep(15 * SECOND)).await;
             assert_eq!(done, expected);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_takes_no_further_step_when_what_had_no_end_is_lost() {
+        let start = Instant::now();
+        let (standing, watched) = watch::channel(Standing::Unlimited);
+        let permit = Permit::leased(watched, Duration::ZERO);
+        let work = async {
+            tokio::time::sleep(5 * SECOND).await;
+            standing.send_replace(Standing::Lost("b has it".into()));
+            tokio::time::sleep(10 * SECOND).await;
+        };
+        let done = permit.during(work).await;
+        assert_eq!(done, Err(Refusal::Lost("b has it".into())));
+        assert!(start.elapsed() <= 15 * SECOND, "{:?}", start.elapsed());
     }
 
     /// As when the process is stopped: its work is ready before its timers are looked at.

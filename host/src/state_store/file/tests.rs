@@ -70,9 +70,12 @@ async fn a_holder_whose_lease_is_gone_changes_nothing_any_more() {
             false => None,
         };
         let saved = saved.unwrap();
-        let again = first.save("id", Bytes::from_static(b"2"), Some(&saved));
-        let removed = first.remove("id", &saved);
-        let conflicts = [again.await, removed.await.map(|()| String::new())];
+        let conflicts = [
+            first
+                .save("id", Bytes::from_static(b"2"), Some(&saved))
+                .await,
+            first.remove("id", &saved).await.map(|()| String::new()),
+        ];
         for conflict in conflicts {
             let Err(StoreError::Conflict(cause)) = conflict else {
                 panic!("{conflict:?}");
