@@ -9,6 +9,7 @@ mod iggy;
 mod moment;
 mod output;
 mod program;
+mod takeovers;
 mod toll;
 mod verdict;
 mod writers;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use elasticsearch_source::mini_elasticsearch::Product;
+use futures::future::BoxFuture;
 use libtest_mimic::Trial;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -27,7 +29,7 @@ use crate::support::servers::{self, Cluster};
 use crate::tally::TALLY;
 use moment::Moment;
 use output::Output;
-use program::Program;
+use program::{Configuration, Program};
 use toll::Toll;
 use writers::Written;
 
@@ -37,34 +39,37 @@ pub const SETTLE: Duration = Duration::from_millis(1_500);
 pub const STREAMS: [&str; 2] = ["first", "second"];
 pub const TOPIC: &str = "documents";
 
-/// Shown as ignored where no cluster is named.
+const CLUSTER: &str = "ELASTICSEARCH_URL";
+
+/// Shown as ignored where a server is not named.
 pub fn trials() -> Vec<Trial> {
-    vec![
+    let mut trials = vec![
         trial(
             "a_storm_of_kills_into_files_loses_and_repeats_nothing",
+            &[CLUSTER],
             || storm(false),
         ),
         trial(
             "a_storm_of_kills_into_iggy_loses_and_repeats_nothing",
+            &[CLUSTER],
             || storm(true),
         ),
-    ]
+    ];
+    trials.extend(takeovers::trials());
+    trials
 }
 
-fn trial(name: &str, storm: fn()) -> Trial {
-    let missing = std::env::var_os("ELASTICSEARCH_URL").is_none();
-    let reason = if missing {
-        "needs ELASTICSEARCH_URL"
-    } else {
-        ""
-    };
+fn trial(name: &str, servers: &[&str], storm: fn()) -> Trial {
+    let mut servers = servers.iter();
+    let missing = servers.find(|variable| std::env::var_os(variable).is_none());
+    let reason = missing.map(|variable| format!("needs {variable}"));
     let run = move || {
         storm();
         Ok(())
     };
     Trial::test(name, run)
-        .with_kind(reason)
-        .with_ignored_flag(missing)
+        .with_ignored_flag(reason.is_some())
+        .with_kind(reason.unwrap_or_default())
 }
 
 fn number(variable: &str, default: impl FnOnce() -> u64) -> u64 {
@@ -79,20 +84,21 @@ fn number(variable: &str, default: impl FnOnce() -> u64) -> u64 {
 fn storm(into_iggy: bool) {
     let (seed, kills) = (number("SEED", rand::random), number("KILLS", || 100));
     println!("SEED={seed} KILLS={kills}");
+    on_cluster(|cluster| Box::pin(rage(cluster, into_iggy, seed, kills)));
+}
+
+fn on_cluster(storm: impl for<'a> FnOnce(&'a Cluster) -> BoxFuture<'a, ()>) {
     Runtime::new().unwrap().block_on(async {
-        let cluster = Cluster::real(Product::Elasticsearch, "ELASTICSEARCH_URL");
-        servers::run(cluster, |cluster| {
-            Box::pin(rage(cluster, into_iggy, seed, kills))
-        })
-        .await;
+        let cluster = Cluster::real(Product::Elasticsearch, CLUSTER);
+        servers::run(cluster, storm).await;
     });
 }
 
 async fn rage(cluster: &Cluster, into_iggy: bool, seed: u64, kills: u64) {
     let index = index(cluster).await;
-    let mut program = Program::new(cluster.url(), &index);
+    let mut program = Program::new(Configuration::new(cluster.url(), &index));
     let mut output = match into_iggy {
-        true => Output::iggy().await,
+        true => Output::iggy("timeout = \"5s\"\npublish_quiet = \"200ms\"").await,
         false => Output::files(program.folder()),
     };
     let over = AtomicBool::new(false);

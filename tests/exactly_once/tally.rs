@@ -10,6 +10,7 @@ pub static TALLY: Tally = Tally {
     operations: Count::new(),
     schedules: Count::new(),
     kills: Count::new(),
+    takeovers: Count::new(),
     documents: Count::new(),
     lost: Count::new(),
     repeated: Count::new(),
@@ -23,6 +24,8 @@ pub struct Tally {
     pub schedules: Count,
     /// Processes ended with SIGKILL.
     pub kills: Count,
+    /// Processes that went on with the state of another one.
+    pub takeovers: Count,
     /// Documents that were compared with the output.
     pub documents: Count,
     /// Documents that were not in the output.
@@ -64,8 +67,14 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "exactly once: {} operations failed, {} schedules run, {} kills, {} documents compared: lost {}, repeated {}",
-            self.operations, self.schedules, self.kills, self.documents, self.lost, self.repeated
+            "exactly once: {} operations failed, {} schedules run, {} kills, {} takeovers, {} documents compared: lost {}, repeated {}",
+            self.operations,
+            self.schedules,
+            self.kills,
+            self.takeovers,
+            self.documents,
+            self.lost,
+            self.repeated
         )
     }
 }

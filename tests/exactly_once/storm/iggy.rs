@@ -23,16 +23,18 @@ pub struct Iggy {
     address: String,
     username: String,
     password: String,
+    /// Keys of `[iggy]`.
+    times: &'static str,
     /// What the names of this storm's streams begin with.
     prefix: String,
     client: IggyClient,
     /// Messages of the other producer in each stream.
     anothers: usize,
-    _stand_in: Option<IggyStandIn>,
+    stand_in: Option<IggyStandIn>,
 }
 
 impl Iggy {
-    pub async fn start() -> Self {
+    pub async fn start(times: &'static str) -> Self {
         let real = std::env::var("IGGY_ADDRESS").ok();
         let stand_in = match &real {
             Some(_) => None,
@@ -50,7 +52,8 @@ impl Iggy {
             password,
             prefix: format!("storm-{}", now.as_millis()),
             anothers: 0,
-            _stand_in: stand_in,
+            times,
+            stand_in,
         };
         iggy.create_topics().await;
         iggy
@@ -70,12 +73,26 @@ impl Iggy {
         }
     }
 
-    pub fn toml(&self) -> String {
+    /// Reached by this process, as a user of its own where that is possible.
+    pub fn toml(&self, process: &str) -> String {
+        if let Some(stand_in) = &self.stand_in {
+            return stand_in.toml_of(process, self.times);
+        }
         let (address, username, password) = (&self.address, &self.username, &self.password);
+        let times = self.times;
         format!(
-            "[iggy]\naddress = {address:?}\nusername = {username:?}\npassword = {password:?}\n\
-             timeout = \"5s\"\npublish_quiet = \"200ms\"\n"
+            "[iggy]\naddress = {address:?}\nusername = {username:?}\npassword = {password:?}\n{times}\n"
         )
+    }
+
+    /// The processes that published, each time that it was another than before. Nobody knows
+    /// that of a real server.
+    pub fn publishers(&self) -> Vec<String> {
+        let senders = self.stand_in.as_ref().map(IggyStandIn::senders);
+        let mut publishers = senders.unwrap_or_default();
+        publishers.retain(|sender| *sender != self.username);
+        publishers.dedup();
+        publishers
     }
 
     pub fn stream(&self, stream: &str) -> String {

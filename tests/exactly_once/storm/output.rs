@@ -32,15 +32,16 @@ impl Output {
         })
     }
 
-    pub async fn iggy() -> Self {
-        Self::Iggy(Iggy::start().await)
+    /// With these keys in `[iggy]`.
+    pub async fn iggy(times: &'static str) -> Self {
+        Self::Iggy(Iggy::start(times).await)
     }
 
-    /// What the configuration says of it.
-    pub fn toml(&self) -> String {
+    /// What the configuration of this process says of it.
+    pub fn toml(&self, process: &str) -> String {
         match self {
             Self::Files(_) => "[output]\ntype = \"file\"\npath = \"output\"\n".to_owned(),
-            Self::Iggy(iggy) => iggy.toml(),
+            Self::Iggy(iggy) => iggy.toml(process),
         }
     }
 
