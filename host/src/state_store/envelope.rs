@@ -108,13 +108,14 @@ impl Envelope {
             "its \"data\" is no json object"
         );
         let last_updated = take(&mut fields, "last_updated")?;
-        let metadata: Option<Fields> = take(&mut fields, "metadata")?;
+        // Null is as good as none.
+        let metadata: Option<Option<Fields>> = take(&mut fields, "metadata")?;
         Ok(Self {
             id,
             version,
             last_updated,
             data,
-            metadata: metadata.unwrap_or_default(),
+            metadata: metadata.flatten().unwrap_or_default(),
             unknown: fields,
         })
     }

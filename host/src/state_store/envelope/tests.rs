@@ -125,6 +125,26 @@ fn what_it_does_not_know_is_kept() {
 }
 
 #[test]
+fn metadata_that_is_null_is_none_and_the_rest_is_kept() {
+    let previous = r#"{"id":"id","version":1,"data":{"a":1},"metadata":null,"note":null}"#;
+    let previous = open(previous).unwrap();
+    assert_eq!(previous.metadata("index"), None);
+    let bytes = wrap(
+        &owner(),
+        b"{}",
+        1,
+        Some(&previous),
+        at("2024-01-15T10:30:00Z"),
+    )
+    .unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(
+        text.contains("\"note\": null") && text.contains("\"index\": \"logs-*\""),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_unreadable_document_names_the_place_and_the_way_out() {
     let whole = r#"{"id":"id","version":1,"data":{"a":"bcd"}}"#;
     open(whole).unwrap();
