@@ -5,6 +5,7 @@
 //! index maps nothing, so that no state can be too deep or too wide for it.
 
 mod answer;
+mod mapping;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -31,7 +32,8 @@ impl ElasticsearchRecords {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the cluster does not answer, and
-    /// [`StoreError::Invalid`] if this user may not have such an index there.
+    /// [`StoreError::Invalid`] if this user may not have such an index there, or the index
+    /// that is there maps fields.
     pub async fn open(
         cluster: Box<dyn Transport>,
         address: Url,
@@ -43,7 +45,26 @@ impl ElasticsearchRecords {
             index: index.to_owned(),
         };
         records.create_index().await?;
+        records.check_mapping().await?;
         Ok(records)
+    }
+
+    /// What the user may not ask stays unknown, and is said.
+    async fn check_mapping(&self) -> Result<(), StoreError> {
+        let place = format!("index {} at {}", self.index, self.address);
+        let path = format!("/{}/_mapping", self.index);
+        let answer = self.send(&place, Method::GET, path, None).await?;
+        match answer.status {
+            200 => mapping::check(&place, &answer.body),
+            403 => {
+                tracing::info!(
+                    place,
+                    "whether the index maps fields is unknown without the privilege view_index_metadata; see that its mapping is {{\"dynamic\": \"false\"}}"
+                );
+                Ok(())
+            }
+            _ => Err(failed(&place, &answer)),
+        }
     }
 
     /// Asks first, as whoever may write documents need not be allowed to create indices.
