@@ -356,8 +356,8 @@ fn a_state_that_can_not_be_used_stops_the_source_and_stays_as_it_is() {
     let whole = r#"{"id":"test","version":1,"data":{"reading":{"unit":"ms","start":[1,2]}}}"#;
     let newer = r#"{"id":"test","version":99,"data":{}}"#;
     let rows = [
-        ("corrupt", "{\"id\":", "move it away or restore a backup"),
-        ("empty", "", "move it away or restore a backup"),
+        ("corrupt", "{\"id\":", "state import --force"),
+        ("empty", "", "state reset --yes"),
         (
             "of another source",
             r#"{"id":"other","version":1,"data":{}}"#,

@@ -1,5 +1,6 @@
 //! `state ..`: what the commands do to a source's state, and what the source makes of it.
 
+mod broken;
 mod moving;
 mod refusals;
 
@@ -28,6 +29,11 @@ const COMMANDS: [(&str, &[&str]); 8] = [
     ("cleanup", &["--older-than", "30d", "--yes"]),
     ("migrate", &["--to", "test.toml", "--yes"]),
 ];
+
+/// Those that print JSON when asked to; `export` always does.
+fn has_json(command: &str) -> bool {
+    command != "export"
+}
 
 /// 100 documents, and a source that has published them.
 fn published() -> (MiniElasticsearch, World) {
@@ -74,6 +80,11 @@ fn every_command_explains_itself() {
         assert_eq!(help.code, Some(0), "{help:?}");
         assert!(
             help.stdout.contains("<CONFIG>") && help.stdout.contains("--source <NAME>"),
+            "{help:?}"
+        );
+        assert_eq!(
+            help.stdout.contains("--json"),
+            has_json(command),
             "{help:?}"
         );
     }

@@ -5,6 +5,7 @@
 //! Records are JSON objects here, as one of the backends takes nothing else.
 
 mod backends;
+mod broken;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,6 +20,10 @@ use elasticsearch_source::state_store::{
 use futures::FutureExt as _;
 
 use backends::{Backend, Clusters, Files, Redis};
+use broken::{
+    a_damaged_state_can_be_held_reset_and_replaced,
+    what_is_set_aside_is_what_was_found_and_makes_way,
+};
 
 /// One test of one backend; the attributes say what it needs.
 macro_rules! case {
@@ -66,6 +71,8 @@ macro_rules! state_store_contract {
             states_of_different_names_never_meet,
             hostile_names_are_refused,
             a_damaged_state_is_an_error_and_is_left_alone,
+            what_is_set_aside_is_what_was_found_and_makes_way,
+            a_damaged_state_can_be_held_reset_and_replaced,
             an_unwritable_place_is_found_at_open,
             a_removed_state_is_gone_and_its_revision_with_it,
             states_are_listed_without_their_leases,

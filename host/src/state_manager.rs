@@ -9,6 +9,7 @@
 //! Written once over [`States`], for the commands and for the Rust API. A state is changed
 //! by compare-and-swap only; what is refused leaves everything as it was.
 
+mod broken;
 mod cleanup;
 mod entry;
 mod import;
@@ -22,8 +23,10 @@ use bytes::Bytes;
 
 use crate::clock::Clock;
 use crate::state_store::envelope::{Envelope, Owner};
-use crate::state_store::{Held, OnConflict, Slot, StateStore as _, States, StoreError, Stored};
+use crate::state_store::{Held, OnConflict, Slot, States, StoreError, Stored};
+use broken::{Found, set_aside};
 
+pub use broken::Broken;
 pub use cleanup::{Cleaned, Kept};
 pub use entry::Entry;
 pub use import::{Import, Imported};
@@ -55,6 +58,13 @@ impl StateManager {
         }
     }
 
+    /// The same where these names belong to sources, too.
+    #[must_use]
+    pub fn also_configured(mut self, names: &[String]) -> Self {
+        self.configured.extend(names.iter().cloned());
+        self
+    }
+
     /// Where the own state is, without credentials.
     pub fn place(&self) -> String {
         self.states.records().describe(self.state_id())
@@ -74,14 +84,14 @@ impl StateManager {
         self.states.holder(self.state_id()).await
     }
 
-    /// Whether there is something in the place of the own state, readable or not.
+    /// Whether there is an own state, which can be read.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store does not answer.
-    pub async fn exists(&self) -> Result<bool, StoreError> {
-        match self.states.records().load(self.state_id()).await {
-            Err(StoreError::Corrupt(_)) => Ok(true),
-            loaded => Ok(loaded?.is_some()),
+    pub async fn has_state(&self) -> Result<bool, StoreError> {
+        match self.export().await {
+            Err(StoreError::Corrupt(_)) => Ok(false),
+            exported => Ok(exported?.is_some()),
         }
     }
 
@@ -100,12 +110,13 @@ impl StateManager {
     }
 
     /// Removes the own state: the next run begins as if there had never been one, and
-    /// delivers everything again.
+    /// delivers everything again. What is there and no readable state is set aside, and
+    /// returned.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] names the process that uses it, and [`StoreError::Invalid`]
     /// is that there is none.
-    pub async fn reset(&self) -> Result<(), StoreError> {
+    pub async fn reset(&self) -> Result<Option<Broken>, StoreError> {
         let held = self.hold().await?;
         let removed = self.reset_in(&held.slot).await;
         held.release().await;
@@ -113,9 +124,12 @@ impl StateManager {
     }
 
     /// The same for who holds the state, in this slot.
-    pub(crate) async fn reset_in(&self, slot: &Slot) -> Result<(), StoreError> {
-        let stored = slot.load().await?.ok_or_else(|| self.missing())?;
-        slot.remove(&stored.revision).await
+    pub(crate) async fn reset_in(&self, slot: &Slot) -> Result<Option<Broken>, StoreError> {
+        match self.find(slot).await? {
+            Found::Nothing => Err(self.missing()),
+            Found::State(stored) => slot.remove(&stored.revision).await.map(|()| None),
+            Found::Broken { revision, cause } => set_aside(slot, revision, cause).await.map(Some),
+        }
     }
 
     async fn hold(&self) -> Result<Held, StoreError> {

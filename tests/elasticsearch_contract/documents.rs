@@ -18,6 +18,8 @@ for_each_cluster! {
         assert!(answer.text.contains(&format!(r#""_id":"2","_score":null,"_source":{ODD},"sort":[1]"#)), "{}", answer.text);
         let answer = cluster.call("GET", &format!("/{index}/_doc/2"), "").await;
         assert!(answer.text.contains(&format!(r#""_source":{ODD}}}"#)), "{}", answer.text);
+        let answer = cluster.call("GET", &format!("/{index}/_doc/2?_source=false"), "").await.ok();
+        assert_eq!((&answer["_seq_no"], answer.get("_source")), (&json!(1), None));
     }
 
     async fn an_update_has_a_new_sequence_number_and_version(cluster) {

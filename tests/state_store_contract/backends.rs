@@ -136,14 +136,35 @@ impl Clusters {
 
     /// The records by way of another address.
     pub async fn records_at(&self, url: &Url, timeout: Duration) -> Opened {
+        self.open(url, timeout, STATE_MAX as u64 + 65_536).await
+    }
+
+    /// The records, as far as answers are not larger than this.
+    pub async fn records_up_to(&self, max_response_bytes: u64) -> Opened {
+        self.open(&self.url, TIMEOUT, max_response_bytes).await
+    }
+
+    async fn open(&self, url: &Url, timeout: Duration, max_response_bytes: u64) -> Opened {
         let cluster = Cluster::new(ClusterConfig {
             access: Access::open(url.clone()),
             timeout,
-            max_response_bytes: STATE_MAX as u64 + 65_536,
+            max_response_bytes,
         });
         let cluster = Box::new(cluster.unwrap());
         let records = ElasticsearchRecords::open(cluster, url.clone(), &self.index);
         Ok(Arc::new(records.await?))
+    }
+
+    /// Has a cluster in this process refuse such a request, once.
+    pub fn refuse(&self, method: &str, path: &str) {
+        let body = "{\"error\":{\"type\":\"security_exception\"}}".to_owned();
+        let refused = Effect::Respond {
+            status: 403,
+            headers: Vec::new(),
+            body,
+        };
+        let mini = self.mini.as_ref().expect("a cluster in this process");
+        mini.inject(Fault::new(refused).method(method).path(path));
     }
 
     /// A request of the test's own.

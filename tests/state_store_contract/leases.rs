@@ -1,6 +1,7 @@
 //! What holds for stores that processes share: a holder that goes silent is succeeded, and
 //! can not save any more. A lock needs no such case, as it ends with its process.
 
+use super::broken::manager;
 use super::*;
 
 cases!(
@@ -8,6 +9,7 @@ cases!(
     [],
     Clusters::in_process(Product::OpenSearch),
     a_silent_holder_is_succeeded_and_can_not_save_any_more,
+    the_lease_of_a_killed_process_goes_with_the_state,
 );
 cases!(
     elasticsearch,
@@ -17,6 +19,7 @@ cases!(
     )],
     Clusters::real("ELASTICSEARCH_URL"),
     a_silent_holder_is_succeeded_and_can_not_save_any_more,
+    the_lease_of_a_killed_process_goes_with_the_state,
 );
 cases!(
     redis,
@@ -26,6 +29,7 @@ cases!(
     )],
     Redis::real(),
     a_silent_holder_is_succeeded_and_can_not_save_any_more,
+    the_lease_of_a_killed_process_goes_with_the_state,
 );
 
 async fn a_silent_holder_is_succeeded_and_can_not_save_any_more(backend: &impl Backend) {
@@ -45,4 +49,25 @@ async fn a_silent_holder_is_succeeded_and_can_not_save_any_more(backend: &impl B
     let saved = new.slot.save(state("second"), Some(&stored.revision)).await;
     saved.unwrap();
     assert_eq!(new.permit.check(), Ok(()));
+}
+
+/// Whoever removes a state takes its lease first, and releases it by compare-and-swap: one that
+/// somebody else has meanwhile stays.
+async fn the_lease_of_a_killed_process_goes_with_the_state(backend: &impl Backend) {
+    let records = backend.records().await.unwrap();
+    let old = |id| {
+        format!(r#"{{"id":"{id}","version":1,"data":{{}},"last_updated":"2020-01-01T00:00:00Z"}}"#)
+    };
+    for id in ["id", "other"] {
+        let killed = hold(backend, id).await;
+        killed.slot.save(old(id).into(), None).await.unwrap();
+        killed.keeper.as_ref().unwrap().abort();
+    }
+    let manager = manager(backend).await;
+    assert_eq!(manager.reset().await.unwrap(), None);
+    let cleaned = manager.cleanup(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(cleaned.deleted, ["other"]);
+    for name in ["id", "id.lease", "other", "other.lease"] {
+        assert_eq!(records.load(name).await.unwrap(), None, "{name}");
+    }
 }

@@ -139,6 +139,91 @@ async fn a_key_that_is_no_hash_is_corrupt_and_stays() {
 
 #[tokio::test]
 #[cfg_attr(
+    not(real_redis),
+    ignore = "needs a real Redis: see README, \"Tests with real servers\""
+)]
+async fn a_key_that_is_no_record_makes_way_whatever_it_is() {
+    let backend = Redis::real();
+    let records = backend.open(&backend.url).await.unwrap();
+    let (key, aside) = (backend.key("id"), backend.key("id.broken"));
+    for words in [
+        vec!["SET", &key, "a backup"],
+        vec!["HSET", &key, "state", "{}"],
+        vec!["HSET", &key, "revision", "7"],
+        vec!["HSET", &key, "revision", "", "state", "{}"],
+        vec!["HSET", &key, "revision", "7", "state", ""],
+    ] {
+        let _done: ::redis::Value = backend.command(&words).await;
+        for revision in ["7", "", "-"] {
+            let saved = records.save("id", state("x"), Some(revision)).await;
+            assert!(saved.is_err(), "{words:?}");
+        }
+        let dumped: Vec<u8> = backend.command(&["DUMP", &key]).await;
+        let kept = records.set_aside("id", None).await.unwrap().unwrap();
+        assert!(kept.contains("id.broken"), "{kept}");
+        let moved: Vec<u8> = backend.command(&["DUMP", &aside]).await;
+        assert!(moved == dumped, "{words:?}");
+        assert_eq!(records.load("id").await.unwrap(), None);
+    }
+    backend.clean().await;
+}
+
+/// The client takes smaller answers here than it does of the program.
+async fn what_is_too_large_to_be_loaded_makes_way(backend: &Clusters) {
+    let writer = backend.records().await.unwrap();
+    let large = state(&"x".repeat(5_000));
+    writer.save("id", large, None).await.unwrap();
+    let records = backend.records_up_to(4_000).await.unwrap();
+    let loaded = records.load("id").await;
+    assert!(matches!(loaded, Err(StoreError::Corrupt(_))), "{loaded:?}");
+    assert_eq!(records.set_aside("id", None).await.unwrap(), None);
+    assert_eq!(records.load("id").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_document_that_is_too_large_to_be_loaded_makes_way() {
+    let backend = Clusters::in_process(Product::Elasticsearch);
+    what_is_too_large_to_be_loaded_makes_way(&backend).await;
+}
+
+async fn an_index_that_maps_fields_is_refused_and_named(backend: &Clusters) {
+    backend.call(Method::PUT, "", "{}").await;
+    backend.call(Method::PUT, "/_doc/a", r#"{"id":"a"}"#).await;
+    match backend.records().await.map(drop) {
+        Err(StoreError::Invalid(cause)) => {
+            let said = cause.to_string();
+            assert!(
+                said.contains("-states at http://") && said.contains("it maps fields (id, ..)"),
+                "{said}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_maps_fields_is_refused_unless_its_mapping_may_not_be_seen() {
+    let backend = Clusters::in_process(Product::Elasticsearch);
+    an_index_that_maps_fields_is_refused_and_named(&backend).await;
+    backend.refuse("GET", "/_mapping");
+    backend.records().await.unwrap();
+}
+
+#[tokio::test]
+#[cfg_attr(
+    not(real_elasticsearch),
+    ignore = "needs a real Elasticsearch: see README, \"Tests with real servers\""
+)]
+async fn a_real_index_that_maps_fields_is_refused_and_a_large_document_makes_way() {
+    let backend = Clusters::real("ELASTICSEARCH_URL");
+    an_index_that_maps_fields_is_refused_and_named(&backend).await;
+    backend.clean().await;
+    what_is_too_large_to_be_loaded_makes_way(&backend).await;
+    backend.clean().await;
+}
+
+#[tokio::test]
+#[cfg_attr(
     not(real_elasticsearch),
     ignore = "needs a real Elasticsearch: see README, \"Tests with real servers\""
 )]

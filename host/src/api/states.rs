@@ -12,12 +12,6 @@ use super::source::ElasticsearchSource;
 use super::source_states::SourceStates;
 use crate::state_manager::Import;
 
-/// An import takes the place of what is there, and of this source's state only.
-const REPLACE: Import = Import {
-    replace: true,
-    force: false,
-};
-
 /// What can be done with the stored state of a source, open or not.
 ///
 /// ```
@@ -92,7 +86,19 @@ pub trait StateManagerExt {
     /// go on from: everything is then as it was.
     fn import_state(&mut self, state: Value) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Removes the state: everything is read and comes again.
+    /// The same also if it is the state of another index or cluster, which have to be the same
+    /// under another name, and in the place of what can not be read: that is set aside, and
+    /// logged.
+    ///
+    /// # Errors
+    /// As [`import_state`](Self::import_state), for what is left.
+    fn force_import_state(
+        &mut self,
+        state: Value,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Removes the state: everything is read and comes again. What is there and can not be
+    /// read is set aside, and logged.
     ///
     /// # Errors
     /// The store's, and that there is none.
@@ -124,19 +130,11 @@ impl StateManagerExt for ElasticsearchSource {
     }
 
     async fn import_state(&mut self, state: Value) -> Result<(), Error> {
-        let (states, slot) = (self.states(), self.slot());
-        let (assembly, manager) = (states.assembly()?, states.connect().await?);
-        let document = state.to_string().into_bytes();
-        let trial = |document| assembly.try_state(&states.config, document);
-        match slot {
-            Some(slot) => {
-                manager
-                    .import_into(&slot, &document, REPLACE, trial)
-                    .await?
-            }
-            None => manager.import(&document, REPLACE, trial).await?,
-        };
-        self.begin_again(&assembly).await
+        self.replace_state(state, false).await
+    }
+
+    async fn force_import_state(&mut self, state: Value) -> Result<(), Error> {
+        self.replace_state(state, true).await
     }
 
     async fn reset_state(&mut self) -> Result<(), Error> {
@@ -145,12 +143,31 @@ impl StateManagerExt for ElasticsearchSource {
         match slot {
             Some(slot) => manager.reset_in(&slot).await?,
             None => manager.reset().await?,
-        }
+        };
         self.begin_again(&assembly).await
     }
 
     fn get_state_manager(&self) -> Option<SourceStates> {
         let states = self.states();
         states.config.state.enabled.then_some(states)
+    }
+}
+
+impl ElasticsearchSource {
+    /// Makes this document the state, in the place of the one that is there.
+    async fn replace_state(&mut self, state: Value, force: bool) -> Result<(), Error> {
+        let how = Import {
+            replace: true,
+            force,
+        };
+        let (states, slot) = (self.states(), self.slot());
+        let (assembly, manager) = (states.assembly()?, states.connect().await?);
+        let document = state.to_string().into_bytes();
+        let trial = |document| assembly.try_state(&states.config, document);
+        match slot {
+            Some(slot) => manager.import_into(&slot, &document, how, trial).await?,
+            None => manager.import(&document, how, trial).await?,
+        };
+        self.begin_again(&assembly).await
     }
 }

@@ -136,6 +136,16 @@ const WRITE_PARAMS: [&str; 5] = [
     "if_primary_term",
 ];
 
+/// The same, and what reading takes.
+const DOCUMENT_PARAMS: [&str; 6] = [
+    "_source",
+    "refresh",
+    "routing",
+    "op_type",
+    "if_seq_no",
+    "if_primary_term",
+];
+
 impl Endpoint {
     fn methods(&self) -> &'static [&'static str] {
         match self {
@@ -193,7 +203,8 @@ impl Endpoint {
                 "allow_no_indices",
                 "expand_wildcards",
             ],
-            Self::Bulk | Self::NewDocument | Self::Document(_) | Self::Create(_) => &WRITE_PARAMS,
+            Self::Bulk | Self::NewDocument | Self::Create(_) => &WRITE_PARAMS,
+            Self::Document(_) => &DOCUMENT_PARAMS,
             Self::Root | Self::AllScrolls | Self::ClosePit => &[],
         }
     }

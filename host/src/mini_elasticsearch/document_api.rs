@@ -117,10 +117,12 @@ pub(super) fn get(server: &Server, call: &Call, name: &str, id: &str) -> Result<
         fields.insert("_routing".into(), Value::from(&**routing));
     }
     let mut body = head.to_string().into_bytes();
-    body.pop();
-    body.extend_from_slice(b",\"_source\":");
-    body.extend_from_slice(&document.source);
-    body.push(b'}');
+    if call.params.flag("_source", true) {
+        body.pop();
+        body.extend_from_slice(b",\"_source\":");
+        body.extend_from_slice(&document.source);
+        body.push(b'}');
+    }
     Ok(Reply::bytes(200, Bytes::from(body)))
 }
 

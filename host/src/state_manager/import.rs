@@ -7,6 +7,7 @@ use bytes::Bytes;
 use reqwest::Url;
 
 use super::StateManager;
+use super::broken::{Broken, Found, set_aside};
 use crate::state_store::envelope::{self, Envelope, Owner};
 use crate::state_store::{Slot, StateStore as _, StoreError};
 
@@ -15,7 +16,8 @@ use crate::state_store::{Slot, StateStore as _, StoreError};
 pub struct Import {
     /// Take the place of a state that is there; otherwise that is an error.
     pub replace: bool,
-    /// Take a document that names another index or cluster, or none.
+    /// Take a document that names another index or cluster, or none, and take the place of
+    /// what is there and can not be read.
     pub force: bool,
 }
 
@@ -24,8 +26,10 @@ pub struct Import {
 pub struct Imported {
     /// What the document was called before.
     pub id: String,
-    /// Whether it took the place of another one.
+    /// Whether it took the place of another state.
     pub replaced: bool,
+    /// What was there instead of one.
+    pub broken: Option<Broken>,
 }
 
 impl StateManager {
@@ -38,8 +42,9 @@ impl StateManager {
     /// does. What it refuses could never run, and is not forced.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] names the process that uses the state, and
-    /// [`StoreError::Invalid`] says what keeps this document from being it.
+    /// [`StoreError::Conflict`] names the process that uses the state,
+    /// [`StoreError::Corrupt`] is that what is there can not be read and this is not forced,
+    /// and [`StoreError::Invalid`] says what keeps this document from being it.
     pub async fn import<F>(
         &self,
         document: &[u8],
@@ -67,8 +72,21 @@ impl StateManager {
         F: Future<Output = anyhow::Result<()>>,
     {
         let (id, adopted) = self.adopt(document, how.force)?;
-        let replaced = self.put(slot, adopted, how.replace, trial).await?;
-        Ok(Imported { id, replaced })
+        let found = self.prepare(slot, &adopted, how, trial).await?;
+        let replaced = matches!(found, Found::State(_));
+        let (revision, broken) = match found {
+            Found::Nothing => (None, None),
+            Found::State(stored) => (Some(stored.revision), None),
+            Found::Broken { revision, cause } => {
+                (None, Some(set_aside(slot, revision, cause).await?))
+            }
+        };
+        slot.save(adopted, revision.as_deref()).await?;
+        Ok(Imported {
+            id,
+            replaced,
+            broken,
+        })
     }
 
     /// The document as that of the own state, and what it was called before.
@@ -93,31 +111,34 @@ impl StateManager {
         }
     }
 
-    /// Saves it if the component goes on from it, and says whether something was there.
-    pub(super) async fn put<F>(
+    /// What is in the slot, if this document may take its place and the component goes on
+    /// from it.
+    pub(super) async fn prepare<F>(
         &self,
         slot: &Slot,
-        document: Bytes,
-        replace: bool,
+        document: &Bytes,
+        how: Import,
         trial: impl FnOnce(Bytes) -> F,
-    ) -> Result<bool, StoreError>
+    ) -> Result<Found, StoreError>
     where
         F: Future<Output = anyhow::Result<()>>,
     {
-        let stored = slot.load().await?;
-        if stored.is_some() && !replace {
-            let place = self.place();
-            return Err(StoreError::Invalid(anyhow!(
-                "there is a {place} already: export and reset it first, or choose another state_id"
-            )));
+        let found = self.find(slot).await?;
+        match found {
+            Found::State(_) if !how.replace => {
+                let place = self.place();
+                return Err(StoreError::Invalid(anyhow!(
+                    "there is a {place} already: export and reset it first, or choose another state_id"
+                )));
+            }
+            Found::Broken { cause, .. } if !how.force => return Err(StoreError::Corrupt(cause)),
+            _ => {}
         }
         let tried = trial(document.clone()).await;
         tried
             .context("the component would not go on from this state")
             .map_err(StoreError::Invalid)?;
-        let revision = stored.as_ref().map(|stored| stored.revision.as_str());
-        slot.save(document, revision).await?;
-        Ok(stored.is_some())
+        Ok(found)
     }
 }
 

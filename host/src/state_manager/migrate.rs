@@ -5,7 +5,7 @@ use std::future::Future;
 use anyhow::anyhow;
 use bytes::Bytes;
 
-use super::StateManager;
+use super::{Import, StateManager};
 use crate::state_store::{Slot, StateStore as _, StoreError};
 
 impl StateManager {
@@ -19,7 +19,7 @@ impl StateManager {
     /// [`StoreError::Conflict`] names the process that uses either of them, and
     /// [`StoreError::Invalid`] is that there is no state here, already one there, or that
     /// it belongs to another source. The state is where it was then, unless the error says
-    /// that it is in both places.
+    /// that it is, or may be, in both places.
     pub async fn migrate<F>(
         &self,
         to: &Self,
@@ -59,8 +59,15 @@ impl StateManager {
     {
         let stored = here.load().await?.ok_or_else(|| self.missing())?;
         let (_, document) = to.adopt(&stored.bytes, false)?;
-        to.put(there, document.clone(), false, trial).await?;
-        let arrived = there.load().await?;
+        to.prepare(there, &document, Import::default(), trial)
+            .await?;
+        let saved = there.save(document.clone(), None).await;
+        saved.map_err(|error| match error {
+            StoreError::Unavailable(_) => maybe_in_both(&error, here, there),
+            refused => refused,
+        })?;
+        let arrived = there.load().await;
+        let arrived = arrived.map_err(|error| maybe_in_both(&error, here, there))?;
         if arrived.is_none_or(|arrived| arrived.bytes != document) {
             let place = there.describe();
             return Err(StoreError::Unavailable(anyhow!(
@@ -71,6 +78,14 @@ impl StateManager {
         let removed = here.remove(&stored.revision).await;
         removed.map_err(|error| in_both(error, here, there))
     }
+}
+
+/// A save whose answer was lost may have taken effect, and what was saved may be unreadable.
+fn maybe_in_both(error: &StoreError, here: &Slot, there: &Slot) -> StoreError {
+    let (here, there) = (here.describe(), there.describe());
+    StoreError::Unavailable(anyhow!(
+        "the state is still in {here}, and may be in {there} as well ({error}): when that store answers, reset it there if it is, then migrate again"
+    ))
 }
 
 fn in_both(error: StoreError, here: &Slot, there: &Slot) -> StoreError {

@@ -1,8 +1,8 @@
 //! What can be done with states, over a store in memory: every effect, and every refusal
 //! with what it leaves.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::state_store::envelope::tests::SAMPLE;
-use crate::state_store::{LeaseTerms, Listed, MemoryRecords, Records};
+use crate::state_store::{LeaseTerms, Listed, MemoryRecords, Records, StateStore as _};
 
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
@@ -23,13 +23,27 @@ struct Store {
     twists: AtomicBool,
     /// Can not remove states.
     keeps: AtomicBool,
+    /// Gives no answer to the next save of a state, which takes effect or does not.
+    loses_answer: Mutex<Option<Effect>>,
+    /// Gives no answer to a load of a state after a save.
+    falls_silent: AtomicBool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Effect {
+    Saved,
+    NotSaved,
 }
 
 impl Records for Store {
     fn load<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         let twists = self.twists.load(Ordering::Relaxed) && !name.ends_with(".lease");
+        let silent = self.falls_silent.load(Ordering::Relaxed) && !name.ends_with(".lease");
         async move {
             let loaded = self.records.load(name).await?;
+            if silent && loaded.is_some() {
+                return Err(down());
+            }
             Ok(loaded.map(|stored| match twists {
                 true => Stored {
                     bytes: "{}".into(),
@@ -47,7 +61,20 @@ impl Records for Store {
         bytes: Bytes,
         expected: Option<&'a str>,
     ) -> BoxFuture<'a, Result<String, StoreError>> {
-        self.records.save(name, bytes, expected)
+        let lost = match name.ends_with(".lease") {
+            true => None,
+            false => self.loses_answer.lock().unwrap().take(),
+        };
+        async move {
+            if lost != Some(Effect::NotSaved) {
+                let revision = self.records.save(name, bytes, expected).await?;
+                if lost.is_none() {
+                    return Ok(revision);
+                }
+            }
+            Err(down())
+        }
+        .boxed()
     }
 
     fn remove<'a>(
@@ -56,9 +83,17 @@ impl Records for Store {
         expected: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         match self.keeps.load(Ordering::Relaxed) && !name.ends_with(".lease") {
-            true => async { Err(StoreError::Unavailable(anyhow!("down"))) }.boxed(),
+            true => async { Err(down()) }.boxed(),
             false => self.records.remove(name, expected),
         }
+    }
+
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.records.set_aside(name, expected)
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
@@ -68,6 +103,10 @@ impl Records for Store {
     fn describe(&self, name: &str) -> String {
         format!("state {name} in {:p}", &self.records)
     }
+}
+
+fn down() -> StoreError {
+    StoreError::Unavailable(anyhow!("down"))
 }
 
 impl Store {
@@ -158,7 +197,8 @@ async fn an_export_is_the_document_byte_for_byte_if_it_could_be_restored() {
             store.save("own", stored.to_owned()).await;
         }
         let manager = store.manager();
-        assert_eq!(manager.exists().await.unwrap(), stored.is_some());
+        let readable = matches!(expected, Ok(Some(_)));
+        assert_eq!(manager.has_state().await.unwrap(), readable);
         match (manager.export().await, expected) {
             (Ok(exported), Ok(expected)) => {
                 assert_eq!(exported.as_deref(), expected.map(str::as_bytes))
@@ -267,12 +307,36 @@ async fn a_forced_import_may_name_another_index_and_cluster_and_then_says_the_ow
         .import(document.as_bytes(), how, fit)
         .await
         .unwrap();
-    assert!(imported.replaced);
+    assert!(!imported.replaced && imported.broken.is_some());
+    assert_eq!(store.text("own.broken").await.as_deref(), Some("{"));
     let metadata = &store.json("own").await["metadata"];
     assert_eq!(
         (&metadata["index"], &metadata["url"]),
         (&json!("logs-*"), &json!("http://localhost:9200"))
     );
+}
+
+#[tokio::test]
+async fn what_is_no_readable_state_makes_way_for_a_forced_import_only_and_after_the_trial() {
+    let (replace, force) = (true, true);
+    let store = Arc::new(Store::default());
+    store.save("own", "{").await;
+    let (manager, document) = (store.manager(), own());
+    let unforced = Import {
+        replace,
+        force: false,
+    };
+    let imported = manager.import(document.as_bytes(), unforced, fit).await;
+    assert_says(
+        "unforced",
+        imported,
+        &["no complete json", "state import --force"],
+    );
+    let how = Import { replace, force };
+    let imported = manager.import(document.as_bytes(), how, unfit).await;
+    assert_says("unfit", imported, &["would not go on"]);
+    assert_eq!(store.text("own").await.as_deref(), Some("{"));
+    assert_eq!(store.text("own.broken").await, None);
 }
 
 #[tokio::test]
@@ -297,11 +361,32 @@ async fn the_component_tries_the_very_document_that_is_saved() {
 }
 
 #[tokio::test]
-async fn a_reset_removes_the_state_whatever_is_in_it() {
-    for document in [own(), "{".to_owned()] {
+async fn a_reset_removes_the_state_and_sets_aside_what_is_none() {
+    let rows = [
+        (own(), None),
+        ("{".to_owned(), Some("no complete json")),
+        (
+            saved("other", "2026-01-01T00:00:00Z"),
+            Some("its id is \"other\""),
+        ),
+    ];
+    for (document, why) in rows {
         let store = Arc::new(Store::default());
-        store.save("own", document).await;
-        store.manager().reset().await.unwrap();
+        store.save("own", document.clone()).await;
+        let broken = store.manager().reset().await.unwrap();
+        let expected = why.map(|_| document);
+        assert_eq!(store.text("own.broken").await, expected);
+        match (broken, why) {
+            (None, None) => {}
+            (Some(broken), Some(why)) => {
+                assert!(broken.error.contains(why), "{broken:?}");
+                assert!(
+                    broken.to_string().contains("kept as state own.broken"),
+                    "{broken}"
+                );
+            }
+            (broken, _) => panic!("{broken:?}"),
+        }
         assert_eq!(
             (store.text("own").await, store.text("own.lease").await),
             (None, None)
@@ -433,6 +518,7 @@ async fn a_cleanup_removes_the_state_of_a_process_that_was_killed() {
     assert!(store.text("old.lease").await.is_some());
     let cleaned = store.manager().cleanup(MONTH).await.unwrap();
     assert_eq!(cleaned.deleted, ["old", "older"]);
+    assert_eq!(store.text("old.lease").await, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -567,4 +653,44 @@ async fn a_state_that_did_not_arrive_stays_and_one_that_could_not_be_removed_is_
         moved,
         &["could not be removed", "(down)", "reset one of them"],
     );
+}
+
+#[tokio::test]
+async fn a_move_whose_outcome_nobody_knows_says_that_the_state_may_be_in_both_places() {
+    fn lost(store: &Store, effect: Effect) {
+        *store.loses_answer.lock().unwrap() = Some(effect);
+    }
+    type Trouble = fn(&Store);
+    let rows: [(&str, Trouble, bool); 3] = [
+        ("saved", |store| lost(store, Effect::Saved), true),
+        ("not saved", |store| lost(store, Effect::NotSaved), false),
+        (
+            "not read back",
+            |store| store.falls_silent.store(true, Ordering::Relaxed),
+            true,
+        ),
+    ];
+    for (what, trouble, arrived) in rows {
+        let (here, there) = (Arc::new(Store::default()), Arc::new(Store::default()));
+        here.save("own", own()).await;
+        trouble(&there);
+        let moved = here.manager().migrate(&there.manager(), fit).await;
+        assert_says(
+            what,
+            moved,
+            &[
+                "still in state own",
+                "may be in state own",
+                "reset it there",
+            ],
+        );
+        assert_eq!(here.text("own").await, Some(own()), "{what}");
+        assert_eq!(there.text("own").await.is_some(), arrived, "{what}");
+        there.falls_silent.store(false, Ordering::Relaxed);
+        if arrived {
+            there.manager().reset().await.unwrap();
+        }
+        here.manager().migrate(&there.manager(), fit).await.unwrap();
+        assert_eq!(here.text("own").await, None, "{what}");
+    }
 }

@@ -5,6 +5,7 @@
 //! index maps nothing, so that no state can be too deep or too wide for it.
 
 mod answer;
+mod broken;
 mod mapping;
 
 use bytes::Bytes;
@@ -246,6 +247,14 @@ impl Records for ElasticsearchRecords {
         expected: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         self.delete(name, expected).boxed()
+    }
+
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.move_aside(name, expected).boxed()
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {

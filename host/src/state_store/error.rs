@@ -37,7 +37,7 @@ impl StoreError {
     /// Something is at this place that can not be a state.
     pub(super) fn corrupt(place: &str, why: impl fmt::Display) -> Self {
         Self::Corrupt(anyhow!(
-            "{place} holds no readable state ({why}): move it away or restore a backup; starting without it reads everything again"
+            "{place} holds no readable state ({why}): restore a backup with `state import --force`, or remove it with `state reset --yes`, which reads everything again"
         ))
     }
 

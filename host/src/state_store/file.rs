@@ -103,6 +103,18 @@ impl Records for FileRecords {
             .boxed()
     }
 
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        let expected = expected.map(str::to_owned);
+        self.work(name, move |folder, name| {
+            folder.set_aside(name, expected.as_deref()).map(Some)
+        })
+        .boxed()
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
         self.work("", |folder, _| folder.list()).boxed()
     }

@@ -3,8 +3,8 @@
 /// The longest name, in bytes; suffixes of the host's come on top.
 const ID_MAX: usize = 200;
 
-/// Endings of files that the host keeps beside states.
-const RESERVED: [&str; 2] = [".lease", ".tmp"];
+/// Endings of what the host keeps beside states.
+const RESERVED: [&str; 3] = [".broken", ".lease", ".tmp"];
 
 /// Whether a state may be called that.
 ///
@@ -23,7 +23,7 @@ pub fn check_id(id: &str) -> Result<(), String> {
     } else if id.contains(char::is_control) {
         "has a control character in it"
     } else if RESERVED.iter().any(|suffix| small.ends_with(suffix)) {
-        "ends in .lease or .tmp, which are the connector's own"
+        "ends in .broken, .lease or .tmp, which are the connector's own"
     } else {
         return Ok(());
     };
@@ -55,7 +55,7 @@ mod tests {
         let too_long = "x".repeat(201);
         for id in [
             "", ".", "..", ".a", "a/b", "../a", "/a", "a\\b", "c:a", "a\0", "a\n", "a\u{85}",
-            "a.lease", "a.TMP", &too_long,
+            "a.lease", "a.TMP", "a.broken", &too_long,
         ] {
             let error = check_id(id).unwrap_err();
             assert!(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{Listed, Records, StoreError, Stored, check_id, check_size};
+use super::{Listed, Records, StoreError, Stored, aside, check_aside, check_id, check_size};
 
 /// Records in memory; their revisions are numbers, counted over all of them.
 #[derive(Debug, Default)]
@@ -61,6 +61,17 @@ impl MemoryRecords {
         Ok(())
     }
 
+    fn rename(&self, name: &str, expected: Option<&str>) -> Result<Option<String>, StoreError> {
+        let mut content = self.content();
+        let loaded = Ok(content.records.get(name).cloned());
+        let stored = check_aside(&self.describe(name), loaded, expected)?;
+        content.records.remove(name);
+        Ok(stored.map(|stored| {
+            content.records.insert(aside(name), stored);
+            self.describe(&aside(name))
+        }))
+    }
+
     fn states(&self) -> Vec<Listed> {
         let content = self.content();
         let states = content
@@ -96,6 +107,14 @@ impl Records for MemoryRecords {
         expected: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move { self.delete(name, expected) }.boxed()
+    }
+
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        async move { self.rename(name, expected) }.boxed()
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {

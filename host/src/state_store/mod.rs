@@ -73,7 +73,7 @@ pub struct Listed {
 /// A place for records: a JSON object of 1 to [`STATE_MAX`] bytes under every name.
 ///
 /// Names are those that [`check_id`] allows, which are states, and the same with `.lease`
-/// behind them. Every call is one attempt and has a time limit.
+/// or `.broken` behind them. Every call is one attempt and has a time limit.
 pub trait Records: Send + Sync {
     /// The record of this name, or `None` if there is none.
     ///
@@ -108,6 +108,18 @@ pub trait Records: Send + Sync {
         name: &'a str,
         expected: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Moves away what is no state, so that there is no record: that of the expected
+    /// revision, or for `None` what can not be loaded. It is kept as `NAME.broken`, instead
+    /// of what was set aside earlier, if the backend can keep it: then its place is returned.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if something else is there, or nothing.
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
 
     /// All states, without the records of leases, in the order of their names.
     ///
@@ -165,6 +177,29 @@ fn check_stored(place: &str, bytes: Bytes, revision: String) -> Result<Stored, S
         1..=STATE_MAX => Ok(Stored { bytes, revision }),
         _ => Err(StoreError::too_large(place)),
     }
+}
+
+/// The record that is to be set aside, `None` if it is what can not be loaded; `loaded` is
+/// what a backend says of its place.
+fn check_aside(
+    place: &str,
+    loaded: Result<Option<Stored>, StoreError>,
+    expected: Option<&str>,
+) -> Result<Option<Stored>, StoreError> {
+    let stored = match loaded {
+        Err(StoreError::Corrupt(_)) if expected.is_none() => return Ok(None),
+        loaded => loaded?,
+    };
+    let revision = stored.as_ref().map(|stored| stored.revision.as_str());
+    match revision.is_some() && revision == expected {
+        true => Ok(stored),
+        false => Err(StoreError::conflict(place, revision, expected)),
+    }
+}
+
+/// Under which name something is set aside.
+fn aside(name: &str) -> String {
+    format!("{name}.broken")
 }
 
 /// The error of a listing that would go on for ever.

@@ -17,15 +17,18 @@ use futures::future::BoxFuture;
 use redis::{Cmd, cmd};
 
 use super::{
-    LISTED_MAX, Listed, Records, STATE_MAX, StoreError, Stored, check_id, check_size, check_stored,
-    too_many,
+    LISTED_MAX, Listed, Records, STATE_MAX, StoreError, Stored, aside, check_id, check_size,
+    check_stored, too_many,
 };
 use connection::Connection;
 
-/// Saves if the stored revision is the expected one, empty for none; says what it was.
+/// Saves if the stored revision is the expected one, empty for none; says what it was, `?`
+/// if there is something without revision or state.
 const SAVE: &str = "
 local stored = redis.call('HGET', KEYS[1], 'revision') or ''
-if redis.call('EXISTS', KEYS[1]) == 1 and stored == '' then stored = '?' end
+if stored == '' or redis.call('HSTRLEN', KEYS[1], 'state') == 0 then
+    stored = redis.call('EXISTS', KEYS[1]) == 1 and '?' or ''
+end
 if stored == ARGV[1] then
     redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'state', ARGV[3])
 end
@@ -36,6 +39,25 @@ const REMOVE: &str = "
 local stored = redis.call('HGET', KEYS[1], 'revision') or ''
 if stored ~= '' and stored == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return stored";
+
+/// Renames in the same way; what can not be loaded, whatever it is, has the revision `?`.
+const SET_ASIDE: &str = "
+local stored, key = '', KEYS[1]
+if redis.call('EXISTS', key) == 1 then
+    stored = '?'
+    if redis.call('TYPE', key).ok == 'hash' then
+        local length = redis.call('HSTRLEN', key, 'state')
+        local revision = redis.call('HGET', key, 'revision') or ''
+        if revision ~= '' and length > 0 and length <= tonumber(ARGV[2]) then
+            stored = revision
+        end
+    end
+end
+if stored ~= '' and stored == ARGV[1] then redis.call('RENAME', key, KEYS[2]) end
+return stored";
+
+/// What stands for the revision of what can not be loaded.
+const UNREADABLE: &str = "?";
 
 /// How to reach a Redis.
 pub struct RedisConfig {
@@ -87,7 +109,9 @@ impl RedisRecords {
             self.connection.query(&read, &place).await?;
         match fields {
             (None, None) if !self.exists(name).await? => Ok(None),
-            (Some(revision), Some(state)) => check_stored(&place, state.into(), revision).map(Some),
+            (Some(revision), Some(state)) if !revision.is_empty() => {
+                check_stored(&place, state.into(), revision).map(Some)
+            }
             _ => Err(StoreError::corrupt(
                 &place,
                 "the hash lacks the field revision or state",
@@ -101,7 +125,8 @@ impl RedisRecords {
         self.connection.query(&exists, &self.describe(name)).await
     }
 
-    /// Runs a script on one record, and compares the revision that it found.
+    /// Runs a script on one record, and the name under which it would be set aside, and
+    /// compares the revision that it found.
     async fn swap(
         &self,
         script: &str,
@@ -111,7 +136,8 @@ impl RedisRecords {
     ) -> Result<(), StoreError> {
         let place = self.describe(name);
         let mut call = cmd("EVAL");
-        call.arg(script).arg(1).arg(self.key(name));
+        call.arg(script).arg(2);
+        call.arg(self.key(name)).arg(self.key(&aside(name)));
         call.arg(match expected {
             // None that was ever given, while the script takes it for no record.
             Some("") => "-",
@@ -201,6 +227,21 @@ impl Records for RedisRecords {
         expected: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         self.swap(REMOVE, name, Some(expected), &[]).boxed()
+    }
+
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        async move {
+            let expected = expected.unwrap_or(UNREADABLE);
+            let limit = STATE_MAX.to_string();
+            self.swap(SET_ASIDE, name, Some(expected), &[limit.as_bytes()])
+                .await?;
+            Ok(Some(self.describe(&aside(name))))
+        }
+        .boxed()
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {

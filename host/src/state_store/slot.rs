@@ -65,6 +65,15 @@ impl Slot {
         self.records.remove(&self.state_id, expected).await
     }
 
+    /// Moves away what is no state: that of the expected revision, or for `None` what can not
+    /// be loaded. Returns where it is kept, if it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if something else is there, or nothing.
+    pub async fn set_aside(&self, expected: Option<&str>) -> Result<Option<String>, StoreError> {
+        self.records.set_aside(&self.state_id, expected).await
+    }
+
     /// The lease is asked for after the state: whoever took it since has yet to save the
     /// state once, which gives it another revision than the one that was read here.
     async fn load_held(&self) -> Result<Option<Stored>, StoreError> {

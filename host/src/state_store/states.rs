@@ -160,11 +160,14 @@ impl States {
 }
 
 /// Saves the state as it is under a new revision, so that a holder that lost its lease
-/// without knowing it can not save any more.
+/// without knowing it can not save any more. Nor can it over what can not be loaded: no save
+/// follows that.
 async fn fence(records: &dyn Records, state_id: &str) -> Result<(), StoreError> {
     for _ in 0..FENCES_MAX {
-        let Some(stored) = records.load(state_id).await? else {
-            return Ok(());
+        let stored = match records.load(state_id).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(()),
+            Err(error) => return Err(error),
         };
         let saved = records.save(state_id, stored.bytes, Some(&stored.revision));
         match saved.await {

@@ -5,6 +5,7 @@ use std::io::{Read, Write as _, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use serde_json::json;
 
 use super::Which;
 use super::confirm::Confirmation;
@@ -23,9 +24,13 @@ pub(in crate::cli) struct ImportArguments {
     which: Which,
     /// What `state export` printed; `-` is standard input
     file: PathBuf,
-    /// Take it also if it names another index or cluster, or none
+    /// Take it also if it names another index or cluster, or none, and replace what is there
+    /// and can not be read
     #[arg(long)]
     force: bool,
+    /// Print what was done as one JSON object
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     confirmation: Confirmation,
 }
@@ -41,7 +46,7 @@ pub(super) async fn export(arguments: &ExportArguments) -> anyhow::Result<()> {
 pub(super) async fn import(arguments: &ImportArguments) -> anyhow::Result<()> {
     let document = read(&arguments.file)?;
     let place = arguments.which.open().await?;
-    let replace = place.manager.exists().await?;
+    let replace = place.manager.has_state().await?;
     let there = place.manager.place();
     if replace {
         let what = format!("this replaces {there}");
@@ -53,8 +58,17 @@ pub(super) async fn import(arguments: &ImportArguments) -> anyhow::Result<()> {
     };
     let trial = |document| place.assembly.try_state(&place.source, document);
     let imported = place.manager.import(&document, how, trial).await?;
-    let id = imported.id;
+    let (id, broken) = (imported.id, imported.broken);
+    if arguments.json {
+        let replaced = imported.replaced;
+        println!(
+            "{}",
+            json!({"imported": id, "place": there, "replaced": replaced, "broken": broken})
+        );
+        return Ok(());
+    }
     println!("imported state {id} as {there}; the next run goes on from it");
+    broken.iter().for_each(|broken| println!("{broken}"));
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::Which;
 use super::confirm::Confirmation;
 use crate::cli::load;
@@ -13,6 +15,9 @@ pub(in crate::cli) struct Arguments {
     /// The configuration that says where the state is to be, for the same source
     #[arg(long, value_name = "CONFIG")]
     to: PathBuf,
+    /// Print what was done as one JSON object
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     confirmation: Confirmation,
 }
@@ -31,6 +36,10 @@ pub(super) async fn migrate(arguments: &Arguments) -> anyhow::Result<()> {
     ))?;
     let trial = |document| to.assembly.try_state(&to.source, document);
     from.manager.migrate(&to.manager, trial).await?;
+    if arguments.json {
+        println!("{}", json!({"from": here, "to": there}));
+        return Ok(());
+    }
     println!("moved {here} to {there}");
     println!(
         "run {} from now on: with {} the source would read and deliver everything again",

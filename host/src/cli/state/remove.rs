@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::Which;
 use super::confirm::Confirmation;
 use crate::config::parse_duration;
@@ -10,6 +12,9 @@ use crate::config::parse_duration;
 pub(in crate::cli) struct ResetArguments {
     #[command(flatten)]
     which: Which,
+    /// Print what was done as one JSON object
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     confirmation: Confirmation,
 }
@@ -34,8 +39,13 @@ pub(super) async fn reset(arguments: &ResetArguments) -> anyhow::Result<()> {
     arguments.confirmation.ask(&format!(
         "this removes {there}, and the next run reads and delivers everything again"
     ))?;
-    manager.reset().await?;
+    let broken = manager.reset().await?;
+    if arguments.json {
+        println!("{}", json!({"removed": there, "broken": broken}));
+        return Ok(());
+    }
     println!("removed {there}; the next run reads and delivers everything again");
+    broken.iter().for_each(|broken| println!("{broken}"));
     Ok(())
 }
 

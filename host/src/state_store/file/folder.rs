@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::lock::FileLock;
 use crate::state_store::{
-    LISTED_MAX, Listed, STATE_MAX, StoreError, Stored, check_id, check_size, check_stored, too_many,
+    LISTED_MAX, Listed, STATE_MAX, StoreError, Stored, aside, check_aside, check_id, check_size,
+    check_stored, too_many,
 };
 
 /// A folder, and maybe the lock of one state in it.
@@ -116,6 +117,24 @@ impl Folder {
         fs::remove_file(&path)
             .and_then(|()| sync_folder(&self.folder))
             .map_err(|cause| StoreError::io("removing the state", &path, cause))
+    }
+
+    /// Returns the place where it is now.
+    pub(super) fn set_aside(
+        &self,
+        name: &str,
+        expected: Option<&str>,
+    ) -> Result<String, StoreError> {
+        let _swapping = self.begin_swap()?;
+        check_aside(&self.place(name), self.load(name), expected)?;
+        let (path, kept) = (
+            self.path(name),
+            self.folder.join(aside(&format!("{name}.json"))),
+        );
+        fs::rename(&path, &kept)
+            .and_then(|()| sync_folder(&self.folder))
+            .map_err(|cause| StoreError::io("setting aside the state", &path, cause))?;
+        Ok(format!("file {}", kept.display()))
     }
 
     /// Makes sure that other processes still meet the lock, where there is one.

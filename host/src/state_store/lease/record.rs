@@ -52,14 +52,20 @@ pub(super) async fn load(
     records: &dyn Records,
     name: &str,
 ) -> Result<Option<(Record, String)>, StoreError> {
-    let Some(stored) = records.load(name).await? else {
-        return Ok(None);
-    };
-    let record = serde_json::from_slice(&stored.bytes).map_err(|cause| {
+    let unreadable = |why: &str| {
         let place = records.describe(name);
         StoreError::Corrupt(anyhow::anyhow!(
-            "{place} holds no readable lease ({cause}): remove it when no process uses the state"
+            "{place} holds no readable lease ({why}): remove it when no process uses the state"
         ))
-    })?;
+    };
+    let stored = match records.load(name).await {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return Ok(None),
+        // What it says helps with states.
+        Err(StoreError::Corrupt(_)) => return Err(unreadable("no save left it")),
+        Err(error) => return Err(error),
+    };
+    let record =
+        serde_json::from_slice(&stored.bytes).map_err(|cause| unreadable(&cause.to_string()))?;
     Ok(Some((record, stored.revision)))
 }

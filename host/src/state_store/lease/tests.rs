@@ -63,6 +63,14 @@ impl Records for Way {
         self.pass(self.records.remove(name, expected)).boxed()
     }
 
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.pass(self.records.set_aside(name, expected)).boxed()
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
         self.pass(self.records.list()).boxed()
     }
@@ -194,6 +202,20 @@ async fn a_silent_holder_may_not_publish_when_it_is_succeeded_and_can_not_save_a
         .save(bytes("3"), Some(&stored.revision))
         .await
         .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lost_its_lease_without_knowing_it_does_not_release_that_of_its_successor() {
+    let (first, second) = two();
+    let old = first.hold(OnConflict::Stop).await.unwrap();
+    first.has(Trouble::Cut);
+    let new = second.hold(OnConflict::Stop).await.unwrap();
+    first.has(Trouble::None);
+    old.release().await;
+    sleep(TERMS.time).await;
+    assert_eq!(new.permit.check(), Ok(()));
+    let lease = second.states.records().load("id.lease").await.unwrap();
+    assert!(lease.is_some());
 }
 
 #[tokio::test(start_paused = true)]

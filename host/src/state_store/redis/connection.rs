@@ -140,7 +140,7 @@ fn remedy(kind: ErrorKind, has: impl Fn(&str) -> bool) -> (bool, &'static str) {
         }
         ErrorKind::Server(NoPerm) => (
             false,
-            "let this user PING, EVAL, HMGET, HSTRLEN, HGET, HSET, EXISTS, DEL and SCAN keys with that prefix",
+            "let this user PING, EVAL, HMGET, HSTRLEN, HGET, HSET, EXISTS, TYPE, RENAME, DEL and SCAN keys with that prefix",
         ),
         ErrorKind::Server(Moved | Ask | CrossSlot) => (
             false,

@@ -1,0 +1,71 @@
+//! A state file that holds no state: what gets past it, and what that says.
+
+use super::*;
+
+#[test]
+fn what_changes_a_state_says_what_it_did_as_one_json_object() {
+    let (_cluster, world) = published();
+    let place = json_of(&world, "show", &[])["place"].take();
+    let backup = done(&world, "export", &[]);
+    std::fs::write(world.folder().join("backup.json"), backup).unwrap();
+    let other = world.toml().replace("/states'", "/elsewhere'");
+    std::fs::write(world.folder().join("other.toml"), other).unwrap();
+    let imported = json_of(&world, "import", &["backup.json", "--yes"]);
+    assert_eq!(
+        imported,
+        json!({"imported": "test", "place": place, "replaced": true, "broken": null})
+    );
+    let moved = json_of(&world, "migrate", &["--to", "other.toml", "--yes"]);
+    let there = place.as_str().unwrap().replace("/states/", "/elsewhere/");
+    assert_eq!(moved, json!({"from": place, "to": there}));
+    done(&world, "import", &["backup.json"]);
+    let removed = json_of(&world, "reset", &["--yes"]);
+    assert_eq!(removed, json!({"removed": place, "broken": null}));
+}
+
+#[test]
+fn a_broken_state_stops_a_run_and_makes_way_for_a_reset_or_a_forced_import() {
+    let (_cluster, world) = published();
+    let backup = done(&world, "export", &[]);
+    std::fs::write(world.folder().join("backup.json"), backup).unwrap();
+    let kept = world.state_file().with_extension("json.broken");
+    for damage in ["", "{\"id\":\"te", "\0\0\0", "{}"] {
+        std::fs::write(world.state_file(), damage).unwrap();
+        let run = program::run(world.folder(), &["run", "test.toml", "--once"]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        for (command, more, part) in [
+            ("import", &["backup.json"][..], "`state import --force`"),
+            (
+                "import",
+                &["backup.json", "--yes"],
+                "`state import --force`",
+            ),
+            ("reset", &[], "--yes"),
+        ] {
+            let refused = state(world.folder(), command, more);
+            assert_ne!(refused.code, Some(0), "{refused:?}");
+            assert!(refused.stderr.contains(part), "{refused:?}");
+        }
+        assert_eq!(std::fs::read_to_string(world.state_file()).unwrap(), damage);
+        let imported = json_of(&world, "import", &["backup.json", "--force"]);
+        let broken = &imported["broken"];
+        assert!(
+            broken["error"]
+                .as_str()
+                .unwrap()
+                .contains("no readable state"),
+            "{imported}"
+        );
+        assert_eq!(broken["kept"], json!(format!("file {}", kept.display())));
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), damage);
+        once(&world, 0);
+        std::fs::write(world.state_file(), damage).unwrap();
+        let said = done(&world, "reset", &["--yes"]);
+        assert!(
+            said.contains("was no readable state, and is kept as file "),
+            "{said}"
+        );
+        assert!(!world.state_file().exists());
+    }
+    assert!(world.folder().join("states/test.lease").exists());
+}
