@@ -23,7 +23,7 @@ use crate::publisher::stdout::StdoutDestination;
 use crate::retry::RetryPolicy;
 use crate::runner::Source;
 use crate::sandbox::Sandbox;
-use crate::state_store::Permit;
+use crate::state_store::{Numbers, Permit};
 use crate::state_store::envelope::Owner;
 use ready::Given;
 
@@ -120,7 +120,8 @@ impl Assembly {
         if let Some(dead_letters) = self.dead_letters(source, permit)? {
             outbox = outbox.with_dead_letters(dead_letters);
         }
-        let given = Given::counting(source.state.kind(), outbox, held.slot, held.permit);
+        let numbers = Numbers::of(source.state.kind());
+        let given = Given::counting(numbers, outbox, held.slot, held.permit);
         self.put_together(source, given)
     }
 

@@ -80,3 +80,5 @@ pub mod status;
 pub use api::{ElasticsearchSource, Error, ErrorKind, SourceStates, StateManagerExt};
 pub use config::Source as SourceConfig;
 pub use publisher::destination::{HeaderValue, Message};
+pub use state_manager::{Cleaned, Kept, StateStats};
+pub use state_store::{Calls, StateNumbers};

@@ -1,5 +1,8 @@
 //! The state in the caller's hands: export, import, reset and cleanup, open and not.
 
+use std::time::Duration;
+
+use elasticsearch_source::mini_elasticsearch::{Effect, Fault};
 use elasticsearch_source::{ElasticsearchSource, ErrorKind, StateManagerExt};
 use serde_json::{Value, json};
 
@@ -7,6 +10,8 @@ use super::world::{ID, World, assert_each_once, ids, poll_all};
 
 /// The stores that need no server but the cluster.
 const STORES: [&str; 2] = ["", "state = { storage_type = \"elasticsearch\" }"];
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Opens the source or closes it, as it is to be.
 async fn set_open(source: &mut ElasticsearchSource, open: bool) {
@@ -188,7 +193,76 @@ async fn old_states_are_counted_and_cleaned_up_and_the_own_one_stays() {
     let source = ElasticsearchSource::new(ID, world.config());
     let manager = source.get_state_manager().unwrap();
     assert_eq!(manager.get_state_stats().await.unwrap().total_states, 3);
+    let mut named = world.config();
+    named.state.state_id = "old".to_owned();
+    let keeping = manager.clone().also_configured(&[named]);
+    assert_eq!(keeping.cleanup_old_states(30).await.unwrap(), 0);
+    let kept = keeping.cleanup(30 * DAY).await.unwrap().kept;
+    let reasons = ["configured", "configured", "in the future"];
+    for (kept, (id, why)) in kept
+        .iter()
+        .zip(["old", "test", "young"].into_iter().zip(reasons))
+    {
+        assert!(kept.id == id && kept.why.contains(why), "{kept:?}");
+    }
     assert_eq!(manager.cleanup_old_states(30).await.unwrap(), 1);
     assert!(!folder.join("old.json").exists());
     assert_eq!(manager.get_state_stats().await.unwrap().total_states, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forced_import_takes_another_index_and_the_place_of_what_can_not_be_read() {
+    for open in [true, false] {
+        let world = World::of(50);
+        let mut source = world.opened().await;
+        assert_each_once(&poll_all(&mut source).await, 50);
+        source.close().await.unwrap();
+        let mut state = source.export_state().await.unwrap();
+        state["metadata"]["index"] = json!("logs-alias");
+        if open {
+            source.open().await.unwrap();
+        }
+        source.import_state(state.clone()).await.unwrap_err();
+        std::fs::write(world.state_file(), "").unwrap();
+        let refused = source.import_state(source_of(&state)).await.unwrap_err();
+        assert!(refused.to_string().contains("it is empty"), "{refused}");
+        source.force_import_state(state).await.unwrap();
+        if !open {
+            source.open().await.unwrap();
+        }
+        assert!(poll_all(&mut source).await.is_empty());
+        assert_eq!(world.state().unwrap()["metadata"]["index"], "logs");
+        assert!(world.state_file().with_extension("json.broken").exists());
+    }
+}
+
+/// The same state as that of the index that the source reads.
+fn source_of(state: &Value) -> Value {
+    let mut state = state.clone();
+    state["metadata"]["index"] = json!("logs");
+    state
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_shows_what_happened_to_its_state_in_the_store() {
+    let world = World::of(250).keys("state = { storage_type = \"elasticsearch\" }");
+    let mut source = world.source();
+    let numbers = source.state_numbers();
+    assert_eq!(
+        (numbers.store, numbers.loads.attempted),
+        ("elasticsearch", 0)
+    );
+    source.open().await.unwrap();
+    assert!(!source.poll().await.unwrap().is_empty());
+    let put = Fault::new(Effect::unavailable()).method("PUT");
+    world.cluster.inject(put.path("/_doc/test?"));
+    source.poll().await.unwrap_err();
+    let numbers = source.state_numbers();
+    assert_eq!((numbers.loads.succeeded, numbers.saves.unavailable), (1, 1));
+    poll_all(&mut source).await;
+    source.close().await.unwrap();
+    let closed = source.state_numbers();
+    assert!(closed.saves.succeeded > numbers.saves.succeeded && closed.saved_bytes > 0);
+    source.open().await.unwrap();
+    assert_eq!(source.state_numbers().loads.succeeded, 2);
 }

@@ -21,7 +21,7 @@ use crate::instance::{Failure, Instance};
 use crate::publisher::destination::Message;
 use crate::publisher::outbox::{Delivery, Outbox};
 use crate::runner;
-use crate::state_store::Held;
+use crate::state_store::{Held, Numbers};
 
 /// See the module.
 pub(super) struct Session {
@@ -35,16 +35,17 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Compiles the component and opens it on this state.
+    /// Compiles the component and opens it on this state, which is counted in these numbers.
     pub(super) async fn begin(
         assembly: &Assembly,
         config: &SourceConfig,
         held: &Held,
+        numbers: Numbers,
     ) -> Result<Self, Error> {
         let mailbox = Mailbox::default();
         let outbox = Outbox::new(vec![Box::new(mailbox.clone())], Delivery::AtLeastOnce);
-        let (kind, slot, permit) = (config.state.kind(), held.slot.clone(), held.permit.clone());
-        let given = Given::counting(kind, outbox, slot, permit);
+        let (slot, permit) = (held.slot.clone(), held.permit.clone());
+        let given = Given::counting(numbers, outbox, slot, permit);
         let state = Arc::new(DeferredStore::new(Arc::clone(&given.store)));
         let given = Given {
             store: state.clone(),

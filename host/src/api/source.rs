@@ -9,7 +9,7 @@ use super::source_states::SourceStates;
 use crate::assembly::Assembly;
 use crate::config::Source as SourceConfig;
 use crate::publisher::destination::Message;
-use crate::state_store::{Held, Slot};
+use crate::state_store::{Held, Numbers, Slot, StateNumbers};
 
 /// Reads documents from Elasticsearch or OpenSearch, poll by poll.
 ///
@@ -35,6 +35,7 @@ use crate::state_store::{Held, Slot};
 pub struct ElasticsearchSource {
     id: u32,
     config: SourceConfig,
+    numbers: Numbers,
     opened: Option<Opened>,
 }
 
@@ -50,6 +51,7 @@ impl ElasticsearchSource {
     pub fn new(id: u32, config: SourceConfig) -> Self {
         Self {
             id,
+            numbers: Numbers::of(config.state.kind()),
             config,
             opened: None,
         }
@@ -73,7 +75,7 @@ impl ElasticsearchSource {
 
     /// Opens the component on a state that is held; it is given back if that fails.
     async fn begin(&mut self, assembly: &Assembly, held: Held) -> Result<(), Error> {
-        match Session::begin(assembly, &self.config, &held).await {
+        match Session::begin(assembly, &self.config, &held, self.numbers.clone()).await {
             Ok(session) => {
                 self.opened = Some(Opened { session, held });
                 Ok(())
@@ -128,10 +130,16 @@ impl ElasticsearchSource {
         Ok(())
     }
 
+    /// What happened to its state in its store since this source was made, all of the same
+    /// moment: how many saves and loads, how they went, how long they took. What is done
+    /// while the source is not open is not in it, nor is an import or a reset.
+    pub fn state_numbers(&self) -> StateNumbers {
+        self.numbers.read()
+    }
+
     /// What is known of its state while it is not open.
     pub(super) fn states(&self) -> SourceStates {
-        let (id, config) = (self.id, self.config.clone());
-        SourceStates { id, config }
+        SourceStates::of(self.id, self.config.clone())
     }
 
     /// The state, while it is open.

@@ -8,7 +8,7 @@ use super::error::Error;
 use crate::assembly::Assembly;
 use crate::config::Source as SourceConfig;
 use crate::sandbox::Sandbox;
-use crate::state_manager::{Kept, StateManager, StateStats};
+use crate::state_manager::{Cleaned, Kept, StateManager, StateStats};
 
 /// A day, in seconds.
 const DAY_S: u64 = 24 * 60 * 60;
@@ -41,11 +41,43 @@ const DAY_S: u64 = 24 * 60 * 60;
 /// ```
 #[derive(Debug, Clone)]
 pub struct SourceStates {
-    pub(super) id: u32,
+    id: u32,
     pub(super) config: SourceConfig,
+    /// The names of further states that are configured.
+    configured: Vec<String>,
 }
 
 impl SourceStates {
+    /// Those beside the state of this source.
+    pub(super) fn of(id: u32, config: SourceConfig) -> Self {
+        Self {
+            id,
+            config,
+            configured: Vec::new(),
+        }
+    }
+
+    /// The same where these sources are still configured, too: a cleanup keeps their states.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use elasticsearch_source::{Error, SourceConfig, SourceStates};
+    /// # async fn example(states: SourceStates, others: Vec<SourceConfig>) -> Result<(), Error> {
+    /// let a_month = Duration::from_secs(30 * 24 * 60 * 60);
+    /// let cleaned = states.also_configured(&others).cleanup(a_month).await?;
+    /// for kept in cleaned.kept {
+    ///     println!("kept {}: {}", kept.id, kept.why);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn also_configured(mut self, others: &[SourceConfig]) -> Self {
+        let names = others.iter().map(|other| other.state.state_id.clone());
+        self.configured.extend(names);
+        self
+    }
+
     /// Figures about them.
     ///
     /// # Errors
@@ -54,16 +86,23 @@ impl SourceStates {
         Ok(self.connect().await?.stats().await?)
     }
 
-    /// Removes those that were not saved for so many days, and returns how many that were:
-    /// never the source's own, one that somebody holds, or one that can not be read. What is
-    /// kept is logged, with the reason. It knows this source's configuration only: a state that
-    /// another one is still configured with is removed if it is old enough.
+    /// Removes those that were not saved for so long, and says which these are, and why it
+    /// kept the others: never one goes that is the source's own, or
+    /// [configured](Self::also_configured), that somebody holds, or that can not be read.
     ///
     /// # Errors
-    /// The store's. A state that can not be removed stays, and is no error.
+    /// The store's. A state that can not be removed is kept, and is no error.
+    pub async fn cleanup(&self, older_than: Duration) -> Result<Cleaned, Error> {
+        Ok(self.connect().await?.cleanup(older_than).await?)
+    }
+
+    /// The same for so many days. Returns how many it removed, and logs what it kept.
+    ///
+    /// # Errors
+    /// As [`cleanup`](Self::cleanup).
     pub async fn cleanup_old_states(&self, days: u32) -> Result<usize, Error> {
         let older_than = Duration::from_secs(u64::from(days) * DAY_S);
-        let cleaned = self.connect().await?.cleanup(older_than).await?;
+        let cleaned = self.cleanup(older_than).await?;
         for Kept { id, why } in cleaned.kept {
             tracing::info!(state = id, why, "a state was kept");
         }
@@ -88,13 +127,14 @@ impl SourceStates {
         state.map(Some).map_err(|cause| {
             let place = manager.place();
             Error::permanent(format!(
-                "{place} holds no readable state ({cause}): move it away or restore a backup"
+                "{place} holds no readable state ({cause}): restore a backup, or reset it"
             ))
         })
     }
 
     pub(super) async fn connect(&self) -> Result<StateManager, Error> {
-        Ok(self.assembly()?.state_manager(&self.config).await?)
+        let manager = self.assembly()?.state_manager(&self.config).await?;
+        Ok(manager.also_configured(&self.configured))
     }
 
     /// What is needed to open the source, or to work with its state.

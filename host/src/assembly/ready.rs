@@ -33,14 +33,13 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// With a state of this kind of store, counted.
+    /// With a state whose store is counted.
     pub(crate) fn counting(
-        kind: &'static str,
+        state_numbers: Numbers,
         outbox: Outbox,
         store: Arc<dyn StateStore>,
         permit: Permit,
     ) -> Self {
-        let state_numbers = Numbers::of(kind);
         let counted = Counted::new(store, state_numbers.clone(), Clock::system());
         Self {
             outbox,

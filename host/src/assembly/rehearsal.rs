@@ -12,7 +12,7 @@ use crate::config;
 use crate::instance::Failure;
 use crate::publisher::outbox::{Delivery, Outbox};
 use crate::runner::Source;
-use crate::state_store::{Permit, Slot, StateStore};
+use crate::state_store::{Numbers, Permit, Slot, StateStore};
 
 impl Assembly {
     /// Opens the component with its configuration and capabilities that reach nothing.
@@ -44,7 +44,12 @@ impl Assembly {
 
     fn rehearsal(&self, source: &config::Source, slot: Slot) -> anyhow::Result<Source> {
         let outbox = Outbox::new(Vec::new(), Delivery::ExactlyOnce);
-        let given = Given::counting("memory", outbox, Arc::new(slot), Permit::always());
+        let given = Given::counting(
+            Numbers::of("memory"),
+            outbox,
+            Arc::new(slot),
+            Permit::always(),
+        );
         self.put_together(source, given)
     }
 }
