@@ -23,8 +23,8 @@ use crate::publisher::stdout::StdoutDestination;
 use crate::retry::RetryPolicy;
 use crate::runner::Source;
 use crate::sandbox::Sandbox;
-use crate::state_store::{Numbers, Permit};
 use crate::state_store::envelope::Owner;
+use crate::state_store::{Numbers, Permit};
 use ready::Given;
 
 pub(crate) use rehearsal::explain;

@@ -108,6 +108,15 @@ impl Records for SimulatedRecords {
     }
 
     /// No source does.
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.disk.records.set_aside(name, expected)
+    }
+
+    /// No source does.
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
         self.disk.records.list()
     }

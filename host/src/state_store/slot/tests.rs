@@ -63,6 +63,14 @@ impl Records for Unreliable {
         self.play(self.records.remove(name, expected)).boxed()
     }
 
+    fn set_aside<'a>(
+        &'a self,
+        name: &'a str,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.play(self.records.set_aside(name, expected)).boxed()
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
         self.records.list()
     }
