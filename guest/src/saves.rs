@@ -13,7 +13,10 @@ use crate::state::{FORMAT, State};
 pub struct Saves<S> {
     revision: Option<String>,
     at_ms: u64,
+    /// How many documents the last save covers that was begun.
     documents: u64,
+    /// And the last one that is durable.
+    durable: u64,
     under_way: Option<S>,
     /// The last save failed: the next poll begins with it, and publishes nothing before.
     failed: bool,
@@ -27,6 +30,7 @@ impl<S> Saves<S> {
             revision,
             at_ms: now_ms,
             documents: state.total_documents_fetched,
+            durable: state.total_documents_fetched,
             under_way: None,
             failed: false,
         }
@@ -40,10 +44,31 @@ impl<S> Saves<S> {
     /// Whether so many milliseconds have passed, or too many messages wait for the next page
     /// to wait too. A save that has just failed waits for the next poll.
     pub fn is_due(&self, config: &Config, state: &State, now_ms: u64, interval_ms: u64) -> bool {
-        let unsaved = state.total_documents_fetched.saturating_sub(self.documents);
         let passed_ms = now_ms.abs_diff(self.at_ms);
-        !self.failed
-            && (passed_ms >= interval_ms || unsaved + config.batch_size > config.unsaved_max)
+        let is_due = passed_ms >= interval_ms || is_far(config, state, self.documents);
+        !self.failed && is_due
+    }
+
+    /// After a page: saves if that is due, and waits for it where the next page would be too
+    /// far ahead of what is durable.
+    ///
+    /// # Errors
+    /// Those of [`Self::begin`] and [`Self::finish`].
+    pub fn after_page<H: Host<Save = S>>(
+        &mut self,
+        host: &mut H,
+        config: &Config,
+        state: &State,
+        now_ms: u64,
+        interval_ms: u64,
+    ) -> Result<(), Error> {
+        if self.is_due(config, state, now_ms, interval_ms) {
+            self.begin(host, config, state, now_ms)?;
+        }
+        if is_far(config, state, self.durable) {
+            self.finish(host)?;
+        }
+        Ok(())
     }
 
     /// Starts to save the state, once the save before it has ended.
@@ -72,10 +97,16 @@ impl<S> Saves<S> {
         if let Some(save) = self.under_way.take() {
             self.failed = true;
             self.revision = Some(host.saved(save)?);
-            self.failed = false;
+            (self.failed, self.durable) = (false, self.documents);
         }
         Ok(())
     }
+}
+
+/// Whether another page is more than may be published on top of what so many documents cover.
+fn is_far(config: &Config, state: &State, covered: u64) -> bool {
+    let unsaved = state.total_documents_fetched.saturating_sub(covered);
+    unsaved + config.batch_size > config.unsaved_max
 }
 
 #[cfg(test)]

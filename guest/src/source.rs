@@ -169,11 +169,7 @@ impl<H: Host> Source<H> {
         };
         let done = reader.read(budget, |host, state, now_ms| {
             let interval_ms = config.auto_save_interval_ms.unwrap_or(SAVE_EVERY_MS);
-            if saves.is_due(config, state, now_ms, interval_ms) {
-                saves.begin(host, config, state, now_ms)
-            } else {
-                Ok(())
-            }
+            saves.after_page(host, config, state, now_ms, interval_ms)
         });
         self.now_ms = reader.client.now_ms;
         done
@@ -190,11 +186,17 @@ impl<H: Host> Source<H> {
     }
 
     fn close_pit(&mut self) {
-        let pit = self
-            .state
-            .reading
-            .as_mut()
-            .and_then(|reading| reading.progress.abandon());
+        let pit = self.abandon();
+        self.let_go(pit);
+    }
+
+    /// The next cycle begins in a new point in time.
+    fn abandon(&mut self) -> Option<String> {
+        let reading = self.state.reading.as_mut();
+        reading.and_then(|reading| reading.progress.abandon())
+    }
+
+    fn let_go(&mut self, pit: Option<String>) {
         if let Some(pit) = pit {
             Client {
                 host: &mut self.host,
@@ -239,9 +241,12 @@ impl<H: Host> Source<H> {
     /// # Errors
     /// The store's.
     pub fn close(&mut self) -> Result<(), Error> {
-        self.close_pit();
+        let pit = self.abandon();
         self.state.settled = self.output.is_settled();
-        self.save()
+        let saved = self.save();
+        // A cluster that does not answer must not keep the state from being saved.
+        self.let_go(pit);
+        saved
     }
 
     fn save(&mut self) -> Result<(), Error> {

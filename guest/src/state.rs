@@ -116,9 +116,14 @@ impl State {
             )));
         }
         let state = migrate::to_newest(data, format).and_then(serde_json::from_value);
-        state.map_err(|e| {
+        let state: Self = state.map_err(|e| {
             Error::permanent(format!("the saved state's data can not be read: {e}; restore a backup, or move the state away to read everything again"))
-        })
+        })?;
+        state
+            .last_poll_timestamp
+            .as_deref()
+            .map_or(Ok(()), |date| parse_date(date).map(drop))?;
+        Ok(state)
     }
 
     /// The data to save, with the fields of the reference that are tracked.
@@ -358,6 +363,7 @@ mod tests {
             ("{", 1, "can not be read"),
             ("{}", 3, "format 3"),
             (r#"{"poll_count":"x"}"#, 1, "can not be read"),
+            (r#"{"last_poll_timestamp":"x"}"#, 1, "\"x\" is no date"),
         ] {
             let error = State::parse(data.as_bytes(), format)
                 .unwrap_err()

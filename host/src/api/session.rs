@@ -21,7 +21,7 @@ use crate::instance::{Failure, Instance};
 use crate::publisher::destination::Message;
 use crate::publisher::outbox::{Delivery, Outbox};
 use crate::runner;
-use crate::state_store::{Held, Numbers};
+use crate::state_store::{Held, Numbers, Refusal};
 
 /// See the module.
 pub(super) struct Session {
@@ -74,6 +74,9 @@ impl Session {
             Some(failure) => Err(failure),
             None => self.read().await,
         };
+        // What a call that was dropped left behind may be another process's by now.
+        self.check_permit()
+            .map_err(|failure| Error::of(config, failure))?;
         let messages = self.mailbox.take();
         self.state.give();
         match read {
@@ -89,8 +92,7 @@ impl Session {
     /// dropped left behind comes first, so that the mailbox holds no more than one poll reads.
     async fn read(&mut self) -> Result<(), Failure> {
         while self.mailbox.is_empty() {
-            // Somebody else who holds the state now delivers the same messages.
-            self.source.check_permit()?;
+            self.check_permit()?;
             let now_ms = self.source.clock.now_ms();
             let mut instance = match self.instance.take() {
                 Some(instance) => instance,
@@ -105,6 +107,18 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Somebody else who holds the state now delivers the same messages.
+    fn check_permit(&self) -> Result<(), Failure> {
+        match self.source.permit.check() {
+            Ok(()) => Ok(()),
+            Err(Refusal::Lost(why)) => Err(Failure::Conflict(why.to_string())),
+            Err(Refusal::Lapsed) => Err(Failure::Transient {
+                message: "the lease of the state could not be renewed in time: see that its store is reachable".to_owned(),
+                retry_after_ms: None,
+            }),
+        }
     }
 
     /// What was given is taken, and the component's last state is stored.

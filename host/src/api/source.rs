@@ -117,7 +117,7 @@ impl ElasticsearchSource {
     ///
     /// # Errors
     /// If the state could not be stored: the source is then still open, and can be closed
-    /// again, or dropped; dropped, the messages of the last poll are not taken.
+    /// again, or dropped; dropped, the messages of the last poll may not be taken.
     pub async fn close(&mut self) -> Result<(), Error> {
         match &mut self.opened {
             Some(opened) => opened.session.close(&self.config).await?,

@@ -184,6 +184,19 @@ impl Outbox {
             // All at once, so that one quiet time is enough for all of them.
             self.all_mut().for_each(Lane::give_up_former_run);
         }
+        self.read_on(saved, prefix).await?;
+        if saved.is_some() && self.unclaimed() > 0 {
+            // The state is older than the last run, so it can not know how that ended.
+            self.all_mut().for_each(Lane::give_up_former_run);
+            self.read_on(saved, prefix).await?;
+        }
+        Ok(Found {
+            marks: self.marks(),
+            unclaimed: self.unclaimed(),
+        })
+    }
+
+    async fn read_on(&mut self, saved: Option<&Saved>, prefix: u16) -> Result<(), PublishError> {
         for lane in self.all_mut() {
             let wanted = saved.map(|saved| saved.wanted_of(lane.name()));
             let resumed = lane.resume(wanted.unwrap_or_default(), prefix).await;
@@ -192,10 +205,7 @@ impl Outbox {
                 lane.report_unexpected_messages();
             }
         }
-        Ok(Found {
-            marks: self.marks(),
-            unclaimed: self.unclaimed(),
-        })
+        Ok(())
     }
 
     /// Asks the destinations where they end, behind whatever others wrote meanwhile.

@@ -59,7 +59,10 @@ async fn find(records: &dyn Records, name: &str, token: &str) -> Result<String, 
     let place = records.describe(name);
     match record::load(records, name).await? {
         Some((record, revision)) if record.token == token => Ok(revision),
-        Some((record, _)) => Err(StoreError::held(&place, record.holder)),
+        Some((record, _)) => Err(StoreError::Conflict(anyhow!(
+            "{place} was taken over by {}, as this process did not renew it in time: nothing more is published here",
+            record.holder
+        ))),
         None => Err(StoreError::Conflict(anyhow!(
             "{place} is gone, so somebody removed it while this process held it, or the store has lost it: see that one process uses the state, then start again"
         ))),
@@ -167,16 +170,20 @@ impl Lease {
 
     async fn renew_until_dropped(mut self, standing: Sender<Standing>) {
         let third = self.time / 3;
+        let mut pause = third;
         loop {
             tokio::select! {
                 () = standing.closed() => return self.release().await,
-                () = sleep(third.saturating_sub(self.sent.elapsed())) => {}
+                () = sleep(pause.saturating_sub(self.sent.elapsed())) => {}
             }
             let sent = Instant::now();
             let renewed = tokio::time::timeout(third, self.renew()).await;
             self.sent = sent;
+            // A store that is away for a moment must not end the lease.
+            pause = third / 4;
             match renewed {
                 Ok(Ok(())) => {
+                    pause = third;
                     standing.send_replace(Standing::Until(sent + self.time));
                 }
                 Ok(Err(StoreError::Unavailable(cause))) => {

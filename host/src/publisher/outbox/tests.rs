@@ -483,6 +483,17 @@ async fn resume_after_an_unclean_end_waits_for_requests_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_settled_state_that_is_older_than_its_output_is_not_believed() {
+    let topic = Scripted::topic("a").with([1]);
+    topic.content.lock().unwrap().late = vec![2];
+    let mut outbox = outbox(&[&topic]);
+    let older = at(&[mark("a", 0)]);
+    outbox.resume(Some(&older), PREFIX).await.unwrap();
+    assert_eq!(outbox.publish(&batch(1..4)).await.unwrap().already_there, 2);
+    assert_eq!(topic.ids(), [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_quiet_time_runs_from_the_failure_and_not_from_the_next_publish() {
     let topic = Scripted::topic("a");
     topic.fault_at(0, Fault::UnknownLater(9));
