@@ -1,5 +1,7 @@
 //! What goes wrong between a search and a saved state, and that nothing is lost by it.
 
+use std::time::Duration;
+
 use elasticsearch_source::instance::{Budget, Failure, Instance};
 use elasticsearch_source::mini_elasticsearch::{
     Effect, Fault, MiniElasticsearch, Options, Product,
@@ -433,4 +435,30 @@ async fn an_instance_that_takes_the_place_of_one_that_trapped_repeats_nothing() 
     drop(source);
     world.once().await.unwrap();
     world.assert_holds_exactly(ids(0..DOCUMENTS));
+}
+
+/// The save that is under way may hang while the next pages are published, but not for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_holds_publishing_back_at_unsaved_max() {
+    let cluster = sample::cluster(Product::Elasticsearch, 3_000);
+    let state =
+        r#"{ storage_type = "elasticsearch", unsaved_max = 500, auto_save_interval = "1h" }"#;
+    let world = World::reading(cluster.url(), "logs")
+        .raw("batch_size", "100")
+        .raw("state", state)
+        .limits("poll_pages = 100");
+    let source = world.source().await.unwrap();
+    let hang = Effect::Hang(Duration::from_secs(2));
+    // The first one, which creates it, goes another way.
+    let save = Fault::new(hang).method("PUT").path("/_doc/test?");
+    cluster.inject(save);
+    let run = tokio::spawn(async move { World::run_once(&source).await });
+    while cluster.pending_faults() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let ahead = world.delivered().len();
+    assert!((400..=500).contains(&ahead), "{ahead}");
+    run.await.unwrap().unwrap();
+    world.assert_holds_exactly(sample::ids(0..3_000));
 }
