@@ -173,6 +173,21 @@ async fn a_poll_that_is_dropped_after_it_saved_what_was_returned_before_repeats_
     assert_each_once(&messages, 300);
 }
 
+/// They may be another process's by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dropped_poll_read_is_not_returned_once_the_lease_is_lost() {
+    let leased = "state = { storage_type = \"elasticsearch\", lease_time = \"1s\", auto_save_interval = \"1h\" }";
+    let world = World::of(600).keys(leased);
+    let mut source = dropped_after_some_pages(&world).await;
+    world
+        .cluster
+        .delete("connector_states", "test.lease")
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let error = source.poll().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Conflict), "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_is_stopped_is_replaced_and_goes_on() {
     let world = World::of(300);
