@@ -1,4 +1,4 @@
-//! A state file that holds no state: what gets past it, and what that says.
+//! What cannot be read, be it a state file or what a command prints, and what gets past it.
 
 use super::*;
 
@@ -68,4 +68,31 @@ fn a_broken_state_stops_a_run_and_makes_way_for_a_reset_or_a_forced_import() {
         assert!(!world.state_file().exists());
     }
     assert!(world.folder().join("states/test.lease").exists());
+}
+
+/// As `head` is one, and a full disk another.
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error_and_one_without_room_is() {
+    let (_cluster, world) = published();
+    let outcome = |command: &str, out: Stdio| {
+        let mut program = program::command(world.folder(), &["state", command, "test.toml"]);
+        let ended = program.stdout(out).spawn().unwrap().wait_with_output();
+        let ended = ended.unwrap();
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stderr).unwrap(),
+        )
+    };
+    for command in ["show", "export", "list", "stats"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(outcome(command, writer.into()), (Some(0), String::new()));
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let (code, said) = outcome(command, full.into());
+        assert_eq!(code, Some(1), "{command}: {said}");
+        assert!(
+            said.starts_with("error: cannot write to standard output"),
+            "{said}"
+        );
+    }
 }

@@ -2,16 +2,14 @@
 
 use std::path::Path;
 
+use super::say::say_all;
 use super::{Ended, load};
 use crate::assembly::Assembly;
 use crate::sandbox::Sandbox;
 
 pub(super) async fn check(path: &Path) -> Ended {
     match check_all(path).await {
-        Ok(lines) => {
-            lines.iter().for_each(|line| println!("{line}"));
-            Ended::Well
-        }
+        Ok(lines) => say_all(lines).map_or_else(Ended::Failed, |()| Ended::Well),
         Err(error) => Ended::Misconfigured(error),
     }
 }

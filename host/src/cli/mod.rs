@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod report;
 mod run;
+mod say;
 mod signals;
 mod state;
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::report::{Report, json};
+use super::say::say;
 use super::{Ended, load, signals};
 use crate::assembly::{Assembly, explain};
 use crate::config::{self, Config, Output};
@@ -39,11 +40,10 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
             };
             let reports = run_all(&config, &assembly, until, &stop).await;
             assembly.close().await;
-            print(&reports, arguments.json);
-            if reports.values().all(Report::is_done) {
-                Ended::Well
-            } else {
-                Ended::SourceFailed
+            match print(&reports, arguments.json) {
+                Err(error) => Ended::Failed(error),
+                Ok(()) if reports.values().all(Report::is_done) => Ended::Well,
+                Ok(()) => Ended::SourceFailed,
             }
         }
         Err(error) => Ended::Misconfigured(error),
@@ -144,10 +144,9 @@ async fn ready(
     }
 }
 
-fn print(reports: &BTreeMap<String, Report>, as_json: bool) {
+fn print(reports: &BTreeMap<String, Report>, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        println!("{}", json(reports));
-        return;
+        return say(json(reports).to_string());
     }
     for (source, report) in reports {
         report
@@ -155,4 +154,5 @@ fn print(reports: &BTreeMap<String, Report>, as_json: bool) {
             .iter()
             .for_each(|line| eprintln!("{line}"));
     }
+    Ok(())
 }

@@ -14,6 +14,7 @@ use clap::Subcommand;
 
 use super::{Ended, load};
 use crate::assembly::Assembly;
+use crate::cli::say::NotPrinted;
 use crate::config::{self, Config};
 use crate::logging;
 use crate::sandbox::Sandbox;
@@ -84,7 +85,7 @@ pub(super) async fn state(command: Command) -> Ended {
     };
     match done {
         Ok(()) => Ended::Well,
-        Err(error) if error.is::<StoreError>() || error.is::<Declined>() => Ended::Failed(error),
+        Err(error) if is_no_mistake(&error) => Ended::Failed(error),
         Err(error) => Ended::Misconfigured(error),
     }
 }
@@ -122,4 +123,9 @@ impl Which {
             )),
         }
     }
+}
+
+/// The arguments and the configuration are right; something else is in the way.
+fn is_no_mistake(error: &anyhow::Error) -> bool {
+    error.is::<StoreError>() || error.is::<Declined>() || error.is::<NotPrinted>()
 }

@@ -1,7 +1,7 @@
 //! `state export` and `state import`: a state as a file, and back.
 
 use std::fs::File;
-use std::io::{Read, Write as _, stdin, stdout};
+use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Which;
 use super::confirm::Confirmation;
+use crate::cli::say::{say, say_all, write};
 use crate::state_manager::Import;
 use crate::state_store::STATE_MAX;
 
@@ -38,9 +39,7 @@ pub(in crate::cli) struct ImportArguments {
 pub(super) async fn export(arguments: &ExportArguments) -> anyhow::Result<()> {
     let manager = arguments.which.open().await?.manager;
     let document = manager.export().await?.ok_or_else(|| manager.missing())?;
-    stdout()
-        .write_all(&document)
-        .context("cannot write to standard output")
+    write(&document)
 }
 
 pub(super) async fn import(arguments: &ImportArguments) -> anyhow::Result<()> {
@@ -61,15 +60,13 @@ pub(super) async fn import(arguments: &ImportArguments) -> anyhow::Result<()> {
     let (id, broken) = (imported.id, imported.broken);
     if arguments.json {
         let replaced = imported.replaced;
-        println!(
-            "{}",
-            json!({"imported": id, "place": there, "replaced": replaced, "broken": broken})
-        );
-        return Ok(());
+        let said = json!({"imported": id, "place": there, "replaced": replaced, "broken": broken});
+        return say(said.to_string());
     }
-    println!("imported state {id} as {there}; the next run goes on from it");
-    broken.iter().for_each(|broken| println!("{broken}"));
-    Ok(())
+    say(format!(
+        "imported state {id} as {there}; the next run goes on from it"
+    ))?;
+    say_all(broken.iter().map(ToString::to_string))
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {

@@ -1,24 +1,23 @@
 //! `state list` and `state stats`: all states of a place.
 
 use super::Looked;
+use crate::cli::say::{say, say_all};
 use crate::state_manager::{Entry, StateStats};
 
 pub(super) async fn list(arguments: &Looked) -> anyhow::Result<()> {
     let entries = arguments.which.open().await?.manager.list().await?;
     match arguments.json {
-        true => println!("{}", serde_json::to_string(&entries)?),
-        false => entries.iter().for_each(|entry| println!("{}", line(entry))),
+        true => say(serde_json::to_string(&entries)?),
+        false => say_all(entries.iter().map(line)),
     }
-    Ok(())
 }
 
 pub(super) async fn stats(arguments: &Looked) -> anyhow::Result<()> {
     let stats = arguments.which.open().await?.manager.stats().await?;
     match arguments.json {
-        true => println!("{}", serde_json::to_string(&stats)?),
-        false => lines(&stats).iter().for_each(|line| println!("{line}")),
+        true => say(serde_json::to_string(&stats)?),
+        false => say_all(lines(&stats)),
     }
-    Ok(())
 }
 
 fn line(entry: &Entry) -> String {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Which;
 use super::confirm::Confirmation;
 use crate::cli::load;
+use crate::cli::say::say;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -37,14 +38,12 @@ pub(super) async fn migrate(arguments: &Arguments) -> anyhow::Result<()> {
     let trial = |document| to.assembly.try_state(&to.source, document);
     from.manager.migrate(&to.manager, trial).await?;
     if arguments.json {
-        println!("{}", json!({"from": here, "to": there}));
-        return Ok(());
+        return say(json!({"from": here, "to": there}).to_string());
     }
-    println!("moved {here} to {there}");
-    println!(
+    say(format!("moved {here} to {there}"))?;
+    say(format!(
         "run {} from now on: with {} the source would read and deliver everything again",
         arguments.to.display(),
         arguments.which.config.display()
-    );
-    Ok(())
+    ))
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Which;
 use super::confirm::Confirmation;
+use crate::cli::say::{say, say_all};
 use crate::config::parse_duration;
 
 #[derive(clap::Args)]
@@ -41,12 +42,12 @@ pub(super) async fn reset(arguments: &ResetArguments) -> anyhow::Result<()> {
     ))?;
     let broken = manager.reset().await?;
     if arguments.json {
-        println!("{}", json!({"removed": there, "broken": broken}));
-        return Ok(());
+        return say(json!({"removed": there, "broken": broken}).to_string());
     }
-    println!("removed {there}; the next run reads and delivers everything again");
-    broken.iter().for_each(|broken| println!("{broken}"));
-    Ok(())
+    say(format!(
+        "removed {there}; the next run reads and delivers everything again"
+    ))?;
+    say_all(broken.iter().map(ToString::to_string))
 }
 
 pub(super) async fn cleanup(arguments: &CleanupArguments) -> anyhow::Result<()> {
@@ -57,14 +58,10 @@ pub(super) async fn cleanup(arguments: &CleanupArguments) -> anyhow::Result<()> 
     ))?;
     let cleaned = manager.cleanup(arguments.older_than).await?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&cleaned)?);
-        return Ok(());
+        return say(serde_json::to_string(&cleaned)?);
     }
-    cleaned
-        .deleted
-        .iter()
-        .for_each(|id| println!("removed {id}"));
     let kept = cleaned.kept.iter();
-    kept.for_each(|kept| println!("kept {}: {}", kept.id, kept.why));
-    Ok(())
+    let kept = kept.map(|kept| format!("kept {}: {}", kept.id, kept.why));
+    say_all(cleaned.deleted.iter().map(|id| format!("removed {id}")))?;
+    say_all(kept)
 }

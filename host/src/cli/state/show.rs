@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Looked;
+use crate::cli::say::{say, say_all};
 
 pub(super) async fn show(arguments: &Looked) -> anyhow::Result<()> {
     let manager = arguments.which.open().await?.manager;
@@ -12,22 +13,21 @@ pub(super) async fn show(arguments: &Looked) -> anyhow::Result<()> {
     let read = |document: Bytes| serde_json::from_slice::<Value>(&document);
     let state = document.map(read).transpose()?;
     if arguments.json {
-        println!(
-            "{}",
-            json!({"place": place, "holder": holder, "state": state})
-        );
-        return Ok(());
+        return say(json!({"place": place, "holder": holder, "state": state}).to_string());
     }
-    println!("{:12}{place}", "place");
-    println!("{:12}{}", "holder", holder.as_deref().unwrap_or("nobody"));
+    say(format!("{:12}{place}", "place"))?;
+    say(format!(
+        "{:12}{}",
+        "holder",
+        holder.as_deref().unwrap_or("nobody")
+    ))?;
     match &state {
-        Some(state) => lines(state).iter().for_each(|line| println!("{line}")),
-        None => println!(
+        Some(state) => say_all(lines(state)),
+        None => say(format!(
             "{:12}none yet: the next run reads from the beginning",
             "state"
-        ),
+        )),
     }
-    Ok(())
 }
 
 /// What the fields mean. Any may be missing, as a state tracks what it was told to.
