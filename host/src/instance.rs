@@ -8,6 +8,7 @@ use crate::capability::publisher::Acknowledged;
 use crate::component::Component;
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits, SourceState};
+use crate::state_store::Refusal;
 
 pub use wit::{Budget, Description, Polled, Undelivered};
 
@@ -51,6 +52,18 @@ impl std::fmt::Display for Failure {
             | Self::Conflict(message) => f.write_str(message),
             Self::InvalidConfig { key, message } => write!(f, "{key}: {message}"),
             Self::Trapped(message) => write!(f, "the component was stopped: {message}"),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Lost(why) => Self::Conflict(why.to_string()),
+            Refusal::Lapsed => Self::Transient {
+                message: "the lease of the state could not be renewed in time: see that its store is reachable".to_owned(),
+                retry_after_ms: None,
+            },
         }
     }
 }

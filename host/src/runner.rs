@@ -63,9 +63,9 @@ impl Source {
     ///
     /// # Errors
     /// [`Failure::Conflict`] names whoever holds it.
-    pub(crate) fn check_permit(&self) -> Result<(), Failure> {
+    fn check_permit(&self) -> Result<(), Failure> {
         match self.permit.check() {
-            Err(Refusal::Lost(why)) => Err(Failure::Conflict(why.to_string())),
+            Err(lost @ Refusal::Lost(_)) => Err(lost.into()),
             Ok(()) | Err(Refusal::Lapsed) => Ok(()),
         }
     }

@@ -21,7 +21,7 @@ use crate::instance::{Failure, Instance};
 use crate::publisher::destination::Message;
 use crate::publisher::outbox::{Delivery, Outbox};
 use crate::runner;
-use crate::state_store::{Held, Numbers, Refusal};
+use crate::state_store::{Held, Numbers};
 
 /// See the module.
 pub(super) struct Session {
@@ -111,14 +111,7 @@ impl Session {
 
     /// Somebody else who holds the state now delivers the same messages.
     fn check_permit(&self) -> Result<(), Failure> {
-        match self.source.permit.check() {
-            Ok(()) => Ok(()),
-            Err(Refusal::Lost(why)) => Err(Failure::Conflict(why.to_string())),
-            Err(Refusal::Lapsed) => Err(Failure::Transient {
-                message: "the lease of the state could not be renewed in time: see that its store is reachable".to_owned(),
-                retry_after_ms: None,
-            }),
-        }
+        Ok(self.source.permit.check()?)
     }
 
     /// What was given is taken, and the component's last state is stored.

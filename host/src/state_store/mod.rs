@@ -25,6 +25,8 @@ mod permit;
 mod redis;
 mod slot;
 mod states;
+#[cfg(test)]
+mod troubled;
 mod unanswered;
 
 use anyhow::anyhow;

@@ -1,12 +1,10 @@
 //! Two processes and one lease, in virtual time.
 
 use bytes::Bytes;
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use std::sync::Mutex;
 
 use super::*;
-use crate::state_store::{Held, Listed, MemoryRecords, Refusal, StateStore as _, States, Stored};
+use crate::state_store::troubled::{Trouble, Troubled, conflict};
+use crate::state_store::{Held, MemoryRecords, Refusal, StateStore as _, States};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TERMS: LeaseTerms = LeaseTerms {
@@ -14,92 +12,22 @@ const TERMS: LeaseTerms = LeaseTerms {
     request: Duration::from_secs(10),
 };
 
-/// One process's way to records that all share.
-struct Way {
-    records: Arc<MemoryRecords>,
-    trouble: Arc<Mutex<Trouble>>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Trouble {
-    None,
-    /// Nothing arrives.
-    Cut,
-    /// Everything arrives, and no answer comes back.
-    AnswersLost,
-}
-
-impl Way {
-    async fn pass<T>(&self, call: BoxFuture<'_, Result<T, StoreError>>) -> Result<T, StoreError> {
-        let trouble = *self.trouble.lock().unwrap();
-        let down = || StoreError::Unavailable(anyhow::anyhow!("down"));
-        match trouble {
-            Trouble::None => call.await,
-            Trouble::Cut => Err(down()),
-            Trouble::AnswersLost => call.await.and_then(|_| Err(down())),
-        }
-    }
-}
-
-impl Records for Way {
-    fn load<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        self.pass(self.records.load(name)).boxed()
-    }
-
-    fn save<'a>(
-        &'a self,
-        name: &'a str,
-        bytes: Bytes,
-        expected: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<String, StoreError>> {
-        self.pass(self.records.save(name, bytes, expected)).boxed()
-    }
-
-    fn remove<'a>(
-        &'a self,
-        name: &'a str,
-        expected: &'a str,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.pass(self.records.remove(name, expected)).boxed()
-    }
-
-    fn set_aside<'a>(
-        &'a self,
-        name: &'a str,
-        expected: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        self.pass(self.records.set_aside(name, expected)).boxed()
-    }
-
-    fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
-        self.pass(self.records.list()).boxed()
-    }
-
-    fn describe(&self, name: &str) -> String {
-        self.records.describe(name)
-    }
-}
-
 struct Process {
     states: States,
-    trouble: Arc<Mutex<Trouble>>,
+    way: Arc<Troubled>,
 }
 
 impl Process {
     fn new(records: &Arc<MemoryRecords>) -> Self {
-        let (records, trouble) = (Arc::clone(records), Arc::new(Mutex::new(Trouble::None)));
-        let way = Way {
-            records,
-            trouble: Arc::clone(&trouble),
-        };
+        let way = Troubled::way_to(records);
         Self {
-            states: States::shared(Arc::new(way), TERMS),
-            trouble,
+            states: States::shared(way.clone(), TERMS),
+            way,
         }
     }
 
     fn has(&self, trouble: Trouble) {
-        *self.trouble.lock().unwrap() = trouble;
+        self.way.then(trouble);
     }
 
     async fn hold(&self, on_conflict: OnConflict) -> Result<Held, StoreError> {
@@ -114,14 +42,6 @@ fn two() -> (Process, Process) {
 
 fn bytes(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
-}
-
-fn conflict<T>(result: Result<T, StoreError>) -> String {
-    match result {
-        Err(StoreError::Conflict(cause)) => cause.to_string(),
-        Err(other) => panic!("no conflict: {other}"),
-        Ok(_) => panic!("no conflict but a success"),
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,12 +98,12 @@ async fn a_silent_holder_may_not_publish_when_it_is_succeeded_and_can_not_save_a
     let old = first.hold(OnConflict::Stop).await.unwrap();
     let revision = old.slot.save(bytes("1"), None).await.unwrap();
     // This save takes effect, so the state that the successor finds is the old holder's own.
-    first.has(Trouble::AnswersLost);
+    first.has(Trouble::AnswerLost);
     old.slot
         .save(bytes("2"), Some(&revision))
         .await
         .unwrap_err();
-    first.has(Trouble::Cut);
+    first.has(Trouble::Refused);
     let before = Instant::now();
     let new = second.hold(OnConflict::Stop).await.unwrap();
     assert!(before.elapsed() > TERMS.time);
@@ -208,7 +128,7 @@ async fn a_silent_holder_may_not_publish_when_it_is_succeeded_and_can_not_save_a
 async fn who_lost_its_lease_without_knowing_it_does_not_release_that_of_its_successor() {
     let (first, second) = two();
     let old = first.hold(OnConflict::Stop).await.unwrap();
-    first.has(Trouble::Cut);
+    first.has(Trouble::Refused);
     let new = second.hold(OnConflict::Stop).await.unwrap();
     first.has(Trouble::None);
     old.release().await;
@@ -222,7 +142,7 @@ async fn who_lost_its_lease_without_knowing_it_does_not_release_that_of_its_succ
 async fn a_holder_goes_on_when_its_store_is_back_and_nobody_took_the_lease() {
     let (first, second) = two();
     let held = first.hold(OnConflict::Stop).await.unwrap();
-    for trouble in [Trouble::Cut, Trouble::AnswersLost] {
+    for trouble in [Trouble::Refused, Trouble::AnswerLost] {
         first.has(trouble);
         sleep(21 * SECOND).await;
         assert_eq!(
@@ -247,7 +167,7 @@ async fn whoever_stands_by_follows_when_the_holder_ends() {
         sleep(500 * SECOND).await;
         assert!(!waiting.is_finished());
         if !clean {
-            first.has(Trouble::Cut);
+            first.has(Trouble::Refused);
         }
         drop(held);
         let before = Instant::now();
