@@ -9,11 +9,15 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::time::Unit;
 
 use keys::Keys;
 
 /// The limit of Elasticsearch and OpenSearch for one page (`index.max_result_window`).
 const PAGE_MAX: u64 = 10_000;
+/// Every slice has a page under way.
+const SLICES_MAX: u64 = 16;
+const OVERLAP_MS: u64 = 5 * 60_000;
 /// The fields of the reference's state; `tracked_fields` may name these.
 pub const TRACKABLE: [&str; 9] = [
     "last_poll_timestamp",
@@ -36,6 +40,10 @@ pub struct Config {
     pub query: Value,
     /// The field that orders the documents.
     pub timestamp_field: String,
+    /// What one step of a field is that is mapped as a whole number. None: it is a date.
+    pub timestamp_unit: Option<Unit>,
+    /// A field whose whole numbers tell documents of one timestamp apart; `_seq_no` by default.
+    pub tiebreaker_field: Option<String>,
     /// Where a source without a state begins; at the oldest document by default.
     pub start: Option<Start>,
     /// Documents in a page, 2 to 10,000; 1,000 by default.
@@ -43,6 +51,11 @@ pub struct Config {
     /// How long to wait before a document is old enough to be read, in milliseconds.
     /// None: derived from the refresh interval.
     pub settle_ms: Option<u64>,
+    /// How far behind the watermark late documents are looked for that can still be delivered,
+    /// in milliseconds; 5 minutes by default.
+    pub overlap_ms: u64,
+    /// How many parts are read side by side, 1 to 16; 1 by default.
+    pub slices: u32,
     /// How many documents the edge remembers; 65,536 by default.
     pub edge_max: u64,
     /// Part of every message id; empty by default.
@@ -92,9 +105,15 @@ impl Config {
                     "is missing; name the date field that orders the documents",
                 )
             })?,
+            timestamp_unit: keys.timestamp_unit()?,
+            tiebreaker_field: keys.text("tiebreaker_field")?,
             start: keys.start()?,
             batch_size: keys.number("batch_size", 2, PAGE_MAX)?.unwrap_or(1_000),
             settle_ms: keys.duration("settle")?,
+            overlap_ms: keys.duration("overlap")?.unwrap_or(OVERLAP_MS),
+            slices: keys
+                .number("slices", 1, SLICES_MAX)?
+                .map_or(1, |slices| slices as u32),
             edge_max: keys.number("edge_max", 1, 1 << 20)?.unwrap_or(65_536),
             id_namespace: keys.text("id_namespace")?.unwrap_or_default(),
             auto_save_interval_ms: state.duration("auto_save_interval")?,
@@ -104,6 +123,11 @@ impl Config {
         keys.finish()?;
         state.finish()?;
         config.check()
+    }
+
+    /// The field that tells documents of one timestamp apart.
+    pub fn tiebreaker(&self) -> &str {
+        self.tiebreaker_field.as_deref().unwrap_or("_seq_no")
     }
 
     /// What holds between keys.

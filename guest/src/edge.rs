@@ -61,33 +61,51 @@ impl Edge {
         met as u64
     }
 
-    /// How many documents of exactly this timestamp are remembered.
-    pub fn count_at(&self, timestamp: i64) -> u64 {
-        let group = (
-            Key {
-                timestamp,
-                seq_no: i64::MIN,
-            },
-            0,
-        )
-            ..=(
-                Key {
-                    timestamp,
-                    seq_no: i64::MAX,
-                },
-                u64::MAX,
-            );
-        self.entries.range(group).count() as u64
+    /// How many documents from this place on are remembered.
+    pub fn count_from(&self, from: Key) -> u64 {
+        self.entries.range((from, 0)..).count() as u64
     }
 
-    /// Forgets what comes before `to`.
+    /// How many documents between two places are remembered, the second exclusive.
+    pub fn count_between(&self, from: Key, to: Key) -> u64 {
+        let to = to.max(from);
+        self.entries.range((from, 0)..(to, 0)).count() as u64
+    }
+
+    /// The place of the document that this many come before.
+    pub fn place_of(&self, number: u64) -> Option<Key> {
+        let mut places = self.entries.keys().map(|(key, _)| *key);
+        places.nth(usize::try_from(number).ok()?)
+    }
+
+    /// How many of them the pass met.
+    pub fn met_from(&self, from: Key) -> u64 {
+        let entries = self.entries.range((from, 0)..);
+        entries.filter(|(_, met)| **met).count() as u64
+    }
+
+    /// Forgets what comes before `to` and was accounted for.
     pub fn forget_before(&mut self, to: Key) {
-        self.entries = self.entries.split_off(&(to, 0));
+        let kept = self.entries.split_off(&(to, 0));
+        let before = std::mem::replace(&mut self.entries, kept);
+        self.entries
+            .extend(before.into_iter().filter(|(_, met)| *met));
     }
 
     /// A new pass begins, which has met nothing yet.
     pub fn begin_pass(&mut self) {
         self.entries.values_mut().for_each(|met| *met = false);
+    }
+
+    /// What was met before `to` was accounted for: it is delivered and no more.
+    pub fn account_before(&mut self, to: Key) {
+        let before = self.entries.range_mut(..(to, 0));
+        before.for_each(|(_, met)| *met = false);
+    }
+
+    /// Remembers what another edge does, too.
+    pub fn join(&mut self, other: &Self) {
+        self.entries.extend(&other.entries);
     }
 }
 
@@ -126,22 +144,40 @@ mod tests {
     #[test]
     fn a_document_is_met_once_in_a_pass() {
         let mut edge = edge(&[(1, 0, 7)]);
-        assert!(!edge.meet(Key::at(1), 7), "the next page repeats its edge");
+        assert!(
+            !edge.meet((1, 0).into(), 7),
+            "the next page repeats its edge"
+        );
         edge.begin_pass();
         assert_eq!(edge.met_before(Key::at(2)), 0);
-        assert!(edge.holds(Key::at(1), 7), "it stays delivered");
-        assert!(edge.meet(Key::at(1), 7));
+        assert!(edge.holds((1, 0).into(), 7), "it stays delivered");
+        assert!(edge.meet((1, 0).into(), 7));
     }
 
     #[test]
     fn forgetting_keeps_the_border() {
         let mut edge = edge(&[(1, 5, 1), (2, 0, 2), (2, 3, 3), (2, 3, 4), (3, 0, 5)]);
-        assert_eq!(edge.count_at(2), 3);
+        assert_eq!(edge.count_from(Key::at(2)), 4);
+        edge.account_before((2, 3).into());
         edge.forget_before((2, 3).into());
         assert_eq!(
-            (edge.len(), edge.count_at(2), edge.met_before(Key::at(3))),
+            (
+                edge.len(),
+                edge.count_between(Key::at(2), Key::at(3)),
+                edge.met_before(Key::at(3))
+            ),
             (3, 2, 2)
         );
+    }
+
+    #[test]
+    fn what_was_met_and_not_accounted_for_is_never_forgotten() {
+        let mut edge = edge(&[(1, 0, 1), (2, 0, 2)]);
+        edge.account_before(Key::at(2));
+        edge.meet((1, 1).into(), 3);
+        edge.forget_before(Key::at(9));
+        assert!(!edge.holds((1, 0).into(), 1));
+        assert!(edge.holds((1, 1).into(), 3) && edge.holds((2, 0).into(), 2));
     }
 
     #[test]

@@ -193,7 +193,7 @@ impl<H: Host> Source<H> {
     /// The next cycle begins in a new point in time.
     fn abandon(&mut self) -> Option<String> {
         let reading = self.state.reading.as_mut();
-        reading.and_then(|reading| reading.progress.abandon())
+        reading.and_then(|reading| reading.slices.abandon())
     }
 
     fn let_go(&mut self, pit: Option<String>) {

@@ -12,14 +12,14 @@ use crate::config::{Config, Start, TRACKABLE};
 use crate::error::Error;
 use crate::host::SavedOutput;
 use crate::key::Key;
-use crate::paging::timestamp::Progress;
+use crate::paging::slices::Slices;
 use crate::time::{Unit, millis_to_date};
 
 pub use fingerprint::Fingerprint;
 pub use place::{Mark, Stretch};
 
 /// The format that this version writes, and the newest that it reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The data of a state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -89,9 +89,9 @@ pub struct Reading {
     pub selection: Fingerprint,
     /// Of every timestamp in here.
     pub unit: Unit,
-    /// See [`Progress`].
+    /// How far it has come.
     #[serde(flatten)]
-    pub progress: Progress,
+    pub slices: Slices,
 }
 
 /// Proofs that what matched was delivered.
@@ -183,7 +183,7 @@ impl State {
         let fresh = || Reading {
             selection: Fingerprint::of(config),
             unit,
-            progress: Progress::from(start),
+            slices: Slices::from(start, unit),
         };
         Ok(self.reading.get_or_insert_with(fresh))
     }
@@ -301,7 +301,7 @@ mod tests {
             ),
             (15_000, 145)
         );
-        let start = state.reading(&config(), Unit::Ms).unwrap().progress.start;
+        let start = state.reading(&config(), Unit::Ms).unwrap().slices.start();
         assert_eq!(start, Key::at(1_705_314_600_000));
     }
 
@@ -311,9 +311,8 @@ mod tests {
         state
             .reading(&config(), Unit::Ns)
             .unwrap()
-            .progress
-            .edge
-            .meet(Key::at(1), 7);
+            .slices
+            .deliver(Key::at(1), Unit::Ns);
         let saved = state.to_json(None).unwrap();
         assert_eq!(State::parse(&saved, FORMAT).unwrap(), state);
         assert!(
@@ -352,7 +351,7 @@ mod tests {
             let mut state = State::parse(saved.as_bytes(), 1).unwrap();
             state.start(start, 1_767_225_600_000);
             assert_eq!(state.last_poll_timestamp.as_deref(), expected, "{saved}");
-            let place = state.reading(&config(), Unit::Ms).unwrap().progress.start;
+            let place = state.reading(&config(), Unit::Ms).unwrap().slices.start();
             assert_eq!(place == Key::MIN, expected.is_none(), "{saved}");
         }
     }
@@ -361,7 +360,7 @@ mod tests {
     fn a_state_that_can_not_be_read_is_an_error() {
         for (data, format, part) in [
             ("{", 1, "can not be read"),
-            ("{}", 3, "format 3"),
+            ("{}", 4, "format 4"),
             (r#"{"poll_count":"x"}"#, 1, "can not be read"),
             (r#"{"last_poll_timestamp":"x"}"#, 1, "\"x\" is no date"),
         ] {

@@ -5,46 +5,84 @@ use serde::{Deserialize, Serialize};
 
 /// What one step of a timestamp is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// The sort values of a `date` field.
     Ms,
     /// The sort values of a `date_nanos` field.
     Ns,
+    /// A whole number of seconds.
+    NumberS,
+    /// A whole number of milliseconds.
+    NumberMs,
+    /// A whole number of microseconds.
+    NumberUs,
+    /// A whole number of nanoseconds.
+    NumberNs,
 }
 
 impl Unit {
-    /// The `numeric_type` that makes every index sort in this unit, whatever it maps.
-    pub const fn numeric_type(self) -> &'static str {
+    /// The `numeric_type` that makes every index sort dates in this unit, whatever it maps.
+    pub const fn numeric_type(self) -> Option<&'static str> {
         match self {
-            Self::Ms => "date",
-            Self::Ns => "date_nanos",
+            Self::Ms => Some("date"),
+            Self::Ns => Some("date_nanos"),
+            _ => None,
         }
     }
 
-    /// A point in time; beyond the range of the unit, its last value.
-    pub fn from_millis(self, millis: u64) -> i64 {
-        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    /// For people.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Ms => millis,
-            Self::Ns => millis.saturating_mul(1_000_000),
+            Self::NumberS => "s",
+            Self::Ms | Self::NumberMs => "ms",
+            Self::NumberUs => "us",
+            Self::Ns | Self::NumberNs => "ns",
         }
+    }
+
+    /// Steps in a second.
+    const fn per_second(self) -> i64 {
+        match self {
+            Self::NumberS => 1,
+            Self::Ms | Self::NumberMs => 1_000,
+            Self::NumberUs => 1_000_000,
+            Self::Ns | Self::NumberNs => 1_000_000_000,
+        }
+    }
+
+    /// Steps in a minute.
+    pub const fn minute_length(self) -> i64 {
+        60 * self.per_second()
+    }
+
+    /// In which minute since the epoch it lies.
+    pub const fn minute(self, timestamp: i64) -> i64 {
+        timestamp.div_euclid(self.minute_length())
+    }
+
+    /// A point in time, rounded down; beyond the range of the unit, its last value.
+    pub fn from_millis(self, millis: u64) -> i64 {
+        let steps = i128::from(millis) * i128::from(self.per_second()) / 1_000;
+        i64::try_from(steps).unwrap_or(i64::MAX)
     }
 
     /// A point in time, rounded down, so that an inclusive bound misses nothing.
     pub fn from_date(self, date: DateTime<Utc>) -> i64 {
-        match self {
-            Self::Ms => date.timestamp_millis(),
-            Self::Ns => date.timestamp_nanos_opt().unwrap_or(i64::MIN),
-        }
+        let (seconds, nanos) = (date.timestamp(), date.timestamp_subsec_nanos());
+        let nanos = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        let steps = nanos.div_euclid(i128::from(1_000_000_000 / self.per_second()));
+        i64::try_from(steps).unwrap_or(i64::MIN)
     }
 
-    /// The date of a sort value; none where the calendar ends.
+    /// The date of a value; none where the calendar ends.
     pub fn to_date(self, timestamp: i64) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Ms => DateTime::from_timestamp_millis(timestamp),
-            Self::Ns => Some(DateTime::from_timestamp_nanos(timestamp)),
-        }
+        let (seconds, steps) = (
+            timestamp.div_euclid(self.per_second()),
+            timestamp.rem_euclid(self.per_second()),
+        );
+        let nanos = u32::try_from(steps * (1_000_000_000 / self.per_second())).ok()?;
+        DateTime::from_timestamp(seconds, nanos)
     }
 
     /// The milliseconds since the epoch, rounded down; 0 before it.
@@ -53,8 +91,8 @@ impl Unit {
         millis.map_or(u64::MAX, |millis| u64::try_from(millis).unwrap_or(0))
     }
 
-    /// As `strict_date_optional_time_nanos` reads it, the one format that `date` and
-    /// `date_nanos` fields accept alike whatever their own format is.
+    /// For people, and as `strict_date_optional_time_nanos` reads it, the one format that
+    /// `date` and `date_nanos` fields accept alike whatever their own format is.
     pub fn to_iso(self, timestamp: i64) -> String {
         self.to_date(timestamp).map_or_else(
             || timestamp.to_string(),
@@ -86,6 +124,12 @@ mod tests {
                 "2026-01-01T00:00:00.123456789Z",
             ),
             (Unit::Ms, -1, "1969-12-31T23:59:59.999000000Z"),
+            (Unit::NumberS, -1, "1969-12-31T23:59:59.000000000Z"),
+            (
+                Unit::NumberUs,
+                1_767_225_600_000_001,
+                "2026-01-01T00:00:00.000001000Z",
+            ),
             (Unit::Ns, 0, "1970-01-01T00:00:00.000000000Z"),
         ];
         for (unit, timestamp, iso) in rows {

@@ -17,8 +17,8 @@ pub const SETTLE_UNKNOWN_MS: u64 = 60_000;
 /// How the timestamp field is mapped in the indices that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mapping {
-    /// As dates that sort in this unit.
-    Dates(Unit),
+    /// As dates, or as whole numbers, that sort in this unit.
+    Sorted(Unit),
     /// In no index; without documents that is no mistake yet.
     Nowhere,
 }
@@ -34,7 +34,8 @@ impl Mapping {
     /// Where `date` and `date_nanos` mix, milliseconds: they hold every date of both.
     ///
     /// # Errors
-    /// Permanent, if the field is no date, or lies in a nested object.
+    /// Permanent, if the field is neither a date nor a whole number of a known unit, or lies in a
+    /// nested object.
     pub fn parse(config: &Config, body: &[u8]) -> Result<Self, Error> {
         let caps: FieldCaps = serde_json::from_slice(body).map_err(|e| {
             Error::transient(format!(
@@ -46,6 +47,7 @@ impl Mapping {
                 return Err(not_readable(
                     config,
                     &format!("lies in {parent:?}, which is mapped as nested"),
+                    config.timestamp_unit.is_some(),
                 ));
             }
         }
@@ -56,22 +58,41 @@ impl Mapping {
             .map(String::as_str)
             .filter(|t| *t != "unmapped")
             .collect();
-        match mapped.as_slice() {
-            [] => Ok(Self::Nowhere),
-            ["date_nanos"] => Ok(Self::Dates(Unit::Ns)),
-            ["date"] | ["date", "date_nanos"] => Ok(Self::Dates(Unit::Ms)),
-            others => Err(not_readable(
+        let is_number = |kind: &&str| NUMBERS.contains(kind);
+        match (mapped.as_slice(), config.timestamp_unit) {
+            ([], _) => Ok(Self::Nowhere),
+            (["date_nanos"], None) => Ok(Self::Sorted(Unit::Ns)),
+            (["date"] | ["date", "date_nanos"], None) => Ok(Self::Sorted(Unit::Ms)),
+            (kinds, Some(unit)) if kinds.iter().all(is_number) => Ok(Self::Sorted(unit)),
+            (kinds, None) if kinds.iter().all(is_number) => Err(Error::config(
+                "timestamp_unit",
+                format!(
+                    "is missing, as timestamp_field {:?} is mapped as {}; say what one step of it is: \"s\", \"ms\", \"us\" or \"ns\"",
+                    config.timestamp_field,
+                    kinds.join(" and ")
+                ),
+            )),
+            (kinds, unit) => Err(not_readable(
                 config,
-                &format!("is mapped as {}", others.join(" and ")),
+                &format!("is mapped as {}", kinds.join(" and ")),
+                unit.is_some(),
             )),
         }
     }
 }
 
-fn not_readable(config: &Config, how: &str) -> Error {
+/// Types of whole numbers that 64 bits with a sign hold.
+const NUMBERS: [&str; 4] = ["byte", "integer", "long", "short"];
+
+fn not_readable(config: &Config, how: &str, has_unit: bool) -> Error {
     let (field, index) = (&config.timestamp_field, &config.index);
+    let wanted = if has_unit {
+        "with \"timestamp_unit\" it must be mapped as long, integer, short or byte (leave that key out for dates"
+    } else {
+        "it must be mapped as date or date_nanos, or as a whole number with \"timestamp_unit\" (give it such a mapping and reindex"
+    };
     Error::permanent(format!(
-        "timestamp_field {field:?} of index {index:?} {how}; it must be mapped as date or date_nanos (give it such a mapping and reindex, or name another field)"
+        "timestamp_field {field:?} of index {index:?} {how}; {wanted}, or name another field)"
     ))
 }
 
@@ -120,14 +141,14 @@ mod tests {
     #[test]
     fn the_unit_follows_the_mapping() {
         let rows = [
-            (r#"{"t":{"date":{}}}"#, Ok(Mapping::Dates(Unit::Ms))),
+            (r#"{"t":{"date":{}}}"#, Ok(Mapping::Sorted(Unit::Ms))),
             (
                 r#"{"t":{"date_nanos":{},"unmapped":{}}}"#,
-                Ok(Mapping::Dates(Unit::Ns)),
+                Ok(Mapping::Sorted(Unit::Ns)),
             ),
             (
                 r#"{"t":{"date":{},"date_nanos":{}}}"#,
-                Ok(Mapping::Dates(Unit::Ms)),
+                Ok(Mapping::Sorted(Unit::Ms)),
             ),
             (r#"{"t":{"unmapped":{}}}"#, Ok(Mapping::Nowhere)),
             ("{}", Ok(Mapping::Nowhere)),

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod client;
 pub mod facts;
 pub mod failure;
+pub mod histogram;
 pub mod product;
 pub mod query;
 pub mod request;

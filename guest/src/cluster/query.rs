@@ -1,6 +1,6 @@
 //! The filter of a read: the user's query between two places of the reading order.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::config::Config;
 use crate::key::Key;
@@ -29,7 +29,8 @@ impl Selection<'_> {
 
     /// Documents at or after this timestamp.
     pub fn since(&self, timestamp: i64) -> Value {
-        json!({"bool": {"filter": [self.config.query, self.range("gte", timestamp)]}})
+        let since = self.range(&[("gte", timestamp)]);
+        json!({"bool": {"filter": [self.config.query, since]}})
     }
 
     /// Documents that have no value to be ordered by.
@@ -42,33 +43,47 @@ impl Selection<'_> {
     }
 
     fn not_before(&self, from: Key) -> Vec<Value> {
-        if from == Key::MIN {
+        if from.timestamp == i64::MIN {
             return Vec::new();
         }
-        let mut filter = vec![self.range("gte", from.timestamp)];
-        if from.seq_no > 0 {
-            let earlier =
-                json!([self.equal(from.timestamp), {"range": {"_seq_no": {"lt": from.seq_no}}}]);
-            filter.push(json!({"bool": {"must_not": [{"bool": {"filter": earlier}}]}}));
+        let mut filter = vec![self.range(&[("gte", from.timestamp)])];
+        if !from.begins_group() {
+            filter.push(json!({"bool": {"must_not": [self.earlier_in_group(from)]}}));
         }
         filter
     }
 
     fn before(&self, to: Key) -> Value {
-        let earlier = self.range("lt", to.timestamp);
-        if to.seq_no == 0 {
+        let earlier = self.range(&[("lt", to.timestamp)]);
+        if to.begins_group() {
             return earlier;
         }
-        let same = json!([self.equal(to.timestamp), {"range": {"_seq_no": {"lt": to.seq_no}}}]);
-        json!({"bool": {"minimum_should_match": 1, "should": [earlier, {"bool": {"filter": same}}]}})
+        let should = [earlier, self.earlier_in_group(to)];
+        json!({"bool": {"minimum_should_match": 1, "should": should}})
     }
 
-    fn equal(&self, timestamp: i64) -> Value {
-        let date = self.unit.to_iso(timestamp);
-        json!({"range": {&self.config.timestamp_field: {"gte": date, "lt": self.unit.to_iso(timestamp.saturating_add(1)), "format": FORMAT}}})
+    /// Of the timestamp of this place, but before it.
+    fn earlier_in_group(&self, Key { timestamp, seq_no }: Key) -> Value {
+        let group = self.range(&[("gte", timestamp), ("lt", timestamp.saturating_add(1))]);
+        let earlier = json!({"range": {self.config.tiebreaker(): {"lt": seq_no}}});
+        json!({"bool": {"filter": [group, earlier]}})
     }
 
-    fn range(&self, bound: &str, timestamp: i64) -> Value {
-        json!({"range": {&self.config.timestamp_field: {bound: self.unit.to_iso(timestamp), "format": FORMAT}}})
+    /// Dates are written as such, which fields of every date format read; numbers as they are.
+    fn range(&self, bounds: &[(&str, i64)]) -> Value {
+        let is_date = self.unit.numeric_type().is_some();
+        let bound = |timestamp| {
+            if is_date {
+                json!(self.unit.to_iso(timestamp))
+            } else {
+                json!(timestamp)
+            }
+        };
+        let bounds = bounds
+            .iter()
+            .map(|(name, at)| ((*name).to_owned(), bound(*at)));
+        let format = is_date.then(|| ("format".to_owned(), json!(FORMAT)));
+        let range: Map<_, _> = bounds.chain(format).collect();
+        json!({"range": {&self.config.timestamp_field: range}})
     }
 }

@@ -128,14 +128,42 @@ impl Request {
 
     /// A page, or with `size: 0` a count of the same point in time.
     pub fn search(search: &Search<'_>) -> Self {
-        let path = match search.pit {
-            Some(_) => "/_search?allow_partial_search_results=false".to_owned(),
-            None => {
-                let index = encode(&search.selection.config.index);
-                format!("/{index}/_search?allow_partial_search_results=false")
-            }
+        let index = &search.selection.config.index;
+        Self::post(search_path(index, search.pit), search.body())
+    }
+
+    /// How many documents are there in each minute from this timestamp on and before that one?
+    pub fn minutes(selection: Selection<'_>, pit: Option<&str>, from: i64, to: i64) -> Self {
+        let Selection { config, unit } = selection;
+        let field = &config.timestamp_field;
+        let minutes = if unit.numeric_type().is_some() {
+            json!({"date_histogram": {"field": field, "fixed_interval": "1m", "min_doc_count": 1}})
+        } else {
+            json!({"histogram": {"field": field, "interval": unit.minute_length(), "min_doc_count": 1}})
         };
-        Self::post(path, search.body())
+        let mut body = json!({
+            "size": 0,
+            "track_total_hits": false,
+            "query": selection.between(Key::at(from), Key::at(to)),
+            "aggs": {"minutes": minutes},
+        });
+        set_pit(&mut body, pit);
+        Self::post(search_path(&config.index, pit), body)
+    }
+}
+
+/// A point in time knows its indices.
+fn search_path(index: &str, pit: Option<&str>) -> String {
+    let index = match pit {
+        Some(_) => String::new(),
+        None => format!("/{}", encode(index)),
+    };
+    format!("{index}/_search?allow_partial_search_results=false")
+}
+
+fn set_pit(body: &mut Value, pit: Option<&str>) {
+    if let Some(pit) = pit {
+        set(body, "pit", json!({"id": pit, "keep_alive": KEEP_ALIVE}));
     }
 }
 
@@ -146,6 +174,8 @@ pub struct Search<'a> {
     pub selection: Selection<'a>,
     /// None: of the index as it is now.
     pub pit: Option<&'a str>,
+    /// Which slice, and of how many; several need a point in time.
+    pub slice: (usize, usize),
     /// Where the segment begins.
     pub from: Key,
     /// Where it ends.
@@ -167,24 +197,28 @@ impl Search<'_> {
             "track_total_hits": self.count,
             "query": self.selection.between(self.from, self.to),
         });
-        if let Some(pit) = self.pit {
-            set(
-                &mut body,
-                "pit",
-                json!({"id": pit, "keep_alive": KEEP_ALIVE}),
-            );
+        set_pit(&mut body, self.pit);
+        if let (slice, slices @ 2..) = self.slice {
+            // By the value that orders, as the servers' own choice is not of the document alone.
+            let field = &self.selection.config.timestamp_field;
+            let slice = json!({"id": slice, "max": slices, "field": field});
+            set(&mut body, "slice", slice);
         }
         if self.size > 0 {
             set(
                 &mut body,
                 "sort",
-                json!([self.timestamp_sort(), {"_seq_no": "asc"}]),
+                json!([self.timestamp_sort(), {self.selection.config.tiebreaker(): "asc"}]),
             );
             set(&mut body, "seq_no_primary_term", json!(true));
         }
         if let Some(Key { timestamp, seq_no }) = self.after {
             // One less: documents of other shards may share the last place of a page.
-            set(&mut body, "search_after", json!([timestamp, seq_no - 1]));
+            set(
+                &mut body,
+                "search_after",
+                json!([timestamp, seq_no.saturating_sub(1)]),
+            );
         }
         body
     }
@@ -195,9 +229,11 @@ impl Search<'_> {
     /// selected. But it keeps OpenSearch (2.19, 3.6, 3.8) from skipping documents of
     /// dense `date_nanos` timestamps over several shards.
     fn timestamp_sort(&self) -> Value {
-        let unit = self.selection.unit;
-        let mut order =
-            json!({"order": "asc", "unmapped_type": "date", "numeric_type": unit.numeric_type()});
+        let mut order = json!({"order": "asc", "unmapped_type": "long"});
+        if let Some(numeric_type) = self.selection.unit.numeric_type() {
+            set(&mut order, "unmapped_type", json!("date"));
+            set(&mut order, "numeric_type", json!(numeric_type));
+        }
         if self.product != Some(Product::Elasticsearch) {
             set(&mut order, "missing", json!("_first"));
         }

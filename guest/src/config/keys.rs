@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::date_math::find_now;
 use super::{Start, TRACKABLE};
 use crate::error::Error;
+use crate::time::Unit;
 
 /// The keys of one table that were not taken yet.
 pub(super) struct Keys {
@@ -91,6 +92,22 @@ impl Keys {
         }
     }
 
+    pub(super) fn timestamp_unit(&mut self) -> Result<Option<Unit>, Error> {
+        let Some(text) = self.text("timestamp_unit")? else {
+            return Ok(None);
+        };
+        match text.as_str() {
+            "s" => Ok(Some(Unit::NumberS)),
+            "ms" => Ok(Some(Unit::NumberMs)),
+            "us" => Ok(Some(Unit::NumberUs)),
+            "ns" => Ok(Some(Unit::NumberNs)),
+            other => Err(self.error(
+                "timestamp_unit",
+                format!("must be \"s\", \"ms\", \"us\" or \"ns\", what one step of the number is, not {other:?}"),
+            )),
+        }
+    }
+
     pub(super) fn pagination(&mut self) -> Result<(), Error> {
         match self.text("pagination")?.as_deref() {
             None | Some("timestamp") => Ok(()),
@@ -153,7 +170,7 @@ impl Keys {
 fn known(prefix: &str) -> &'static str {
     match prefix {
         "" => {
-            "index, timestamp_field, start, query, batch_size, pagination, settle, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, polling_interval, timeout, max_response_bytes"
+            "index, timestamp_field, timestamp_unit, tiebreaker_field, start, query, batch_size, slices, pagination, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, polling_interval, timeout, max_response_bytes"
         }
         _ => {
             "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id, lease_time, on_conflict"

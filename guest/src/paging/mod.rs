@@ -2,4 +2,7 @@
 //!
 //! Pure: nothing here fetches, publishes, saves or looks at a clock.
 
-pub mod timestamp;
+pub mod late;
+pub mod minutes;
+pub mod progress;
+pub mod slices;

@@ -5,7 +5,7 @@ use crate::cluster::answer::Page;
 use crate::error::Error;
 use crate::host::{Answer, Host};
 use crate::message::{Message, headers};
-use crate::paging::timestamp::Plan;
+use crate::paging::progress::Plan;
 
 impl<H: Host> Reader<'_, H> {
     /// Publishes what is new in a page, and takes note once it is acknowledged.

@@ -1,6 +1,7 @@
 //! Receipts: proof that what matched was delivered, before anything may be forgotten.
 
 use super::Reader;
+use super::page::Part;
 use crate::cluster::answer::Page;
 use crate::cluster::failure::Failure;
 use crate::cluster::query::Selection;
@@ -8,37 +9,47 @@ use crate::cluster::request::Request;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::key::Key;
-use crate::paging::timestamp::{Crowd, Settled};
-use crate::state::Reading;
+use crate::paging::progress::{Crowd, Progress, Settled};
 
 impl<H: Host> Reader<'_, H> {
     /// Compares what was read before `to` with what the cluster counts there.
-    pub(super) fn receipt(&mut self, to: Key, total: Option<u64>) -> Result<Settled, Failure> {
+    pub(super) fn receipt(
+        &mut self,
+        slice: usize,
+        to: Key,
+        total: Option<u64>,
+    ) -> Result<Settled, Failure> {
         let counted = match total {
             Some(total) if self.cycle()?.pit.is_none() => total,
-            _ => self.count_before(to)?,
+            _ => self.count_before(slice, to)?,
         };
-        let Reading { unit, progress, .. } = self.reading()?;
+        let unit = self.reading()?.unit;
+        let progress = self.progress(slice)?;
         let fields = [
-            ("from", progress.start.describe(*unit)),
-            ("to", to.describe(*unit)),
+            ("from", progress.start.describe(unit)),
+            ("to", to.describe(unit)),
             ("counted", counted.to_string()),
             ("read", progress.edge.met_before(to).to_string()),
         ];
-        let (unit, cycle) = (*unit, progress.cycle.clone());
         let settled = progress.settle(to, counted)?;
         self.note_receipt(settled, &fields);
-        if settled == Settled::CycleOver {
-            let (documents, horizon) = cycle.as_ref().map_or((0, 0), |cycle| {
-                (cycle.documents, unit.to_millis(cycle.horizon))
-            });
-            self.state.count_cycle(documents, self.client.now_ms);
-            if let Some(pit) = cycle.and_then(|cycle| cycle.pit) {
-                self.client.close_pit(&pit);
-            }
-            self.cycle_over(horizon)?;
+        if settled == Settled::PassOver && self.slices()?.is_over() {
+            self.finish_cycle()?;
         }
         Ok(settled)
+    }
+
+    fn finish_cycle(&mut self) -> Result<(), Error> {
+        let unit = self.reading()?.unit;
+        self.end_late()?;
+        let Some(cycle) = self.slices()?.finish() else {
+            return Ok(());
+        };
+        self.state.count_cycle(cycle.documents, self.client.now_ms);
+        if let Some(pit) = cycle.pit {
+            self.client.close_pit(&pit);
+        }
+        self.cycle_over(unit.to_millis(cycle.horizon))
     }
 
     fn cycle_over(&mut self, horizon_ms: u64) -> Result<(), Error> {
@@ -70,9 +81,16 @@ impl<H: Host> Reader<'_, H> {
         self.client.host.log(level, message, fields);
     }
 
-    fn count_before(&mut self, to: Key) -> Result<u64, Failure> {
-        let start = self.reading()?.progress.start;
-        let request = self.search((start, to), None, 0, true)?;
+    fn count_before(&mut self, slice: usize, to: Key) -> Result<u64, Failure> {
+        let from = self.progress(slice)?.start;
+        let request = self.search(Part {
+            slice,
+            from,
+            to,
+            after: None,
+            size: 0,
+            count: true,
+        })?;
         let answer = self.client.ask(&request)?;
         let page = Page::parse(&answer.bytes)?;
         self.keep_pit(&page);
@@ -82,22 +100,28 @@ impl<H: Host> Reader<'_, H> {
 
     /// A group larger than the edge is forgotten as far as it was counted; more of it in there
     /// can not be told from what was delivered.
-    pub(super) fn check_crowd(&mut self) -> Result<(), Error> {
-        let config = self.config;
-        let Reading { unit, progress, .. } = self.reading()?;
-        let (unit, start, Some(crowd)) = (*unit, progress.start, progress.crowd) else {
-            return Ok(());
-        };
-        let query = Selection { config, unit }.between(Key::at(crowd.timestamp), start);
+    pub(super) fn check_crowds(&mut self) -> Result<(), Error> {
+        for slice in 0..self.slices()?.slices.len() {
+            let Progress {
+                crowd, known_from, ..
+            } = *self.progress(slice)?;
+            if let Some(crowd) = crowd {
+                let count = self.check_crowd(crowd, known_from)?;
+                self.progress(slice)?.crowd = Some(Crowd { count, ..crowd });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many there are now: fewer, as some were deleted, after which more than
+    /// these are new.
+    fn check_crowd(&mut self, crowd: Crowd, known_from: Key) -> Result<u64, Error> {
+        let (config, unit) = (self.config, self.reading()?.unit);
+        let query = Selection { config, unit }.between(Key::at(crowd.timestamp), known_from);
         let counted = self.client.count(&Request::count(&config.index, query))?;
         let surplus = counted.saturating_sub(crowd.count);
         if surplus == 0 {
-            // Fewer, as some were deleted: what comes from now on is more than these.
-            self.reading()?.progress.crowd = Some(Crowd {
-                count: counted,
-                ..crowd
-            });
-            return Ok(());
+            return Ok(counted);
         }
         let (at, delivered, edge_max) =
             (unit.to_iso(crowd.timestamp), crowd.count, config.edge_max);

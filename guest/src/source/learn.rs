@@ -23,7 +23,7 @@ impl<H: Host> Source<H> {
             .state
             .reading
             .as_ref()
-            .is_some_and(|reading| reading.progress.cycle.is_some());
+            .is_some_and(|reading| reading.slices.cycle.is_some());
         let is_known =
             |learned: &Learned| in_cycle || self.now_ms.abs_diff(learned.at_ms) < LEARN_EVERY_MS;
         if self.learned.as_ref().is_some_and(is_known) {
@@ -69,7 +69,7 @@ impl<H: Host> Source<H> {
         }
         let fields = [
             ("field", self.config.timestamp_field.clone()),
-            ("unit", format!("{unit:?}").to_lowercase()),
+            ("unit", unit.name().to_owned()),
             ("settle_ms", settle_ms.to_string()),
         ];
         self.host.log(Level::Info, "reading by timestamp", &fields);
@@ -89,7 +89,7 @@ fn detect<H: Host>(client: &mut Client<'_, H>) -> Result<Option<Product>, Error>
 /// The unit of the field. None while it is mapped nowhere and nothing is there to read.
 fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<Unit>, Error> {
     let answer = client.ask(&Request::field_caps(&config.index, &config.timestamp_field))?;
-    if let Mapping::Dates(unit) = Mapping::parse(config, &answer.bytes)? {
+    if let Mapping::Sorted(unit) = Mapping::parse(config, &answer.bytes)? {
         return Ok(Some(unit));
     }
     let documents = client.count(&Request::count_all(&config.index))?;

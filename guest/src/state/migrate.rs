@@ -4,14 +4,17 @@
 //! |---|---|
 //! | 1 | the edge has 33 bytes an entry: timestamp, sequence number, id, met. Without an edge, the format of the connector whose documents users know |
 //! | 2 | the edge is packed, see [`crate::edge`] |
+//! | 3 | there are slices, the edge may begin before the place where reading goes on, and documents are counted by the minute |
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::de::Error as _;
-use serde_json::{Error, Value};
+use serde_json::{Error, Map, Value};
 
 use crate::edge::Edge;
 use crate::key::Key;
+use crate::paging::slices::Slices;
 
 /// The data of a state in the newest format. Fields that are not known stay.
 pub(super) fn to_newest(data: &[u8], format: u32) -> Result<Value, Error> {
@@ -19,7 +22,36 @@ pub(super) fn to_newest(data: &[u8], format: u32) -> Result<Value, Error> {
     if format < 2 {
         pack_edge(&mut state)?;
     }
+    if format < 3 {
+        slice(&mut state)?;
+    }
     Ok(state)
+}
+
+/// What was the one progress becomes the one slice. A read that was under way begins again at
+/// its segment's start, whose documents are in the edge.
+fn slice(state: &mut Value) -> Result<(), Error> {
+    let Some(Value::Object(reading)) = state.get_mut("reading") else {
+        return Ok(());
+    };
+    let (start, unit) = (field(reading, "start")?, field(reading, "unit")?);
+    let mut slices = Slices::from(start, unit);
+    if let Some(slice) = slices.slices.first_mut() {
+        slice.position = field(reading, "position")?;
+        slice.edge = field(reading, "edge")?;
+        slice.crowd = field(reading, "crowd")?;
+    }
+    for known in ["start", "position", "edge", "crowd", "cycle"] {
+        reading.remove(known);
+    }
+    if let Value::Object(slices) = serde_json::to_value(slices)? {
+        reading.extend(slices);
+    }
+    Ok(())
+}
+
+fn field<T: DeserializeOwned>(reading: &Map<String, Value>, name: &str) -> Result<T, Error> {
+    serde_json::from_value(reading.get(name).cloned().unwrap_or_default())
 }
 
 fn pack_edge(state: &mut Value) -> Result<(), Error> {
@@ -75,7 +107,8 @@ mod tests {
             },
         });
         let state = to_newest(old.to_string().as_bytes(), 1).unwrap();
-        let packed: Edge = serde_json::from_value(state["reading"]["edge"].clone()).unwrap();
+        let packed: Edge =
+            serde_json::from_value(state["reading"]["slices"][0]["edge"].clone()).unwrap();
         assert_eq!(packed.len(), 2);
         assert!(packed.holds((5, 1).into(), id) && packed.holds((6, 2).into(), id));
         assert_eq!(packed.met_before(Key::at(9)), 1);
@@ -83,7 +116,10 @@ mod tests {
             (&state["poll_count"], &state["others"]),
             (&3.into(), &serde_json::json!([1]))
         );
-        assert_eq!(state["reading"]["position"], old["reading"]["position"]);
+        assert_eq!(
+            state["reading"]["slices"][0]["position"],
+            old["reading"]["position"]
+        );
     }
 
     #[test]

@@ -3,27 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use super::{Arrived, Cycle, Next, Progress, Seen, Settled};
+use super::{Arrived, Next, Pass, Progress, Seen, Settled};
 use crate::error::Error;
 use crate::key::Key;
 
 /// A document of the snapshot: its sort value, and another date that it also has.
 #[derive(Debug, Clone, Copy)]
-struct Document {
-    key: Key,
-    id: u128,
+pub(in crate::paging) struct Document {
+    pub(in crate::paging) key: Key,
+    pub(in crate::paging) id: u128,
     also: Option<i64>,
 }
 
 /// A point in time. `hide` says for which search (counted from 0) to leave out which hit.
-struct Snapshot {
+pub(in crate::paging) struct Snapshot {
     documents: Vec<Document>,
     hide: BTreeMap<usize, usize>,
     searches: usize,
 }
 
 impl Snapshot {
-    fn new(mut documents: Vec<Document>) -> Self {
+    pub(in crate::paging) fn new(mut documents: Vec<Document>) -> Self {
         documents.sort_by_key(|document| (document.key, document.id));
         Self {
             documents,
@@ -41,13 +41,13 @@ impl Snapshot {
                 .is_some_and(|timestamp| within(Key::at(timestamp)))
     }
 
-    fn page(&mut self, progress: &Progress, cycle: &Cycle) -> (Vec<Seen>, u64, u64) {
+    fn page(&mut self, progress: &Progress, pass: &Pass) -> (Vec<Seen>, u64, u64) {
         let selected = self
             .documents
             .iter()
-            .filter(|d| Self::selects(d, progress.start, cycle.end()));
+            .filter(|d| Self::selects(d, progress.start, pass.end()));
         let total = selected.clone().count() as u64;
-        let after = cycle.after.map(|after| Key {
+        let after = pass.after.map(|after| Key {
             seq_no: after.seq_no - 1,
             ..after
         });
@@ -56,12 +56,12 @@ impl Snapshot {
             key: d.key,
             id: d.id,
         });
-        let mut hits: Vec<_> = hits.take(usize::try_from(cycle.size).unwrap()).collect();
+        let mut hits: Vec<_> = hits.take(usize::try_from(pass.size).unwrap()).collect();
         if let Some(hidden) = self.hide.get(&self.searches).filter(|at| **at < hits.len()) {
             hits.remove(*hidden);
         }
         self.searches += 1;
-        (hits, total, cycle.size)
+        (hits, total, pass.size)
     }
 
     fn count(&self, from: Key, to: Key) -> u64 {
@@ -80,12 +80,32 @@ fn cycle(
     size: u64,
     edge_max: u64,
 ) -> Result<Vec<u128>, Error> {
-    let mut delivered = Vec::new();
-    if !progress.begin(horizon, size) {
-        return Ok(delivered);
+    cycle_with(progress, snapshot, (horizon, 0), size, edge_max)
+}
+
+/// The same, with an overlap.
+fn cycle_with(
+    progress: &mut Progress,
+    snapshot: &mut Snapshot,
+    (horizon, overlap): (i64, i64),
+    size: u64,
+    edge_max: u64,
+) -> Result<Vec<u128>, Error> {
+    if !progress.begin(horizon, horizon - overlap, size) {
+        return Ok(Vec::new());
     }
-    while let Some(cycle) = progress.cycle.clone() {
-        let (hits, total, size) = snapshot.page(progress, &cycle);
+    read_pass(progress, snapshot, edge_max)
+}
+
+/// Reads a pass that has begun.
+pub(in crate::paging) fn read_pass(
+    progress: &mut Progress,
+    snapshot: &mut Snapshot,
+    edge_max: u64,
+) -> Result<Vec<u128>, Error> {
+    let mut delivered = Vec::new();
+    while let Some(pass) = progress.pass.clone() {
+        let (hits, total, size) = snapshot.page(progress, &pass);
         let page = Arrived {
             hits: &hits,
             total: Some(total),
@@ -97,12 +117,16 @@ fn cycle(
             progress.settle(to, snapshot.count(progress.start, to))?;
         }
         assert!(snapshot.searches < 10_000, "reading does not end");
+        assert!(progress.edge.len() as u64 <= edge_max, "the edge is full");
     }
     Ok(delivered)
 }
 
 /// `documents` spread over shards, each of which counts its own sequence numbers.
-fn spread(timestamps: impl IntoIterator<Item = i64>, shards: u128) -> Vec<Document> {
+pub(in crate::paging) fn spread(
+    timestamps: impl IntoIterator<Item = i64>,
+    shards: u128,
+) -> Vec<Document> {
     let mut next = BTreeMap::new();
     let document = |(id, timestamp): (u128, i64)| {
         let seq_no = next.entry(id % shards).or_insert(-1);
@@ -119,13 +143,13 @@ fn spread(timestamps: impl IntoIterator<Item = i64>, shards: u128) -> Vec<Docume
     (0..).zip(timestamps).map(document).collect()
 }
 
-fn all(documents: &[Document]) -> Vec<u128> {
+pub(in crate::paging) fn all(documents: &[Document]) -> Vec<u128> {
     let mut ids: Vec<_> = documents.iter().map(|document| document.id).collect();
     ids.sort_unstable();
     ids
 }
 
-fn sorted(mut ids: Vec<u128>) -> Vec<u128> {
+pub(in crate::paging) fn sorted(mut ids: Vec<u128>) -> Vec<u128> {
     ids.sort_unstable();
     ids
 }
@@ -135,17 +159,27 @@ fn every_shape_of_ties_pages_edges_and_shards_is_read_exactly_once() {
     for shards in [1, 2, 3, 5] {
         for per in [1, 2, 7, 50, 1_000] {
             for size in [2, 3, 7, 10, 100] {
-                for edge_max in [2 * size, 3 * size + 1, 1_000] {
+                for (edge_max, overlap) in [
+                    (2 * size, 0),
+                    (3 * size + 1, 0),
+                    (1_000, 0),
+                    (3 * size, 900),
+                    (90, 960),
+                    (1_000, 1_000),
+                ] {
+                    let edge_max = edge_max.max(2 * size);
                     let documents = spread((0..200).map(|n| 10 + n / per), shards);
                     let mut snapshot = Snapshot::new(documents.clone());
                     let mut progress = Progress::from(Key::MIN);
                     let shape = format!(
-                        "{shards} shards, {per} per timestamp, pages of {size}, edge of {edge_max}"
+                        "{shards} shards, {per} per timestamp, pages of {size}, edge of {edge_max}, overlap of {overlap}"
                     );
-                    let first = cycle(&mut progress, &mut snapshot, 1_000, size, edge_max).unwrap();
-                    assert_eq!(sorted(first), all(&documents), "{shape}");
-                    let again = cycle(&mut progress, &mut snapshot, 1_000, size, edge_max).unwrap();
-                    assert_eq!(again, Vec::<u128>::new(), "{shape}");
+                    let mut read = || {
+                        let until = (1_000, overlap);
+                        cycle_with(&mut progress, &mut snapshot, until, size, edge_max).unwrap()
+                    };
+                    assert_eq!(sorted(read()), all(&documents), "{shape}");
+                    assert_eq!(read(), Vec::<u128>::new(), "{shape}");
                 }
             }
         }
@@ -222,10 +256,10 @@ fn a_cluster_that_always_hides_one_stops_the_source_with_both_figures() {
     let mut snapshot = Snapshot::new(documents);
     snapshot.documents.remove(29);
     let mut progress = Progress::from(Key::MIN);
-    progress.begin(100, 10);
+    progress.begin(100, 100, 10);
     let mut rereads = 0;
     let error = loop {
-        let now = progress.cycle.clone().unwrap();
+        let now = progress.pass.clone().unwrap();
         let (hits, total, size) = snapshot.page(&progress, &now);
         let page = Arrived {
             hits: &hits,
@@ -308,9 +342,9 @@ fn a_point_in_time_that_is_gone_costs_no_document_and_repeats_none() {
         let mut snapshot = Snapshot::new(documents.clone());
         let mut progress = Progress::from(Key::MIN);
         let mut delivered = Vec::new();
-        progress.begin(1_000, 10);
+        progress.begin(1_000, 1_000, 10);
         for _ in 0..lost_at {
-            let Some(now) = progress.cycle.clone() else {
+            let Some(now) = progress.pass.clone() else {
                 break;
             };
             let (hits, total, size) = snapshot.page(&progress, &now);
@@ -369,7 +403,7 @@ fn a_segment_is_settled_after_some_pages_but_not_inside_a_group_of_equal_timesta
         });
         let documents: Vec<_> = documents.collect();
         let mut progress = Progress::from(Key::at(0));
-        progress.begin(i64::MAX, 500);
+        progress.begin(i64::MAX, i64::MAX, 500);
         let next = documents.chunks(500).map(|hits| {
             let page = Arrived {
                 hits,

@@ -1,9 +1,5 @@
-//! Reading in the order of a timestamp, with sequence numbers inside equal ones.
-//!
-//! ```text
-//! start                     after                horizon
-//!   |--- segment: ids held ---|---- not read yet ----|
-//! ```
+//! Reading in one order, with sequence numbers inside equal values, and knowing what is
+//! delivered.
 //!
 //! A *pass* reads from `start` to the horizon. Each page begins at the place where the
 //! last one ended, inclusive, and drops what the edge holds: several documents can share
@@ -14,7 +10,7 @@
 
 mod settle;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,21 +27,29 @@ const PAGE_MAX: u64 = 10_000;
 const SEGMENT_PAGES: u64 = 8;
 const SEGMENT_MIN: u64 = 4_096;
 
-/// How far the source has come. It changes only after an acknowledgement.
+/// How far a slice of the source has come. It changes only after an acknowledgement.
+///
+/// ```text
+/// forgotten  known_from         start                    after        horizon
+///     ------------|--- overlap ---|--- segment: to settle ---|-- not read --|
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Everything before this place is delivered and forgotten.
+    /// Everything before this place is delivered, and counted by a receipt.
     pub start: Key,
+    /// From this place on the edge knows every document that is delivered; before it, all
+    /// are delivered and forgotten.
+    pub known_from: Key,
     /// The last delivered document.
     pub position: Option<Key>,
-    /// What was delivered from `start` on.
+    /// What was delivered from `known_from` on.
     pub edge: Edge,
     /// A group of equal timestamps that was larger than the edge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crowd: Option<Crowd>,
     /// The read under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cycle: Option<Cycle>,
+    pub pass: Option<Pass>,
 }
 
 /// How many documents of one timestamp were delivered and forgotten.
@@ -57,27 +61,26 @@ pub struct Crowd {
     pub count: u64,
 }
 
-/// One scheduled read, to the horizon.
+/// One read of a slice, to the horizon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cycle {
-    /// None while one search may be all of it.
-    pub pit: Option<String>,
-    /// The timestamp at which the cycle ends, exclusive.
-    pub horizon: i64,
-    /// Where the pass began; the segment's start, if it is not known. All its pages ask for the
-    /// same documents, so that a cluster that keeps what it worked out for one can use it.
-    #[serde(default)]
-    pub from: Option<Key>,
+pub struct Pass {
+    /// Where it ends, exclusive: at the cycle's horizon.
+    pub to: Key,
+    /// The edge keeps what is delivered from here on, settled or not, as far as it can.
+    pub keep_from: Key,
+    /// Where it began. All its pages ask for the same documents, so that a cluster that keeps
+    /// what it worked out for one can use it.
+    pub from: Key,
     /// Set while a segment is read again: where it ends.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Key>,
-    /// Where the last page of the pass ended.
-    #[serde(default)]
+    /// Where the last page ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Key>,
-    /// What the first page of the pass counted.
-    #[serde(default)]
+    /// What the first page counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
-    /// How many documents the pass met.
+    /// How many documents it met.
     #[serde(default)]
     pub met: u64,
     /// How often this segment was read again.
@@ -85,9 +88,6 @@ pub struct Cycle {
     pub rereads: u32,
     /// Hits asked for; more than configured where a page brought nothing new.
     pub size: u64,
-    /// Documents published in this cycle.
-    #[serde(default)]
-    pub documents: u64,
 }
 
 /// A hit, as far as paging is concerned.
@@ -137,36 +137,36 @@ impl Arrived<'_> {
 }
 
 impl Progress {
-    /// A source that has delivered everything before `start`.
+    /// A slice that has delivered everything before `start`.
     pub fn from(start: Key) -> Self {
         Self {
             start,
+            known_from: start,
             position: None,
             edge: Edge::default(),
             crowd: None,
-            cycle: None,
+            pass: None,
         }
     }
 
-    /// Begins a cycle. False if there is nothing before the horizon.
-    pub fn begin(&mut self, horizon: i64, size: u64) -> bool {
+    /// Begins a pass from the start to the horizon. The edge keeps what it delivered from
+    /// `keep_from` on. False if there is nothing before the horizon.
+    pub fn begin(&mut self, horizon: i64, keep_from: i64, size: u64) -> bool {
         if self.start.timestamp >= horizon {
             return false;
         }
         self.edge.begin_pass();
-        let cycle = Cycle {
-            pit: None,
-            horizon,
-            from: Some(self.start),
+        self.pass = Some(Pass {
+            to: Key::at(horizon),
+            keep_from: Key::at(keep_from),
+            from: self.start,
             until: None,
             after: None,
             total: None,
             met: 0,
             rereads: 0,
             size,
-            documents: 0,
-        };
-        self.cycle = Some(cycle);
+        });
         true
     }
 
@@ -178,7 +178,7 @@ impl Progress {
             .enumerate()
             .filter(|(_, seen)| self.is_new(seen));
         let publish = new.map(|(at, seen)| (at, seen.id)).collect();
-        let Some(cycle) = &self.cycle else {
+        let Some(pass) = &self.pass else {
             return Plan {
                 publish,
                 goes_on: false,
@@ -186,40 +186,40 @@ impl Progress {
             };
         };
         // The page may repeat hits of the last one, so that more may follow than this says.
-        let met = cycle.met.saturating_add(hits.len() as u64);
-        let goes_on =
-            !page.is_short() && cycle.total.or(page.total).is_none_or(|total| met < total);
+        let met = pass.met.saturating_add(hits.len() as u64);
+        let goes_on = !page.is_short() && pass.total.or(page.total).is_none_or(|total| met < total);
         Plan {
             publish,
             goes_on,
-            after: cycle.after_page(hits),
+            after: pass.after_page(hits),
         }
     }
 
-    /// What sorts before the start was delivered there: a document with several dates is
+    /// What sorts before the edge was delivered there: a document with several dates is
     /// selected by any of them, but sorts by the smallest.
     fn is_new(&self, seen: &Seen) -> bool {
-        seen.key >= self.start && !self.edge.holds(seen.key, seen.id)
+        seen.key >= self.known_from && !self.edge.holds(seen.key, seen.id)
     }
 
     /// Applies an acknowledged page and says what comes next.
     pub fn apply(&mut self, page: Arrived<'_>, edge_max: u64) -> Next {
+        self.make_room(page.hits.len() as u64, edge_max);
         let fresh = self.meet(page.hits);
-        let Some(cycle) = &mut self.cycle else {
+        let Some(pass) = &mut self.pass else {
             return Next::Page;
         };
-        cycle.met += fresh;
-        cycle.total = cycle.total.or(page.total);
-        cycle.after = cycle.after_page(page.hits);
+        pass.met += fresh;
+        pass.total = pass.total.or(page.total);
+        pass.after = pass.after_page(page.hits);
         let stuck = fresh == 0 && (page.is_short() || page.size >= PAGE_MAX);
-        if cycle.total == Some(cycle.met) || stuck {
-            return Next::Receipt(cycle.end());
+        if pass.total == Some(pass.met) || stuck {
+            return Next::Receipt(pass.end());
         }
         if fresh == 0 {
             // More documents than the page holds share the place where it begins.
-            cycle.size = cycle.size.max(page.size * 2).min(PAGE_MAX);
+            pass.size = pass.size.max(page.size * 2).min(PAGE_MAX);
         }
-        let (after, size) = (cycle.after, cycle.size);
+        let (after, size) = (pass.after, pass.size);
         let border = after.map(|after| self.border(after));
         match border.filter(|border| self.is_to_settle(*border, size, edge_max)) {
             Some(border) => Next::Receipt(border),
@@ -230,23 +230,20 @@ impl Progress {
     /// Whether the segment ends here, as the edge could not hold the next page, or as it is
     /// long enough. A group of equal timestamps is cut only for the edge's sake.
     fn is_to_settle(&self, border: Key, size: u64, edge_max: u64) -> bool {
-        let held = self.edge.len() as u64 + size;
-        let long = held > SEGMENT_MIN.max(SEGMENT_PAGES * size) && border.begins_group();
-        border > self.start && (long || held > edge_max)
+        let met = self.edge.met_from(self.start) + size;
+        let long = met > SEGMENT_MIN.max(SEGMENT_PAGES * size) && border.begins_group();
+        let full = self.edge.count_from(self.start) + size > edge_max;
+        border > self.start && (long || full)
     }
 
     /// Remembers the hits. Returns how many of them the pass had not met before.
     fn meet(&mut self, hits: &[Seen]) -> u64 {
-        let (mut fresh, mut documents) = (0, 0);
+        let mut fresh = 0;
         for seen in hits {
             if self.is_new(seen) {
-                documents += 1;
                 self.position = self.position.max(Some(seen.key));
             }
             fresh += u64::from(self.edge.meet(seen.key, seen.id));
-        }
-        if let Some(cycle) = &mut self.cycle {
-            cycle.documents += documents;
         }
         fresh
     }
@@ -258,27 +255,53 @@ impl Progress {
         if self.start < group { group } else { after }
     }
 
-    /// Gives up the point in time, not what was delivered in it: the next cycle begins at
-    /// the segment's start.
-    pub fn abandon(&mut self) -> Option<String> {
-        self.cycle.take().and_then(|cycle| cycle.pit)
+    /// Forgets what is settled, oldest first, where the edge could not hold so many more.
+    fn make_room(&mut self, more: u64, edge_max: u64) {
+        let surplus = (self.edge.len() as u64 + more).saturating_sub(edge_max);
+        if surplus > 0 {
+            let last = self.edge.place_of(surplus - 1);
+            let place = last.map_or(self.start, |key| Key::behind(key.timestamp));
+            self.forget_before(place.min(self.start));
+        }
+    }
+
+    /// Forgets what is delivered before this place, and keeps the number of what it cuts off
+    /// a group of equal timestamps.
+    fn forget_before(&mut self, place: Key) {
+        let place = place.max(self.known_from);
+        let left_behind = |crowd: &Crowd| crowd.timestamp < place.timestamp;
+        self.crowd = self.crowd.filter(|crowd| !left_behind(crowd));
+        let group = Key::at(place.timestamp).max(self.known_from);
+        let before = self.edge.count_from(group);
+        self.edge.forget_before(place);
+        let forgotten = before - self.edge.count_from(group);
+        if forgotten > 0 {
+            let count = self.crowd.map_or(0, |crowd| crowd.count) + forgotten;
+            self.crowd = Some(Crowd {
+                timestamp: place.timestamp,
+                count,
+            });
+        }
+        self.known_from = place;
+    }
+
+    /// Gives up the read, not what was delivered in it: the next one begins at the segment's
+    /// start.
+    pub fn abandon(&mut self) {
+        self.pass = None;
     }
 }
 
-impl Cycle {
-    /// Nothing of the pass that begins here was met yet.
-    fn begin_pass(&mut self, from: Key) {
-        self.from = Some(from);
+impl Pass {
+    /// Nothing from here on was met yet.
+    fn begin_again(&mut self, from: Key) {
+        self.from = from;
         (self.after, self.total, self.met) = (None, None, 0);
     }
 
-    /// Where the running pass ends.
+    /// Where it ends, or the segment that is read again.
     pub fn end(&self) -> Key {
-        self.until.unwrap_or(self.horizon_key())
-    }
-
-    fn horizon_key(&self) -> Key {
-        Key::at(self.horizon)
+        self.until.unwrap_or(self.to)
     }
 
     fn after_page(&self, hits: &[Seen]) -> Option<Key> {

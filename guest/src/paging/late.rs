@@ -1,0 +1,119 @@
+//! Late documents: they appear behind the place where reading goes on.
+//!
+//! One count per cycle shows them ([`Minutes`]). The next pass then begins at the first minute that
+//! has some, and the edge suppresses what was delivered there before. What lies further back
+//! than the edge reaches can not be told from what was delivered, and is reported.
+
+use serde::{Deserialize, Serialize};
+
+use super::minutes::{Border, Counts, Surplus};
+use super::progress::Progress;
+use super::slices::Slices;
+use crate::key::Key;
+use crate::time::Unit;
+
+/// Late documents that are being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// Where reading went on before they were noticed.
+    pub before: i64,
+    /// How many of them are not delivered yet.
+    pub missing: u64,
+    /// Whether everything that was counted is read, and not a part of a minute.
+    pub whole: bool,
+}
+
+/// Where late documents stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// How many.
+    pub documents: u64,
+    /// The first timestamp at which one may stand.
+    pub since: i64,
+    /// Whether at least some of them can be delivered.
+    pub within_reach: bool,
+}
+
+impl Slices {
+    /// The timestamps between which to count by the minute, the second exclusive. None where
+    /// nothing was delivered that could be compared, where slices have come to different
+    /// places, and where late documents are being read.
+    pub fn last_hour(&self, unit: Unit) -> Option<(i64, i64)> {
+        self.position()?;
+        let before = self.start().timestamp;
+        let first = self.minutes.first(unit.minute(before));
+        let from = first.saturating_mul(unit.minute_length());
+        let is_comparable = self.late.is_none() && self.has_one_place();
+        (is_comparable && from < before).then_some((from, before))
+    }
+
+    /// Compares what the cluster counts in the last hour with what was delivered there.
+    pub fn surplus(&self, counted: &Counts, unit: Unit) -> Option<Surplus> {
+        self.minutes.surplus(counted, self.border(unit))
+    }
+
+    /// Takes note of what the cluster counts, between cycles. The next cycle reads what is late
+    /// and within reach.
+    pub fn take_note(&mut self, counted: &Counts, unit: Unit) -> Option<Found> {
+        let (border, surplus) = (self.border(unit), self.surplus(counted, unit));
+        self.minutes.accept(counted, border);
+        let Surplus { since, documents } = surplus?;
+        let since = since.saturating_mul(unit.minute_length());
+        let (from, start) = (Key::at(since).max(self.known_from()), self.start());
+        let within_reach = from < start;
+        if within_reach {
+            self.late = Some(Late {
+                before: start.timestamp,
+                missing: documents,
+                whole: from == Key::at(since),
+            });
+            self.slices.iter_mut().for_each(|slice| slice.start = from);
+        } else {
+            self.missed += documents;
+        }
+        Some(Found {
+            documents,
+            since,
+            within_reach,
+        })
+    }
+
+    fn border(&self, unit: Unit) -> Border {
+        let start = Key::at(self.start().timestamp);
+        let minute = unit.minute(start.timestamp);
+        let end = minute
+            .saturating_add(1)
+            .saturating_mul(unit.minute_length());
+        let ahead = |slice: &Progress| {
+            let crowd = slice
+                .crowd
+                .filter(|crowd| crowd.timestamp == start.timestamp);
+            let forgotten = crowd.map_or(0, |crowd| crowd.count);
+            forgotten + slice.edge.count_between(start, Key::at(end))
+        };
+        let ahead = self.slices.iter().map(ahead).sum();
+        Border { minute, ahead }
+    }
+
+    /// A document was delivered.
+    pub fn deliver(&mut self, key: Key, unit: Unit) {
+        match &mut self.late {
+            Some(late) if key.timestamp < late.before && late.missing > 0 => late.missing -= 1,
+            _ => self.minutes.deliver(unit.minute(key.timestamp)),
+        }
+    }
+
+    /// The cycle that read late documents is over. Returns how many it could not deliver: they
+    /// stand in the part of a minute that the edge does not reach.
+    ///
+    /// Where it read the whole minute, what is left was counted twice: a document with several
+    /// dates is in the minute of each.
+    pub fn end_late(&mut self) -> u64 {
+        let Some(late) = self.late.take() else {
+            return 0;
+        };
+        let missed = if late.whole { 0 } else { late.missing };
+        self.missed += missed;
+        missed
+    }
+}

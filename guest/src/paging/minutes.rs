@@ -1,0 +1,194 @@
+//! How many documents were delivered in each minute, to notice those that come later.
+//!
+//! A refresh makes documents visible late and not in the order of their timestamps, and
+//! shippers buffer. What appears behind the place where reading goes on would never be read;
+//! a count for each minute of the last hour shows that it is there.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How many minutes are remembered.
+const MINUTES_MAX: i64 = 60;
+
+/// Documents delivered in each minute, the minutes counted from the epoch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Counts(BTreeMap<i64, u64>);
+
+/// The last hour before the place where reading goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Minutes {
+    /// The first of them that was counted from its beginning on.
+    pub since: i64,
+    /// What was delivered in them.
+    pub delivered: Counts,
+}
+
+/// The place where reading goes on, as far as minutes are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Border {
+    /// The minute in which it lies.
+    pub minute: i64,
+    /// How many documents of that minute are delivered, but not before it.
+    pub ahead: u64,
+}
+
+/// More documents than were delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surplus {
+    /// The first minute that has some.
+    pub since: i64,
+    /// How many more.
+    pub documents: u64,
+}
+
+impl Counts {
+    /// Counts as many more in this minute.
+    pub fn add(&mut self, minute: i64, documents: u64) {
+        *self.0.entry(minute).or_default() += documents;
+    }
+
+    fn of(&self, minute: i64) -> u64 {
+        self.0.get(&minute).copied().unwrap_or_default()
+    }
+}
+
+impl FromIterator<(i64, u64)> for Counts {
+    fn from_iter<I: IntoIterator<Item = (i64, u64)>>(counts: I) -> Self {
+        let mut all = Self::default();
+        for (minute, documents) in counts {
+            all.add(minute, documents);
+        }
+        all
+    }
+}
+
+impl Minutes {
+    /// Counts from this minute on.
+    pub fn since(since: i64) -> Self {
+        Self {
+            since,
+            delivered: Counts::default(),
+        }
+    }
+
+    /// The first minute to look at, for the last hour before this one.
+    pub fn first(&self, before: i64) -> i64 {
+        self.since.max(before.saturating_sub(MINUTES_MAX))
+    }
+
+    /// A document was delivered.
+    pub fn deliver(&mut self, minute: i64) {
+        if minute >= self.since {
+            self.delivered.add(minute, 1);
+        }
+        let last = self.delivered.0.last_key_value().map(|(last, _)| *last);
+        let hour = last.map_or(minute, |last| last.saturating_sub(MINUTES_MAX));
+        if self
+            .delivered
+            .0
+            .first_key_value()
+            .is_some_and(|(first, _)| *first < hour)
+        {
+            self.delivered.0 = self.delivered.0.split_off(&hour);
+            self.since = self.since.max(hour);
+        }
+    }
+
+    /// What the cluster counts before the border beyond what was delivered there.
+    pub fn surplus(&self, counted: &Counts, border: Border) -> Option<Surplus> {
+        let beyond = |(minute, counted): (&i64, &u64)| {
+            let delivered = self.delivered.of(*minute);
+            let more = counted.saturating_sub(delivered.saturating_sub(border.ahead_in(*minute)));
+            (more > 0).then_some((*minute, more))
+        };
+        let hour = self.first(border.minute)..=border.minute;
+        let mut surplus = counted.0.range(hour).filter_map(beyond).peekable();
+        let (since, _) = *surplus.peek()?;
+        Some(Surplus {
+            since,
+            documents: surplus.map(|(_, more)| more).sum(),
+        })
+    }
+
+    /// From now on, what the cluster counts before the border is what was delivered there:
+    /// more, as it is about to be or never can be; fewer, as some were deleted.
+    pub fn accept(&mut self, counted: &Counts, border: Border) {
+        for minute in self.first(border.minute)..=border.minute {
+            let delivered = counted.of(minute) + border.ahead_in(minute);
+            self.delivered.0.insert(minute, delivered);
+        }
+        self.delivered.0.retain(|_, documents| *documents > 0);
+    }
+}
+
+impl Border {
+    fn ahead_in(self, minute: i64) -> u64 {
+        if minute == self.minute { self.ahead } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BORDER: Border = Border {
+        minute: 6,
+        ahead: 4,
+    };
+
+    fn delivered(counts: &[(i64, u64)]) -> Minutes {
+        let delivered = counts.iter().copied().collect();
+        let since = i64::MIN;
+        Minutes { since, delivered }
+    }
+
+    #[test]
+    fn what_the_cluster_counts_beyond_what_was_delivered_is_a_surplus() {
+        let rows = [
+            (vec![(5, 10), (6, 3)], None),
+            (vec![(5, 12), (6, 3)], Some((5, 2))),
+            (vec![(4, 1), (5, 10), (6, 4)], Some((4, 2))),
+            (vec![(5, 2)], None),
+            (vec![(6, 5)], Some((6, 2))),
+            (vec![(7, 99)], None),
+        ];
+        for (counted, expected) in rows {
+            let minutes = delivered(&[(5, 10), (6, 7)]);
+            let surplus = minutes.surplus(&counted.iter().copied().collect(), BORDER);
+            let surplus = surplus.map(|surplus| (surplus.since, surplus.documents));
+            assert_eq!(surplus, expected, "{counted:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_is_no_surplus_again_but_what_comes_after_it_is() {
+        let counted = Counts::from_iter([(5, 12), (6, 1)]);
+        let mut minutes = delivered(&[(5, 10), (6, 7)]);
+        minutes.accept(&counted, BORDER);
+        assert_eq!(minutes.surplus(&counted, BORDER), None);
+        let one_more = Counts::from_iter([(5, 12), (6, 2)]);
+        let surplus = minutes.surplus(&one_more, BORDER);
+        assert_eq!(surplus.map(|surplus| surplus.documents), Some(1));
+    }
+
+    #[test]
+    fn the_last_hour_is_remembered_and_what_was_not_counted_is_not_looked_at() {
+        let mut minutes = Minutes::since(100);
+        for minute in [99, 100, 150, 170] {
+            minutes.deliver(minute);
+        }
+        assert_eq!(minutes.delivered, Counts::from_iter([(150, 1), (170, 1)]));
+        assert_eq!(
+            (minutes.since, minutes.first(170), minutes.first(300)),
+            (110, 110, 240)
+        );
+        let border = Border {
+            minute: 170,
+            ahead: 0,
+        };
+        let before = Counts::from_iter([(99, 5), (109, 5)]);
+        assert_eq!(minutes.surplus(&before, border), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! What a receipt does: settle a segment, or have it read again.
+
+use super::{Pass, Progress};
+use crate::error::Error;
+use crate::key::Key;
+
+/// How often a segment is read again before the source gives up.
+const REREADS_MAX: u32 = 3;
+
+impl Progress {
+    /// Compares what the pass met before `to` with what the cluster counts there.
+    ///
+    /// Equal: the segment is settled. The pass may be over with it.
+    /// Not equal: the segment is read again.
+    ///
+    /// # Errors
+    /// Permanent, if it was read again three times and still differs. Nothing has moved.
+    pub fn settle(&mut self, to: Key, counted: u64) -> Result<Settled, Error> {
+        let met = self.edge.met_before(to);
+        let Some(pass) = self.pass.as_mut() else {
+            return Ok(Settled::PassOver);
+        };
+        if met != counted {
+            reread(pass, to, met, counted)?;
+            pass.begin_again(self.start);
+            self.edge.begin_pass();
+            return Ok(Settled::Reread);
+        }
+        pass.rereads = 0;
+        let keep_from = pass.keep_from;
+        if to == pass.to {
+            self.finish(keep_from);
+            return Ok(Settled::PassOver);
+        }
+        if pass.until.take().is_some() {
+            pass.begin_again(to);
+            self.edge.begin_pass();
+        }
+        self.edge.account_before(to);
+        self.start = to;
+        self.forget_before(to.min(keep_from));
+        Ok(Settled::GoesOn)
+    }
+
+    /// The pass is over: the next one starts at the watermark, inclusive, as far as the
+    /// edge knows all of its documents; else just behind it.
+    fn finish(&mut self, keep_from: Key) {
+        self.pass = None;
+        self.edge.begin_pass();
+        let Some(position) = self.position else {
+            return self.forget_before(self.known_from);
+        };
+        let watermark = Key::at(position.timestamp);
+        if self.known_from <= watermark {
+            self.start = watermark;
+            self.forget_before(watermark.min(keep_from));
+        } else {
+            let seq_no = i64::MAX;
+            self.forget_before(Key {
+                seq_no,
+                ..watermark
+            });
+            self.known_from = self.known_from.max(Key::behind(position.timestamp));
+            self.start = self.known_from;
+        }
+    }
+}
+
+/// What a receipt led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Another page follows.
+    GoesOn,
+    /// The segment is read again.
+    Reread,
+    /// Everything before the horizon is delivered.
+    PassOver,
+}
+
+fn reread(pass: &mut Pass, to: Key, met: u64, counted: u64) -> Result<(), Error> {
+    if pass.rereads >= REREADS_MAX {
+        return Err(Error::permanent(format!(
+            "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads of the same point in time; nothing was skipped, and the source stops here"
+        )));
+    }
+    pass.rereads += 1;
+    pass.until = Some(to);
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! The slices of a source, which a cycle reads side by side up to the same horizon.
+//!
+//! A slice is a part of the documents, by a hash of the value that orders them, so that a
+//! document never changes its slice. Most sources have one, which is all of them.
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use super::late::Late;
+use super::minutes::Minutes;
+use super::progress::Progress;
+use crate::edge::Edge;
+use crate::key::Key;
+use crate::time::Unit;
+
+/// All that is read, slice by slice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slices {
+    /// How far each of them has come.
+    pub slices: Vec<Progress>,
+    /// The read under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<Cycle>,
+    /// What was delivered lately, by the minute.
+    pub minutes: Minutes,
+    /// Late documents that the next cycle, or the running one, reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
+    /// Late documents that appeared where they could not be told from delivered ones, ever.
+    #[serde(default)]
+    pub missed: u64,
+}
+
+/// One scheduled read, to the horizon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// None while one search may be all of it.
+    pub pit: Option<String>,
+    /// The timestamp at which it ends, exclusive.
+    pub horizon: i64,
+    /// Documents published in it.
+    #[serde(default)]
+    pub documents: u64,
+}
+
+/// How a cycle reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// The timestamp at which it ends, exclusive.
+    pub horizon: i64,
+    /// What is delivered from this timestamp on is remembered, as far as the edge reaches.
+    pub keep_from: i64,
+    /// Hits in a page.
+    pub size: u64,
+    /// Slices.
+    pub slices: u32,
+}
+
+impl Slices {
+    /// A source that has delivered everything before `start`.
+    pub fn from(start: Key, unit: Unit) -> Self {
+        let since = match start {
+            Key::MIN => i64::MIN,
+            start => unit.minute(start.timestamp).saturating_add(1),
+        };
+        Self {
+            slices: vec![Progress::from(start)],
+            cycle: None,
+            minutes: Minutes::since(since),
+            late: None,
+            missed: 0,
+        }
+    }
+
+    /// Begins a cycle. False if there is nothing before the horizon.
+    ///
+    /// Another number of slices than before is taken up between two finished cycles only: then
+    /// all have come equally far, so that no document is between two of them.
+    pub fn begin(&mut self, plan: Plan) -> bool {
+        let Plan {
+            horizon,
+            keep_from,
+            size,
+            slices,
+        } = plan;
+        if self.slices.len() != slices as usize && self.has_one_place() {
+            self.divide(slices);
+        }
+        let mut begun = false;
+        for slice in &mut self.slices {
+            begun |= slice.begin(horizon, keep_from, size);
+        }
+        self.cycle = begun.then_some(Cycle {
+            pit: None,
+            horizon,
+            documents: 0,
+        });
+        begun
+    }
+
+    /// Where reading goes on: everything before is delivered.
+    pub fn start(&self) -> Key {
+        self.slices
+            .iter()
+            .map(|slice| slice.start)
+            .max()
+            .unwrap_or(Key::MIN)
+    }
+
+    /// The last delivered document.
+    pub fn position(&self) -> Option<Key> {
+        self.slices.iter().filter_map(|slice| slice.position).max()
+    }
+
+    /// From this place on it is known what is delivered, in every slice.
+    pub fn known_from(&self) -> Key {
+        self.slices
+            .iter()
+            .map(|slice| slice.known_from)
+            .max()
+            .unwrap_or(Key::MIN)
+    }
+
+    /// Whether every slice is read to the horizon.
+    pub fn is_over(&self) -> bool {
+        self.slices.iter().all(|slice| slice.pass.is_none())
+    }
+
+    /// Every slice is read to the horizon: all go on at the watermark, wherever the last
+    /// document of theirs stands.
+    pub fn finish(&mut self) -> Option<Cycle> {
+        if let Some(position) = self.position() {
+            let watermark = Key::at(position.timestamp);
+            for slice in &mut self.slices {
+                slice.start = slice.start.max(watermark);
+            }
+        }
+        self.cycle.take()
+    }
+
+    /// Gives up the read, not what was delivered in it. Returns the point in time to close.
+    pub fn abandon(&mut self) -> Option<String> {
+        self.slices.iter_mut().for_each(Progress::abandon);
+        self.cycle.take().and_then(|cycle| cycle.pit)
+    }
+
+    /// Whether no document that is delivered stands before one that is still to be read in
+    /// another slice.
+    pub(super) fn has_one_place(&self) -> bool {
+        let watermark = self.position().map_or(Key::MIN, |at| Key::at(at.timestamp));
+        let has_come = |slice: &Progress| slice.start >= watermark;
+        self.slices.len() == 1 || self.slices.iter().all(has_come)
+    }
+
+    /// Every slice gets all that is known, since it is not known which document is in which.
+    fn divide(&mut self, slices: u32) {
+        let mut edge = Edge::default();
+        for slice in &self.slices {
+            edge.join(&slice.edge);
+        }
+        let known_from = self.known_from();
+        edge.begin_pass();
+        edge.forget_before(known_from);
+        let whole = Progress {
+            start: self.start(),
+            known_from,
+            position: self.position(),
+            edge,
+            crowd: self.slices.iter().find_map(|slice| slice.crowd),
+            pass: None,
+        };
+        self.slices = vec![whole; slices as usize];
+    }
+}
