@@ -118,6 +118,99 @@ for_each_cluster! {
         read_and_read_again(cluster, "date", first, later, 2).await;
     }
 
+    async fn late_documents_arrive_once_as_far_as_the_edge_reaches(cluster) {
+        for (kind, step) in [("date", 1_000_000), ("date_nanos", 1)] {
+            let index = cluster.create(kind, 3, json!({"properties": {"@timestamp": {"type": kind}}})).await;
+            load(cluster, &index, &documents(100..3_000, 7, step * 1_000)).await;
+            let world = World::reading(cluster.url(), &index).raw("batch_size", "100").key("overlap", "9000d");
+            assert_eq!(world.published_once().await, 2_900);
+            for late in [0..1, 1..50, 50..100] {
+                load(cluster, &index, &documents(late.clone(), 7, step * 1_000)).await;
+                assert_eq!(world.published_once().await, late.count() as u64);
+                assert_eq!(world.published_once().await, 0);
+            }
+            world.assert_holds_exactly(ids(0..3_000));
+        }
+    }
+
+    async fn documents_later_than_the_overlap_are_reported(cluster) {
+        let index = cluster.create("logs", 3, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+        load(cluster, &index, &documents(100..1_000, 7, 1_000_000_000)).await;
+        let world = World::reading(cluster.url(), &index);
+        assert_eq!(world.published_once().await, 900);
+        load(cluster, &index, &documents(40..43, 7, 1_000_000_000)).await;
+        assert_eq!(world.published_once().await, 0);
+        assert_eq!(world.state()["data"]["reading"]["missed"], 3);
+        assert_eq!(world.published_once().await, 0);
+        assert_eq!(world.state()["data"]["reading"]["missed"], 3, "they are reported once");
+    }
+
+    async fn slices_read_every_document_once_and_their_number_may_change(cluster) {
+        let index = cluster.create("logs", 3, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+        load(cluster, &index, &documents(0..20_000, 7, 1_000_000)).await;
+        let mut world = World::reading(cluster.url(), &index);
+        let mut there = 20_000;
+        for slices in ["4", "3", "1", "2"] {
+            world = world.raw("slices", slices).raw("batch_size", "500");
+            let expected = if slices == "4" { 20_000 } else { 701 };
+            assert_eq!(world.published_once().await, expected);
+            load(cluster, &index, &documents(there..there + 701, 7, 1_000_000)).await;
+            there += 701;
+        }
+        world.assert_holds_exactly(ids(0..there - 701));
+    }
+
+    async fn slices_keep_their_documents_when_segments_merge_and_an_index_joins(cluster) {
+        let index = cluster.create("logs", 2, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+        load(cluster, &index, &documents(0..3_000, 7, 1_000_000)).await;
+        let pattern = format!("{index}*");
+        let world = World::reading(cluster.url(), &pattern).raw("slices", "4").raw("batch_size", "100").limits("poll_pages = 5");
+        let source = world.source().await.unwrap();
+        let mut instance = source.open(source.clock.now_ms()).await.unwrap();
+        for _ in 0..3 {
+            instance.poll(source.clock.now_ms(), source.budget).await.unwrap();
+        }
+        instance.close().await.unwrap();
+        drop((instance, source));
+        cluster.call("POST", &format!("/{index}/_forcemerge?max_num_segments=1"), "").await;
+        let second = format!("{index}-2");
+        cluster.call("PUT", &format!("/{second}"), json!({"mappings": {"properties": {"@timestamp": {"type": "date"}}}}).to_string()).await.ok();
+        load(cluster, &second, &documents(3_000..3_100, 7, 1_000_000)).await;
+        world.published_once().await;
+        assert_eq!(world.published_once().await, 0);
+        world.assert_holds_exactly(ids(0..3_100));
+    }
+
+    async fn numbers_of_a_known_unit_are_read_like_dates(cluster) {
+        for (unit, per_second) in [("s", 1), ("ms", 1_000), ("us", 1_000_000), ("ns", 1_000_000_000)] {
+            let index = cluster.create(unit, 3, json!({"properties": {"at": {"type": "long"}}})).await;
+            let document = |n: u64| {
+                let at = FIRST_MS / 1_000 * per_second + (n / 7) as i64;
+                (format!("d{n}"), format!(r#"{{"at":{at},"number":{n}}}"#))
+            };
+            let documents = |range: std::ops::Range<u64>| range.map(document).collect::<Vec<_>>();
+            load(cluster, &index, &documents(10..1_000)).await;
+            let world = World::reading(cluster.url(), &index).key("timestamp_field", "at").key("timestamp_unit", unit)
+                .raw("batch_size", "100").key("overlap", "9000d");
+            assert_eq!(world.published_once().await, 990);
+            load(cluster, &index, &documents(1_000..1_011)).await;
+            load(cluster, &index, &documents(0..10)).await;
+            assert_eq!(world.published_once().await, 21, "{unit}");
+            assert_eq!(world.published_once().await, 0);
+            world.assert_holds_exactly(ids(0..1_011));
+        }
+    }
+
+    async fn a_field_of_whole_numbers_breaks_ties_in_the_place_of_sequence_numbers(cluster) {
+        let mapping = json!({"properties": {"@timestamp": {"type": "date"}, "number": {"type": "long"}}});
+        let index = cluster.create("logs", 3, mapping).await;
+        load(cluster, &index, &documents(0..1_000, 700, 1_000_000)).await;
+        let world = World::reading(cluster.url(), &index).key("tiebreaker_field", "number").raw("batch_size", "50").raw("edge_max", "200");
+        assert_eq!(world.published_once().await, 1_000);
+        assert_eq!(world.published_once().await, 0);
+        world.assert_holds_exactly(ids(0..1_000));
+    }
+
     async fn a_group_larger_than_the_edge_arrives_once_and_a_surplus_is_an_error(cluster) {
         let index = cluster.create("logs", 3, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
         load(cluster, &index, &documents(0..1_000, 1_000_000, 1)).await;

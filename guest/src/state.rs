@@ -312,7 +312,7 @@ mod tests {
             .reading(&config(), Unit::Ns)
             .unwrap()
             .slices
-            .deliver(Key::at(1), Unit::Ns);
+            .deliver(Key::at(i64::MAX), Unit::Ns);
         let saved = state.to_json(None).unwrap();
         assert_eq!(State::parse(&saved, FORMAT).unwrap(), state);
         assert!(

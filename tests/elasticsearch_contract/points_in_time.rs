@@ -1,5 +1,7 @@
 //! Points in time: snapshots with an id, opened and closed in each product's own way.
 
+use std::collections::BTreeSet;
+
 use elasticsearch_source::mini_elasticsearch::Product;
 use serde_json::json;
 
@@ -146,5 +148,40 @@ for_each_cluster! {
             let answer = cluster.call("POST", &path, body.clone()).await;
             assert_eq!(answer.cause(400), "action_request_validation_exception", "{path}");
         }
+    }
+
+    async fn slices_by_a_field_are_parts_that_stay_as_they_are(cluster) {
+        let index = cluster.create("pit", 3, json!({"properties": {"at": {"type": "date"}}})).await;
+        let document = |n: i64| (n.to_string(), format!(r#"{{"at":{}}}"#, n / 3 * 1_000));
+        load(cluster, &index, (0..600).map(document)).await;
+        let mut before: Vec<BTreeSet<String>> = Vec::new();
+        for field in ["at", "at", "_seq_no"] {
+            let pit = open_pit(cluster, &index).await;
+            let mut slices = Vec::new();
+            for id in 0..4 {
+                let slice = json!({"id": id, "max": 4, "field": field});
+                let body = json!({"size": 1_000, "pit": {"id": pit}, "slice": slice, "sort": ["at"]});
+                let answer = search(cluster, "/_search", body).await;
+                let ids = hits(&answer).iter().map(|hit| hit["_id"].as_str().unwrap().to_owned());
+                let ids: BTreeSet<_> = ids.collect();
+                assert_eq!(answer["hits"]["total"]["value"], ids.len(), "a slice is counted by itself");
+                slices.push(ids);
+            }
+            assert_eq!(slices.iter().map(BTreeSet::len).sum::<usize>(), 600);
+            assert_eq!(slices.iter().flatten().collect::<BTreeSet<_>>().len(), 600);
+            if field == "at" && !before.is_empty() {
+                assert_eq!(before, slices, "after a merge");
+            }
+            before = slices;
+            // No more documents, but other segments: those of equal dates stay together.
+            cluster.call("POST", &format!("/{index}/_forcemerge?max_num_segments=1"), "").await;
+        }
+    }
+
+    async fn a_slice_needs_a_point_in_time_or_a_scroll(cluster) {
+        let index = three(cluster, 1).await;
+        let body = json!({"slice": {"id": 0, "max": 2, "field": "at"}}).to_string();
+        let answer = cluster.call("POST", &format!("/{index}/_search"), body).await;
+        assert!((400..=500).contains(&answer.status), "{}", answer.text);
     }
 }

@@ -13,7 +13,7 @@ const MINUTES_MAX: i64 = 60;
 
 /// Documents delivered in each minute, the minutes counted from the epoch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(into = "Vec<(i64, u64)>", from = "Vec<(i64, u64)>")]
 pub struct Counts(BTreeMap<i64, u64>);
 
 /// The last hour before the place where reading goes on.
@@ -51,6 +51,18 @@ impl Counts {
 
     fn of(&self, minute: i64) -> u64 {
         self.0.get(&minute).copied().unwrap_or_default()
+    }
+}
+
+impl From<Counts> for Vec<(i64, u64)> {
+    fn from(counts: Counts) -> Self {
+        counts.0.into_iter().collect()
+    }
+}
+
+impl From<Vec<(i64, u64)>> for Counts {
+    fn from(counts: Vec<(i64, u64)>) -> Self {
+        counts.into_iter().collect()
     }
 }
 

@@ -268,21 +268,20 @@ impl Progress {
     /// Forgets what is delivered before this place, and keeps the number of what it cuts off
     /// a group of equal timestamps.
     fn forget_before(&mut self, place: Key) {
-        let place = place.max(self.known_from);
-        let left_behind = |crowd: &Crowd| crowd.timestamp < place.timestamp;
-        self.crowd = self.crowd.filter(|crowd| !left_behind(crowd));
-        let group = Key::at(place.timestamp).max(self.known_from);
-        let before = self.edge.count_from(group);
-        self.edge.forget_before(place);
-        let forgotten = before - self.edge.count_from(group);
-        if forgotten > 0 {
-            let count = self.crowd.map_or(0, |crowd| crowd.count) + forgotten;
-            self.crowd = Some(Crowd {
+        if place > self.known_from {
+            let group = Key::at(place.timestamp);
+            let cut_off = self.edge.count_between(group.max(self.known_from), place);
+            let crowd = self
+                .crowd
+                .filter(|crowd| crowd.timestamp == place.timestamp);
+            let count = crowd.map_or(0, |crowd| crowd.count) + cut_off;
+            self.crowd = (count > 0).then_some(Crowd {
                 timestamp: place.timestamp,
                 count,
             });
+            self.known_from = place;
         }
-        self.known_from = place;
+        self.edge.forget_before(self.known_from);
     }
 
     /// Gives up the read, not what was delivered in it: the next one begins at the segment's

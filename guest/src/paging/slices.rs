@@ -129,15 +129,17 @@ impl Slices {
     }
 
     /// Every slice is read to the horizon: all go on at the watermark, wherever the last
-    /// document of theirs stands.
+    /// document of theirs stands. The watermark may be later than the horizon, if a slice was
+    /// read further before a clock was set back.
     pub fn finish(&mut self) -> Option<Cycle> {
+        let cycle = self.cycle.take()?;
         if let Some(position) = self.position() {
-            let watermark = Key::at(position.timestamp);
+            let read = Key::at(position.timestamp.min(cycle.horizon));
             for slice in &mut self.slices {
-                slice.start = slice.start.max(watermark);
+                slice.start = slice.start.max(read);
             }
         }
-        self.cycle.take()
+        Some(cycle)
     }
 
     /// Gives up the read, not what was delivered in it. Returns the point in time to close.

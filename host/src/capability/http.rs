@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::cluster::{HttpError, Request, Response, Transport};
 
 /// Requests that may be under way at once.
-const OUTSTANDING_MAX: usize = 8;
+const OUTSTANDING_MAX: usize = 32;
 
 /// What a source's requests need.
 pub struct HttpCtx {

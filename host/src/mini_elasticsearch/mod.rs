@@ -41,6 +41,7 @@ mod search_api;
 mod search_request;
 mod searcher;
 mod settings;
+mod slice;
 mod sort;
 mod sort_value;
 mod view;

@@ -140,7 +140,11 @@ impl Search<'_> {
             Some((number, searcher, prepared.as_ref().ok()?))
         });
         ready.map(|(number, searcher, prepared)| {
-            let places = searcher.matching(&prepared.matcher);
+            let mut places = searcher.matching(&prepared.matcher);
+            if let Some(slicer) = &prepared.slicer {
+                let document = |place: &u32| searcher.document(*place as usize);
+                places.retain(|place| document(place).is_some_and(|found| slicer.holds(found)));
+            }
             (number, &**searcher, places)
         })
     }
@@ -172,7 +176,8 @@ impl Search<'_> {
 
     fn order(&self) -> Arc<Order> {
         let request = self.request;
-        let key = format!("{}{}{}", self.mask(), request.sort_text, request.query_text);
+        let (sort, query, slice) = (&request.sort_text, &request.query_text, &request.slice);
+        let key = format!("{}{sort}{query}{slice:?}", self.mask());
         self.view.order(&key, || {
             let sources = self.prepared.iter();
             let sources: Vec<_> = sources

@@ -23,8 +23,8 @@ pub struct Scenario {
     pub ties: usize,
     /// Documents that come while the source runs.
     pub later: usize,
-    /// Those come out of order, up to the settle time late.
-    pub late: bool,
+    /// Those come out of order, so many milliseconds late at most.
+    pub late_ms: u64,
     /// Documents change between cycles.
     pub updates: bool,
     /// Another producer writes to the topics.
@@ -40,6 +40,8 @@ pub struct Scenario {
     pub batch_size: u64,
     /// Ids that the edge holds.
     pub edge_max: u64,
+    /// Slices, at the first start of the source and at every second one, and at the others.
+    pub slices: (u32, u32),
     /// How long a save is postponed.
     pub auto_save: Option<&'static str>,
     /// After how many messages it comes at the latest.
@@ -59,6 +61,11 @@ pub enum SecondStart {
     SettleRaised,
 }
 
+/// A document may be so late, and visible so long after it was written, that it still comes
+/// before the settle time of 5 s is over.
+pub const LATE_MS: u64 = 3_000;
+/// Behind the watermark, but inside the overlap.
+const VERY_LATE_MS: u64 = 25_000;
 /// By how much the clock is set back: less than the settle time.
 const SET_BACK: Duration = Duration::from_secs(3);
 
@@ -72,7 +79,7 @@ const PLAIN: Scenario = Scenario {
     initial: 45,
     ties: 1,
     later: 20,
-    late: false,
+    late_ms: 0,
     updates: false,
     foreign: false,
     refusals: false,
@@ -80,13 +87,14 @@ const PLAIN: Scenario = Scenario {
     topics: ONE,
     batch_size: 8,
     edge_max: 65_536,
+    slices: (1, 1),
     auto_save: None,
     unsaved_max: 65_536,
     delivery: Delivery::ExactlyOnce,
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 13] = [
+pub const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -111,10 +119,24 @@ pub const SCENARIOS: [Scenario; 13] = [
         ..PLAIN
     },
     Scenario {
-        name: "late documents",
+        name: "documents as late as the settle time allows",
         initial: 20,
         later: 40,
-        late: true,
+        late_ms: LATE_MS,
+        ..PLAIN
+    },
+    Scenario {
+        name: "documents later than the settle time",
+        initial: 20,
+        later: 40,
+        late_ms: VERY_LATE_MS,
+        ..PLAIN
+    },
+    Scenario {
+        name: "slices, and another number of them after a restart",
+        ties: 3,
+        late_ms: VERY_LATE_MS,
+        slices: (3, 2),
         ..PLAIN
     },
     Scenario {
@@ -180,7 +202,8 @@ impl Scenario {
         use SecondStart::{ClockSetBack, Same, SettleRaised};
         let mut dice = StdRng::seed_from_u64(seed ^ 0x5ce0_a210);
         let mut coin = |probability| dice.random_bool(probability);
-        let (late, updates, foreign) = (coin(0.5), coin(0.3), coin(0.4));
+        let (late, very_late, updates, foreign) = (coin(0.5), coin(0.2), coin(0.3), coin(0.4));
+        let sliced = coin(0.3);
         let refusals = coin(0.2);
         let product = [Product::Elasticsearch, Product::OpenSearch][usize::from(coin(0.3))];
         let batch_size = dice.random_range(4..=12);
@@ -191,7 +214,13 @@ impl Scenario {
             initial,
             ties: *[1, 2, 7, 30, initial.max(1)].choose(&mut dice).unwrap(),
             later: dice.random_range(0..=40),
-            late,
+            late_ms: match (late, very_late) {
+                // What comes so late and what changes at once can make up for each other.
+                (_, true) if !updates => VERY_LATE_MS,
+                (true, _) => LATE_MS,
+                _ => 0,
+            },
+            slices: if sliced { (3, 2) } else { (1, 1) },
             updates,
             foreign,
             refusals,
@@ -200,7 +229,10 @@ impl Scenario {
                 .unwrap(),
             topics: [ONE, SPREAD, SEVERAL].choose(&mut dice).unwrap(),
             batch_size,
-            edge_max: *[2 * batch_size, 40, 65_536].choose(&mut dice).unwrap(),
+            edge_max: match very_late {
+                true => 65_536,
+                false => *[2 * batch_size, 40, 65_536].choose(&mut dice).unwrap(),
+            },
             auto_save: *[None, Some("0s"), Some("7s"), Some("25s")]
                 .choose(&mut dice)
                 .unwrap(),
@@ -234,6 +266,11 @@ impl Scenario {
         }
     }
 
+    /// Whether a document may appear behind the watermark.
+    pub fn is_very_late(&self) -> bool {
+        self.late_ms > LATE_MS
+    }
+
     /// The component's part of the configuration, at this start of the source.
     pub fn config(&self, start: usize) -> Value {
         let is_raised = start > 0 && self.second_start == SecondStart::SettleRaised;
@@ -242,6 +279,7 @@ impl Scenario {
             "timestamp_field": "@timestamp",
             "batch_size": self.batch_size,
             "edge_max": self.edge_max.max(2 * self.batch_size),
+            "slices": if start.is_multiple_of(2) { self.slices.0 } else { self.slices.1 },
             "settle": if is_raised { "9s" } else { "5s" },
         });
         if let Some(auto_save) = self.auto_save {

@@ -17,9 +17,7 @@ use super::stage::BEGIN_MS;
 const INDICES: [(&str, usize); 2] = [("logs-a", 2), ("logs-b", 1)];
 /// From the beginning to the last write.
 const WRITING_MS: u64 = 40_000;
-/// A document is at most so late, and visible so long after it was written; together that
-/// is less than the settle time of 5 s.
-const LATE_MS: u64 = 3_000;
+/// A document is visible so long after it was written.
 const REFRESH_MS: u64 = 1_000;
 /// When every document is old enough to be read.
 pub const END_MS: u64 = BEGIN_MS + WRITING_MS + 8_000;
@@ -50,6 +48,8 @@ pub struct Workload {
     events: VecDeque<(u64, Event)>,
     /// Every document with all its versions, the last one being what it is now.
     pub written: BTreeMap<Document, Vec<Version>>,
+    /// Whether documents may appear behind the watermark.
+    pub is_very_late: bool,
 }
 
 impl Workload {
@@ -72,6 +72,7 @@ impl Workload {
         let mut workload = Self {
             events: events.into(),
             written: BTreeMap::new(),
+            is_very_late: scenario.is_very_late(),
         };
         // What is there at the beginning is visible.
         workload.catch_up(BEGIN_MS - 1, &cluster, &mut Broker::default());
@@ -157,10 +158,7 @@ impl Plan {
     fn later(&mut self, scenario: &Scenario) {
         for n in 0..scenario.later {
             let at_ms = BEGIN_MS + WRITING_MS * n as u64 / scenario.later as u64;
-            let late_ms = match scenario.late {
-                true => self.dice.random_range(0..=LATE_MS),
-                false => 0,
-            };
+            let late_ms = self.dice.random_range(0..=scenario.late_ms);
             // Rounded, so that several share a timestamp.
             let timestamp_ms = (at_ms - late_ms) / 100 * 100;
             if scenario.updates && self.dice.random_bool(0.5) {

@@ -1,6 +1,6 @@
 //! What a receipt does: settle a segment, or have it read again.
 
-use super::{Pass, Progress};
+use super::{Crowd, Pass, Progress};
 use crate::error::Error;
 use crate::key::Key;
 
@@ -51,17 +51,22 @@ impl Progress {
             return self.forget_before(self.known_from);
         };
         let watermark = Key::at(position.timestamp);
+        let at_watermark = |crowd: &Crowd| crowd.timestamp == position.timestamp;
+        self.crowd = self.crowd.filter(at_watermark);
+        let behind = Key::behind(position.timestamp);
         if self.known_from <= watermark {
             self.start = watermark;
             self.forget_before(watermark.min(keep_from));
-        } else {
+        } else if self.known_from < behind {
             let seq_no = i64::MAX;
             self.forget_before(Key {
                 seq_no,
                 ..watermark
             });
-            self.known_from = self.known_from.max(Key::behind(position.timestamp));
+            (self.start, self.known_from) = (behind, behind);
+        } else {
             self.start = self.known_from;
+            self.forget_before(self.known_from);
         }
     }
 }

@@ -191,3 +191,17 @@ fn while_slices_have_come_to_different_places_their_number_stays() {
     assert_eq!(world.source.slices.len(), 1);
     world.assert_holds_all();
 }
+
+#[test]
+fn a_slice_that_came_further_before_a_clock_was_set_back_takes_no_other_with_it() {
+    let mut world = World::new(2, 5 * MINUTE, 10_000);
+    world.add((0..300).map(|n| n * 3_999));
+    world.source.begin(world.plan);
+    world.read(1);
+    world.source.abandon();
+    for horizon in [9, 15, 20] {
+        world.plan.horizon = horizon * MINUTE;
+        world.cycle();
+    }
+    world.assert_holds_all();
+}
