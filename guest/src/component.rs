@@ -262,7 +262,7 @@ impl From<Error> for exported::Error {
                 message,
                 retry_after_ms,
             }),
-            Error::Permanent(message) => Self::Permanent(message),
+            Error::Permanent(message) | Error::TooLarge(message) => Self::Permanent(message),
             Error::InvalidConfig { key, message } => {
                 Self::InvalidConfig(exported::WrongKey { key, message })
             }
@@ -275,7 +275,7 @@ impl From<http::HttpError> for Error {
     fn from(error: http::HttpError) -> Self {
         match error {
             http::HttpError::Denied(what) => Self::permanent(what),
-            http::HttpError::TooLarge(limit) => Self::permanent(format!(
+            http::HttpError::TooLarge(limit) => Self::TooLarge(format!(
                 "an answer of the cluster is larger than {limit} bytes; lower \"batch_size\", or raise \"max_response_bytes\""
             )),
             http::HttpError::Connect(what)

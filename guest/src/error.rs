@@ -14,6 +14,9 @@ pub enum Error {
     },
     /// Stays until somebody changes something; the message says what.
     Permanent(String),
+    /// The cluster's answer is larger than what may be carried; with a smaller page it may not
+    /// be. Permanent where no smaller page can be asked for; the message says what helps.
+    TooLarge(String),
     /// A key of the configuration, as a dotted path, and what is wrong with it.
     InvalidConfig {
         /// The dotted path of the key.
@@ -53,6 +56,7 @@ impl fmt::Display for Error {
         match self {
             Self::Transient { message, .. }
             | Self::Permanent(message)
+            | Self::TooLarge(message)
             | Self::Conflict(message) => f.write_str(message),
             Self::InvalidConfig { key, message } => write!(f, "{key}: {message}"),
         }

@@ -111,7 +111,11 @@ fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<U
 fn settle<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<u64, Error> {
     let known = match client.ask(&Request::refresh_interval(&config.index)) {
         Ok(answer) => settle_ms(&answer.bytes),
-        Err(Failure::Error(Error::Permanent(_)) | Failure::UnknownPath(_)) => None,
+        Err(
+            Failure::Error(Error::Permanent(_))
+            | Failure::TooLarge(Error::TooLarge(_))
+            | Failure::UnknownPath(_),
+        ) => None,
         Err(failure) => return Err(failure.into()),
     };
     Ok(known.unwrap_or_else(|| {
