@@ -1,6 +1,7 @@
-//! Every way into a cluster: credentials, TLS, several hosts, a proxy; and no secret of
+//! Every way into a cluster: credentials, TLS, several hosts, a proxy, headers; and no secret of
 //! them anywhere else.
 
+mod headers;
 mod hosts;
 mod secrets;
 mod secured;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Url};
 use tokio::time::{Instant, timeout_at};
 
@@ -39,6 +40,8 @@ pub struct Cluster {
     authorization: Authorization,
     /// The proxy's address, for messages.
     proxy: Option<String>,
+    /// The type of bodies, where the version of an API is asked for in it.
+    media_type: Option<HeaderValue>,
     max_response_bytes: u64,
     timeout: Duration,
 }
@@ -101,6 +104,7 @@ impl Cluster {
             client: client::build(&access, config.timeout)?,
             hosts: Hosts::new(access.hosts),
             authorization: Authorization::new(access.credentials),
+            media_type: access.compatible_with.map(media_type).transpose()?,
             proxy: access.proxy.map(|proxy| proxy.address),
             max_response_bytes: config.max_response_bytes,
             timeout: config.timeout,
@@ -160,6 +164,7 @@ impl Cluster {
             builder = builder.body(body.clone());
         }
         let mut built = builder.build().map_err(failed)?;
+        self.ask_for_version(built.headers_mut());
         if let Some(credentials) = credentials {
             authorization::authorize(&mut built, credentials)
                 .map_err(|error| HttpError::Protocol(format!("{error:#}")))?;
@@ -180,6 +185,17 @@ impl Cluster {
             headers,
             body,
         })
+    }
+
+    /// Whatever the component says of bodies, they are JSON, of one version of an API.
+    fn ask_for_version(&self, headers: &mut HeaderMap) {
+        let Some(media_type) = &self.media_type else {
+            return;
+        };
+        headers.insert(ACCEPT, media_type.clone());
+        if let Some(content_type) = headers.get_mut(CONTENT_TYPE) {
+            *content_type = media_type.clone();
+        }
     }
 
     async fn read(
@@ -203,6 +219,12 @@ impl Cluster {
         }
         Ok(body.freeze())
     }
+}
+
+/// JSON of this major version of Elasticsearch's API; a server knows its own and the one before.
+fn media_type(version: u32) -> anyhow::Result<HeaderValue> {
+    let text = format!("application/vnd.elasticsearch+json; compatible-with={version}");
+    Ok(HeaderValue::from_str(&text)?)
 }
 
 /// A request that can be sent again, as its body is shared.

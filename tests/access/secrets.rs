@@ -26,6 +26,7 @@ fn kinds(secret: &str) -> Vec<String> {
         "api_key = 'id:hunter2'".to_owned(),
         "api_key = 'aWQ6aHVudGVyMg=='".to_owned(),
         format!("token = {secret}"),
+        format!("headers = {{ X-Key = {secret} }}"),
         format!(
             "aws = {{ region = 'r', access_key_id = {secret}, secret_access_key = {secret}, session_token = {secret} }}"
         ),

@@ -258,6 +258,106 @@ fn a_proxy_is_shown_without_its_password() {
 }
 
 #[test]
+fn headers_are_told_by_their_names_and_their_values_by_nobody() {
+    let headers = "headers = { X-Tenant = 'hunter2', Elastic-Api-Version = 2023-10-31 }";
+    let text = with(&format!("{FILE}\n{headers}"));
+    let config = parse(&text).unwrap();
+    let access = &config.sources["a"].access;
+    let read: Vec<_> = access
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect();
+    let expected = [
+        ("elastic-api-version", "2023-10-31"),
+        ("x-tenant", "hunter2"),
+    ];
+    assert_eq!(read, expected);
+    let lines = config.summary().join("\n");
+    assert!(
+        lines.contains(", headers elastic-api-version x-tenant"),
+        "{lines}"
+    );
+    let shown = format!("{lines} {config:?} {}", config.sources["a"].guest_config);
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn headers_that_are_none_of_the_users_are_refused_with_what_to_set() {
+    let long = format!("{{ X = '{}' }}", "x".repeat(4_097));
+    let many: String = (0..33).map(|n| format!("X{n} = 'x', ")).collect();
+    let many = format!("{{ {many} }}");
+    let rows = [
+        (
+            "{ Authorization = 'hunter2' }",
+            "has authorization: set username and password, api_key, token or aws",
+        ),
+        (
+            "{ proxy-authorization = 'hunter2' }",
+            "set user and password in proxy",
+        ),
+        ("{ Host = 'hunter2' }", "has host: it is that of url"),
+        (
+            "{ Content-Type = 'hunter2' }",
+            "set compatible_with instead",
+        ),
+        ("{ accept = 'hunter2' }", "set compatible_with instead"),
+        ("{ Content-Length = '1' }", "leave it out"),
+        ("{ transfer-encoding = 'chunked' }", "leave it out"),
+        ("{ Connection = 'close' }", "leave it out"),
+        (
+            "{ 'X A' = 'hunter2' }",
+            "has \"X A\", which no header can be called",
+        ),
+        ("{ x-a = 'hunter2', X-A = 'b' }", "has x-a twice"),
+        (
+            "{ X-A = 'hunter2\u{7}' }",
+            "has x-a, whose value no header can hold",
+        ),
+        ("{ X-A = ' hunter2' }", "no space at its ends"),
+        ("{ X-A = 1 }", "whose value is no text"),
+        ("{ X-A = '' }", "has x-a: a secret is not empty"),
+        ("'hunter2'", "is a table of texts"),
+        (&long, "at most 4096 bytes"),
+        (&many, "more than 32 headers"),
+    ];
+    for (headers, part) in rows {
+        let headers = headers.replace("'hunter2\u{7}'", "\"hunter2\\u0007\"");
+        let text = with(&format!("{FILE}\nheaders = {headers}"));
+        let messages = messages(parse(&text));
+        assert!(
+            messages.len() == 1 && messages[0].contains(part) && messages[0].contains("headers: "),
+            "{headers}: {messages:?}"
+        );
+        assert!(!messages[0].contains("hunter2"), "{messages:?}");
+    }
+}
+
+#[test]
+fn a_version_of_the_api_is_named_in_one_way() {
+    let compatible = |more: &str| with(&format!("{FILE}\ncompatible_with = 8{more}"));
+    let config = parse(&compatible("")).unwrap();
+    let source = &config.sources["a"];
+    assert_eq!(source.access.compatible_with, Some(8));
+    assert_eq!(source.guest_config.get("compatible_with"), None);
+    let lines = config.summary().join("\n");
+    assert!(lines.contains(", compatible with 8"), "{lines}");
+    let both = compatible("\nheaders = { elastic-api-version = '2023-10-31' }");
+    check_mistakes(&[
+        (
+            &both,
+            "10:19",
+            "stands beside the header elastic-api-version",
+        ),
+        (
+            &with(&format!("{FILE}\ncompatible_with = 6")),
+            "10:19",
+            "a whole number from 7 to 9",
+        ),
+    ]);
+}
+
+#[test]
 fn a_state_beside_the_source_is_reached_as_the_source_is() {
     let own = "url = [\"https://a\", \"https://b\"]\nproxy = \"http://p\"\napi_key = \"k\"";
     let storage = |config: &str| {
@@ -282,6 +382,8 @@ fn a_state_beside_the_source_is_reached_as_the_source_is() {
     };
     assert_eq!(state, expected);
     assert!(matches!(&state.credentials, Some(Credentials::Token(token)) if token.expose() == "t"));
+    let (state, _) = of("headers = { X-A = 'b' }, compatible_with = 7, url = 'http://c'");
+    assert_eq!((state.headers.len(), state.compatible_with), (1, Some(7)));
     let (state, _) = of("url = 'http://c', api_key = 'x'");
     assert_eq!((urls(&state), &state.proxy), (vec!["http://c/"], &None));
     let text = storage("proxy = 'http://p'");

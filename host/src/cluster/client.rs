@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, redirect};
 
+use super::authorization::secret;
 use crate::config::{Access, ClusterTls};
 
 /// The longest wait for a connection, of whatever a request may take.
@@ -19,6 +21,7 @@ pub(super) fn build(access: &Access, timeout: Duration) -> anyhow::Result<Client
         .redirect(redirect::Policy::none())
         .tcp_nodelay(true)
         .no_proxy()
+        .default_headers(headers(access)?)
         .user_agent(concat!("elasticsearch-source/", env!("CARGO_PKG_VERSION")));
     if let Some(proxy) = &access.proxy {
         // The cause may repeat the url, and the url may hold a password.
@@ -45,6 +48,14 @@ pub(super) fn build(access: &Access, timeout: Duration) -> anyhow::Result<Client
         ),
         None => "cannot set up http".to_owned(),
     })
+}
+
+/// What every request says besides. A signature for AWS does not cover it, and need not.
+fn headers(access: &Access) -> anyhow::Result<HeaderMap> {
+    let headers = access.headers.iter();
+    headers
+        .map(|(name, value)| Ok((name.clone(), secret(value.expose())?)))
+        .collect()
 }
 
 fn with_tls(mut builder: ClientBuilder, tls: &ClusterTls) -> anyhow::Result<ClientBuilder> {

@@ -1,13 +1,16 @@
-//! How a cluster is reached, and who asks: addresses, credentials, TLS, a proxy.
+//! How a cluster is reached, and who asks: addresses, credentials, TLS, a proxy, headers.
 
 mod cloud_id;
 mod credentials;
+mod headers;
 mod hosts;
 mod proxy;
 mod tls;
 
 use reqwest::Url;
+use reqwest::header::HeaderName;
 
+use super::secret::Secret;
 use super::section::Section;
 
 pub use credentials::{Aws, AwsService, Credentials};
@@ -15,6 +18,7 @@ pub use proxy::Proxy;
 pub use tls::{ClusterTls, Identity};
 
 pub(super) use credentials::{KEYS as CREDENTIALS, read as read_credentials};
+pub(super) use headers::KEYS as HEADERS;
 pub(super) use hosts::KEYS as HOSTS;
 
 /// A cluster, the way there, and who asks.
@@ -32,6 +36,11 @@ pub struct Access {
     pub tls: ClusterTls,
     /// What stands between; absent, nothing, whatever the environment says.
     pub proxy: Option<Proxy>,
+    /// What every request says besides, in the order of the names; the values are secrets.
+    pub headers: Vec<(HeaderName, Secret)>,
+    /// The major version of Elasticsearch, 7 to 9, whose API requests ask for; absent, that of
+    /// the cluster.
+    pub compatible_with: Option<u32>,
 }
 
 impl Access {
@@ -43,6 +52,8 @@ impl Access {
             credentials: None,
             tls: ClusterTls::default(),
             proxy: None,
+            headers: Vec::new(),
+            compatible_with: None,
         }
     }
 
@@ -58,6 +69,8 @@ pub(super) fn read(config: &Section<'_>) -> Option<Access> {
     let credentials = read_credentials(config);
     let tls = tls::read(&config.section("tls"), hosts.as_deref());
     let proxy = config.optional("proxy", proxy::proxy);
+    let headers = headers::read(config);
+    let compatible_with = headers::read_compatible_with(config, &headers);
     let hosts = hosts?;
     Some(Access {
         url: hosts.iter().min()?.clone(),
@@ -65,5 +78,7 @@ pub(super) fn read(config: &Section<'_>) -> Option<Access> {
         credentials,
         tls,
         proxy,
+        headers,
+        compatible_with,
     })
 }

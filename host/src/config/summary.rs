@@ -41,6 +41,16 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
         .proxy
         .as_ref()
         .map(|proxy| format!(", through {}", proxy.address));
+    let compatible = access
+        .compatible_with
+        .map(|version| format!(", compatible with {version}"));
+    let headers = match access.headers.as_slice() {
+        [] => String::new(),
+        headers => {
+            let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+            format!(", headers {}", names.join(" "))
+        }
+    };
     let unverified = match access.tls.danger_accept_invalid_certs {
         true => ", WITHOUT VERIFYING ITS CERTIFICATE",
         false => "",
@@ -53,11 +63,12 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
         format!("source {key}: {}{disabled}", source.name),
         format!("  component  {component}"),
         format!(
-            "  reads      {}, index {}{}{}{unverified}",
+            "  reads      {}, index {}{}{}{}{headers}{unverified}",
             access.addresses(),
             source.index,
             who.unwrap_or_default(),
-            proxy.unwrap_or_default()
+            proxy.unwrap_or_default(),
+            compatible.unwrap_or_default()
         ),
         format!(
             "  interval   {}, request timeout {}, responses up to {}",

@@ -70,7 +70,9 @@ const KNOWN: &[(&str, &str, Remedy)] = &[
     (
         "media_type_header_exception",
         "",
-        Change("is something between that changes the headers content-type and accept?"),
+        Change(
+            "set \"compatible_with\" to the cluster's major version or the one before, or leave it out",
+        ),
     ),
     (
         "",

@@ -116,7 +116,7 @@ fn every_error_that_the_cluster_explains_is_known() {
         (400, of_shards(argument, WINDOW), Stop, window),
         (400, of_shards(argument, NO_IDS), Stop, id_field),
         (400, of_shards(argument, SLICES), Stop, "lower \"slices\", or raise index.max_slices_per_pit"),
-        (400, whole("media_type_header_exception", "Invalid media-type value"), Stop, "content-type"),
+        (400, whole("media_type_header_exception", "Invalid media-type value"), Stop, "set \"compatible_with\" to"),
         (400, of_shards("query_shard_exception", NO_FIELD), Stop, "check \"timestamp_field\""),
         (503, whole("search_phase_execution_exception", MISSING), AskAgain, MISSING),
         (400, whole("index_closed_exception", "closed"), Stop, "open the index"),

@@ -56,8 +56,19 @@ const KINDS: [(&str, Kind, &[&str]); 3] = [
         "elasticsearch",
         Kind::Elasticsearch,
         &[
-            "url", "cloud_id", "username", "password", "api_key", "token", "aws", "tls", "proxy",
-            "index", "timeout",
+            "url",
+            "cloud_id",
+            "username",
+            "password",
+            "api_key",
+            "token",
+            "aws",
+            "tls",
+            "proxy",
+            "headers",
+            "compatible_with",
+            "index",
+            "timeout",
         ],
     ),
     ("redis", Kind::Redis, &["url", "key_prefix", "timeout"]),
@@ -143,7 +154,7 @@ fn read_elasticsearch(config: &Section<'_>, cluster: Option<&Access>) -> Option<
 
 /// In the source's cluster, and reached as that is, though maybe by another user.
 fn beside_the_source(config: &Section<'_>, cluster: Option<&Access>) -> Option<Access> {
-    for key in ["tls", "proxy"] {
+    for key in ["tls", "proxy"].into_iter().chain(access::HEADERS) {
         if config.section(key).exists() {
             config.refuse(
                 key,
