@@ -2,12 +2,14 @@
 //!
 //! One request is one attempt, with two exceptions that nothing can come of twice: a host
 //! that was never reached is followed by the next one, and what was refused for an old
-//! secret is asked again with the new one. Nothing is followed or cached here.
+//! secret is asked again with the new one. Of several hosts, each is asked first which
+//! cluster it is of. Nothing is followed or cached here.
 
 mod authorization;
 mod client;
 mod failure;
 mod hosts;
+mod identity;
 mod sigv4;
 
 use std::fmt;
@@ -23,6 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::config::{Access, Credentials};
 use authorization::Authorization;
 use hosts::Hosts;
+use identity::Identity;
 
 /// The way to the one cluster. One call is one attempt.
 pub trait Transport: Send + Sync {
@@ -37,6 +40,8 @@ pub trait Transport: Send + Sync {
 pub struct Cluster {
     client: Client,
     hosts: Hosts,
+    /// Which cluster the hosts are of, where there are several.
+    identity: Option<Identity>,
     authorization: Authorization,
     /// The proxy's address, for messages.
     proxy: Option<String>,
@@ -91,6 +96,8 @@ pub enum HttpError {
     TooLarge(u64),
     /// The connection broke, or what came is not HTTP.
     Protocol(String),
+    /// Nothing was sent, as a host is of another cluster than the first one.
+    OtherCluster(String),
 }
 
 impl Cluster {
@@ -102,6 +109,7 @@ impl Cluster {
         let access = config.access;
         Ok(Self {
             client: client::build(&access, config.timeout)?,
+            identity: (access.hosts.len() > 1).then(Identity::default),
             hosts: Hosts::new(access.hosts),
             authorization: Authorization::new(access.credentials),
             media_type: access.compatible_with.map(media_type).transpose()?,
@@ -122,7 +130,7 @@ impl Cluster {
         };
         let mut outcome = Err(HttpError::Connect("there is no host to ask".to_owned()));
         for host in self.hosts.in_order() {
-            let asked = timeout_at(deadline, self.ask_one(&host, &request)).await;
+            let asked = timeout_at(deadline, self.ask_of_the_cluster(&host, &request)).await;
             outcome = asked.unwrap_or_else(|_| {
                 let message = format!("no answer from {host} within {:?}", self.timeout);
                 Err(HttpError::Timeout(message))
@@ -133,6 +141,24 @@ impl Cluster {
             }
         }
         outcome
+    }
+
+    /// Asks a host that is known to be of the cluster. One that can not say so now answers
+    /// for the request in the same way.
+    async fn ask_of_the_cluster(
+        &self,
+        host: &Url,
+        request: &Outgoing,
+    ) -> Result<Response, HttpError> {
+        let unknown = self.identity.as_ref().filter(|it| !it.knows(host));
+        if let Some(identity) = unknown {
+            let root = self.ask_one(host, &Outgoing::root()).await?;
+            if identity::is_setback(&root) {
+                return Ok(root);
+            }
+            identity.learn(host, &root)?;
+        }
+        self.ask_one(host, request).await
     }
 
     /// A secret that was replaced is found out by a refusal, which has no effect.
@@ -233,6 +259,18 @@ struct Outgoing {
     path: String,
     headers: Vec<(String, String)>,
     body: Option<Bytes>,
+}
+
+impl Outgoing {
+    /// Which cluster is it?
+    fn root() -> Self {
+        Self {
+            method: Method::GET,
+            path: "/".to_owned(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
 }
 
 impl Transport for Cluster {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use elasticsearch_source::cluster::{Cluster, ClusterConfig, HttpError, Request, Transport as _};
 use elasticsearch_source::config::Access;
-use elasticsearch_source::mini_elasticsearch::{Effect, Fault, MiniElasticsearch};
+use elasticsearch_source::instance::Failure;
+use elasticsearch_source::mini_elasticsearch::{Effect, Fault, MiniElasticsearch, Options};
 use reqwest::Method;
 
 use super::{DOCUMENTS, assert_all_there, cluster};
@@ -113,7 +114,70 @@ async fn a_request_that_may_have_reached_a_host_is_not_repeated_at_another() {
         assert_eq!((first.requests().len(), second.requests().len()), (1, 0));
     }
     let reached = ask(&[NOBODY, second.url()], Duration::from_secs(5)).await;
-    assert_eq!((reached.unwrap(), second.requests().len()), (200, 1));
+    let asked: Vec<_> = second.requests().into_iter().map(|it| it.path).collect();
+    let expected = ["/", "/logs/_search?scroll=1m"];
+    assert_eq!(
+        (reached.unwrap(), asked),
+        (200, expected.map(str::to_owned).to_vec())
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_read_from_a_host_of_another_cluster() {
+    let first = cluster();
+    let stray = MiniElasticsearch::start(Options {
+        cluster_uuid: "stray".to_owned(),
+        ..Options::default()
+    })
+    .unwrap();
+    let world = reading(&[first.url(), stray.url()]);
+    let source = world.source().await.unwrap();
+    assert_eq!(World::run_once(&source).await.unwrap().documents, DOCUMENTS);
+    let before = world.state();
+    let unavailable = Effect::unavailable();
+    first.inject(Fault::new(unavailable).times(1_000));
+    let (failure, _) = World::run_once(&source).await.unwrap_err();
+    let message = failure.to_string();
+    assert!(matches!(failure, Failure::Permanent(_)), "{failure:?}");
+    for part in [
+        first.url(),
+        stray.url(),
+        "stray",
+        "hosts of one cluster in \"url\"",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let asked: Vec<_> = stray.requests().into_iter().map(|it| it.path).collect();
+    assert_eq!(asked, ["/"]);
+    assert_eq!(world.state()["data"]["output"], before["data"]["output"]);
+    assert_all_there(&world);
+}
+
+#[tokio::test]
+async fn hosts_that_may_not_say_which_cluster_they_are_of_are_believed() {
+    for status in [401, 403, 405] {
+        let (first, second) = (cluster(), cluster());
+        let silent = Effect::Respond {
+            status,
+            headers: Vec::new(),
+            body: "{}".to_owned(),
+        };
+        first.inject(
+            Fault::new(Effect::unavailable())
+                .path("_search")
+                .times(1_000),
+        );
+        for host in [&first, &second] {
+            host.inject(Fault::new(silent.clone()).method("GET"));
+        }
+        assert_read_by(&[first.url(), second.url()]).await;
+        let roots = |host: &MiniElasticsearch| {
+            let requests = host.requests().into_iter();
+            requests.filter(|it| it.path == "/").count()
+        };
+        // The first one is asked by the component, too, what product it is.
+        assert_eq!((roots(&first), roots(&second)), (2, 1), "{status}");
+    }
 }
 
 #[tokio::test]

@@ -217,6 +217,7 @@ impl From<HttpError> for wit::HttpError {
             HttpError::Timeout(what) => Self::Timeout(what),
             HttpError::TooLarge(limit) => Self::TooLarge(limit),
             HttpError::Protocol(what) => Self::Protocol(what),
+            HttpError::OtherCluster(what) => Self::Denied(what),
         }
     }
 }

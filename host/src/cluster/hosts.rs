@@ -73,13 +73,14 @@ impl Hosts {
     }
 }
 
-/// What another host may do better. An answer that is too large is as large everywhere.
+/// What another host may do better. An answer that is too large is as large everywhere, and a
+/// host of another cluster is a mistake that no other host corrects.
 fn failure(outcome: &Result<Response, HttpError>) -> Option<String> {
     match outcome {
         Ok(response) if matches!(response.status, 502..=504) => {
             Some(format!("it answered with status {}", response.status))
         }
-        Ok(_) | Err(HttpError::TooLarge(_)) => None,
+        Ok(_) | Err(HttpError::TooLarge(_) | HttpError::OtherCluster(_)) => None,
         Err(
             HttpError::Connect(reason) | HttpError::Timeout(reason) | HttpError::Protocol(reason),
         ) => Some(reason.clone()),
@@ -140,6 +141,7 @@ mod tests {
             answer(429),
             answer(500),
             Err(HttpError::TooLarge(1)),
+            Err(HttpError::OtherCluster("other".to_owned())),
         ] {
             assert_eq!(failure(&outcome), None, "{outcome:?}");
         }

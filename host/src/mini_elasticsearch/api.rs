@@ -15,6 +15,8 @@ use super::{Product, document_api, field_caps_api, index_api, pit_api, scroll_ap
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) product: Product,
+    /// Which cluster it says it is.
+    uuid: String,
     cluster: Mutex<Cluster>,
 }
 
@@ -50,9 +52,10 @@ impl From<ApiError> for Reply {
 }
 
 impl Server {
-    pub(super) fn new(product: Product, cluster: Cluster) -> Self {
+    pub(super) fn new(product: Product, uuid: String, cluster: Cluster) -> Self {
         Self {
             product,
+            uuid,
             cluster: Mutex::new(cluster),
         }
     }
@@ -111,6 +114,6 @@ impl Server {
             Product::Elasticsearch => "You Know, for Search",
             Product::OpenSearch => "The OpenSearch Project: https://opensearch.org/",
         };
-        json!({"name": "mini", "cluster_name": "mini", "cluster_uuid": "mini", "version": version, "tagline": tagline})
+        json!({"name": "mini", "cluster_name": "mini", "cluster_uuid": self.uuid, "version": version, "tagline": tagline})
     }
 }

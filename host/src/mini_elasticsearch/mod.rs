@@ -114,7 +114,11 @@ impl MiniElasticsearch {
     /// One that listens nowhere and is only reached by [`Self::answer`].
     pub fn without_network(options: Options) -> Self {
         let node = http::Node {
-            server: Server::new(options.product, Cluster::new(options.manual_refresh)),
+            server: Server::new(
+                options.product,
+                options.cluster_uuid,
+                Cluster::new(options.manual_refresh),
+            ),
             credentials: Mutex::new(options.credentials),
             faults: Mutex::default(),
             recorded: Mutex::default(),

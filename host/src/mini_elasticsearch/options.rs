@@ -72,6 +72,8 @@ pub struct Options {
     pub manual_refresh: bool,
     /// How many of the latest requests are recorded.
     pub recorded_max: usize,
+    /// Which cluster it says it is.
+    pub cluster_uuid: String,
 }
 
 impl Default for Options {
@@ -81,6 +83,7 @@ impl Default for Options {
             credentials: None,
             manual_refresh: false,
             recorded_max: 10_000,
+            cluster_uuid: "mini".to_owned(),
         }
     }
 }

@@ -85,6 +85,7 @@ pub(super) fn unreachable(place: &str, error: HttpError) -> StoreError {
         HttpError::Connect(why) | HttpError::Timeout(why) | HttpError::Protocol(why) => {
             StoreError::Unavailable(anyhow!("{place}: {why}"))
         }
+        HttpError::OtherCluster(why) => StoreError::Invalid(anyhow!("{place}: {why}")),
         HttpError::TooLarge(_) => StoreError::too_large(place),
     }
 }
