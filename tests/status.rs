@@ -56,9 +56,17 @@ impl Run {
         let often =
             |status: &Status| matches!(status, Status::Retrying { failures, .. } if *failures > 8);
         let retrying = self.wait_for(often).await;
-        let Status::Retrying { error, .. } = &retrying else {
+        let Status::Retrying {
+            error,
+            since_ms,
+            next_ms,
+            breaker_open: true,
+            ..
+        } = &retrying
+        else {
             panic!("{retrying:?}")
         };
+        assert!(next_ms > since_ms, "{retrying:?}");
         assert!(error.contains(reason), "{reason:?} is missing: {error}");
     }
 

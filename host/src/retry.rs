@@ -1,4 +1,6 @@
 //! When to try again: exponentially later, with jitter, and not before the server's wish.
+//! What keeps failing opens the breaker: from then on it is tried at the longest wait, until
+//! something works.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ pub struct RetryPolicy {
     pub longest: Duration,
     /// The part of a wait that is drawn at random, 0 to 1.
     pub jitter: f64,
-    /// Failures in a row after which a run with an end gives up.
+    /// Failures in a row that open the breaker, and after which a run with an end gives up.
     pub attempts: u32,
 }
 
@@ -48,17 +50,22 @@ impl Backoff {
     }
 
     /// Something failed. Returns how long to wait: of the exponential wait, a part at random,
-    /// so that many sources do not come back together.
+    /// so that many sources do not come back together. With an open breaker, it is the
+    /// longest at once.
     pub fn wait(&mut self, asked: Option<Duration>) -> Duration {
         let doubled = self.policy.first.saturating_mul(1 << self.failures.min(20));
         self.failures += 1;
-        let longest = doubled.min(self.policy.longest);
-        let jittered = longest.mul_f64(1.0 - self.policy.jitter * rand::random::<f64>());
+        let wait = match self.is_open() {
+            true => self.policy.longest,
+            false => doubled.min(self.policy.longest),
+        };
+        let jittered = wait.mul_f64(1.0 - self.policy.jitter * rand::random::<f64>());
         jittered.max(asked.unwrap_or_default())
     }
 
-    /// Whether a run with an end has tried often enough.
-    pub fn is_exhausted(&self) -> bool {
+    /// Whether the breaker is open: so much has failed in a row that a run with an end gives
+    /// up, and another one only probes.
+    pub fn is_open(&self) -> bool {
         self.failures >= self.policy.attempts
     }
 }
@@ -68,25 +75,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_longest_with_jitter_and_respect_the_server() {
+    fn waits_double_until_the_breaker_is_open_with_jitter_and_respect_the_server() {
         let policy = RetryPolicy {
             first: Duration::from_millis(100),
-            longest: Duration::from_secs(1),
+            longest: Duration::from_secs(10),
             jitter: 0.5,
             attempts: 5,
         };
         let mut backoff = Backoff::new(policy);
-        for most in [100, 200, 400, 800, 1_000, 1_000] {
+        for (most, open) in [
+            (100, false),
+            (200, false),
+            (400, false),
+            (800, false),
+            (10_000, true),
+            (10_000, true),
+        ] {
             let wait = backoff.wait(None);
             let most = Duration::from_millis(most);
             assert!(wait >= most / 2 && wait <= most, "{wait:?} for {most:?}");
+            assert_eq!(backoff.is_open(), open, "{most:?}");
         }
-        assert!(backoff.is_exhausted());
         assert_eq!(
-            backoff.wait(Some(Duration::from_secs(7))),
-            Duration::from_secs(7)
+            backoff.wait(Some(Duration::from_secs(70))),
+            Duration::from_secs(70)
         );
         backoff.reset();
-        assert!(!backoff.is_exhausted() && backoff.wait(None) <= Duration::from_millis(100));
+        assert!(!backoff.is_open() && backoff.wait(None) <= Duration::from_millis(100));
     }
 }

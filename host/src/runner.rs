@@ -3,6 +3,7 @@
 //! ```text
 //! open -> poll -> more? poll : wait until the next one -> .. -> close
 //!           \-> transient: wait longer each time    trapped: the same, in a new instance
+//!               again and again: the breaker opens, and one poll a while probes it
 //!           \-> permanent: close and stop
 //! ```
 //!
@@ -23,7 +24,7 @@ use crate::retry::{Backoff, RetryPolicy};
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
 use crate::state_store::{Numbers, Permit, Refusal};
-use crate::status::Reporter;
+use crate::status::{Attempt, Reporter};
 
 pub use summary::Summary;
 
@@ -229,13 +230,18 @@ impl Run<'_> {
             _ => return Err(failure),
         };
         let wait = self.backoff.wait(asked);
-        if self.until == Until::CaughtUp && self.backoff.is_exhausted() {
+        if self.until == Until::CaughtUp && self.backoff.is_open() {
             return Err(failure);
         }
         self.summary.retries += 1;
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let status = &self.source.status;
-        status.fails(failure.to_string(), wait_ms, self.source.clock.now_ms());
+        let now_ms = self.source.clock.now_ms();
+        let next = Attempt {
+            wait_ms,
+            at_ms: now_ms.saturating_add(wait_ms),
+            breaker_open: self.backoff.is_open(),
+        };
+        self.source.status.fails(failure.to_string(), next, now_ms);
         self.sleep(wait).await;
         Ok(())
     }

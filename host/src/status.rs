@@ -24,6 +24,11 @@ pub enum Status {
         since_ms: u64,
         /// How many failed in a row.
         failures: u32,
+        /// When the next one is tried, in milliseconds since the epoch.
+        next_ms: u64,
+        /// Whether so many failed that the breaker is open: polls are tried at the longest
+        /// wait, one at a time, and the first one that works closes it.
+        breaker_open: bool,
     },
     /// It was told to stop, or has done all that it was asked for.
     Stopped,
@@ -34,9 +39,20 @@ pub enum Status {
     },
 }
 
+/// The poll that follows one that failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    /// How long it is waited for, in milliseconds.
+    pub(crate) wait_ms: u64,
+    /// When it is due, in milliseconds since the epoch.
+    pub(crate) at_ms: u64,
+    /// Whether it only probes what failed again and again.
+    pub(crate) breaker_open: bool,
+}
+
 impl Status {
     /// What follows a failure that is not the end.
-    fn after_failure(&self, error: String, now_ms: u64) -> Self {
+    fn after_failure(&self, error: String, next: Attempt, now_ms: u64) -> Self {
         let (since_ms, failures) = match self {
             Self::Retrying {
                 since_ms, failures, ..
@@ -47,7 +63,19 @@ impl Status {
             error,
             since_ms,
             failures,
+            next_ms: next.at_ms,
+            breaker_open: next.breaker_open,
         }
+    }
+
+    fn breaker_is_open(&self) -> bool {
+        matches!(
+            self,
+            Self::Retrying {
+                breaker_open: true,
+                ..
+            }
+        )
     }
 }
 
@@ -69,12 +97,19 @@ impl Reporter {
     pub(crate) fn works(&self, now_ms: u64) {
         let set = |status: &mut Status| {
             let changes = *status != Status::Running;
+            let breaker = match status.breaker_is_open() {
+                true => "the breaker is closed, ",
+                false => "",
+            };
             if let Status::Retrying {
                 since_ms, failures, ..
             } = status
             {
                 let after_ms = now_ms.saturating_sub(*since_ms);
-                tracing::info!(after_ms, "the source goes on after {failures} failures");
+                tracing::info!(
+                    after_ms,
+                    "{breaker}the source goes on after {failures} failures"
+                );
             }
             *status = Status::Running;
             changes
@@ -82,15 +117,25 @@ impl Reporter {
         self.0.send_if_modified(set);
     }
 
-    /// A poll failed, and another one follows after this wait.
-    pub(crate) fn fails(&self, error: String, wait_ms: u64, now_ms: u64) {
+    /// A poll failed, and another one follows.
+    pub(crate) fn fails(&self, error: String, next: Attempt, now_ms: u64) {
         self.0.send_modify(|status| {
-            if matches!(status, Status::Retrying { error: last, .. } if *last == error) {
+            let Attempt { wait_ms, at_ms, .. } = next;
+            let same = matches!(status, Status::Retrying { error: last, .. } if *last == error);
+            let opens = next.breaker_open && !status.breaker_is_open();
+            *status = status.after_failure(error.clone(), next, now_ms);
+            if let (true, Status::Retrying { failures, .. }) = (opens, &*status) {
+                tracing::error!(
+                    error,
+                    wait_ms,
+                    next_ms = at_ms,
+                    "{failures} failures in a row, the breaker is open: one poll at a time is tried until one works"
+                );
+            } else if same {
                 tracing::debug!(error, wait_ms, "the source will try again");
             } else {
                 tracing::warn!(error, wait_ms, "the source will try again");
             }
-            *status = status.after_failure(error, now_ms);
         });
     }
 
@@ -143,8 +188,23 @@ mod tests {
     }
     use Poll::{Fails, Works};
 
+    fn next(now_ms: u64, breaker_open: bool) -> Attempt {
+        Attempt {
+            wait_ms: 7,
+            at_ms: now_ms + 7,
+            breaker_open,
+        }
+    }
+
     #[test]
     fn only_what_changes_is_logged_with_how_long_and_how_often_it_failed() {
+        let opens = |error: &str| {
+            format!(
+                "ERROR 3 failures in a row, the breaker is open: one poll at a time is tried until one works error=\"{error}\" wait_ms=7 next_ms=1207"
+            )
+        };
+        let closes = "INFO the breaker is closed, the source goes on after 5 failures after_ms=500"
+            .to_owned();
         let warning = |error| format!("WARN the source will try again error=\"{error}\" wait_ms=7");
         let back = |failures: u32, after_ms: u32| {
             format!("INFO the source goes on after {failures} failures after_ms={after_ms}")
@@ -160,14 +220,32 @@ mod tests {
                 vec![Fails("a"), Fails("a"), Works, Works, Fails("c"), Works],
                 vec![warning("a"), back(2, 200), warning("c"), back(1, 100)],
             ),
+            (
+                vec![
+                    Fails("a"),
+                    Fails("a"),
+                    Fails("a"),
+                    Fails("a"),
+                    Fails("b"),
+                    Works,
+                ],
+                vec![warning("a"), opens("a"), warning("b"), closes],
+            ),
         ];
         for (polls, expected) in rows {
             let reporter = Reporter::default();
+            let mut failures = 0;
             let lines = logged(|| {
                 for (poll, at_ms) in polls.into_iter().zip((1_000..).step_by(100)) {
                     match poll {
-                        Works => reporter.works(at_ms),
-                        Fails(error) => reporter.fails(error.to_owned(), 7, at_ms),
+                        Works => {
+                            failures = 0;
+                            reporter.works(at_ms);
+                        }
+                        Fails(error) => {
+                            failures += 1;
+                            reporter.fails(error.to_owned(), next(at_ms, failures >= 3), at_ms);
+                        }
                     }
                 }
             });
@@ -180,19 +258,22 @@ mod tests {
         let reporter = Reporter::default();
         let watched = reporter.watch();
         let now = || watched.borrow().clone();
-        let retrying = |error: &str, since_ms, failures| Status::Retrying {
+        let retrying = |error: &str, since_ms, failures, next: Attempt| Status::Retrying {
             error: error.to_owned(),
             since_ms,
             failures,
+            next_ms: next.at_ms,
+            breaker_open: next.breaker_open,
         };
         assert_eq!(now(), Status::Starting);
-        reporter.fails("a".to_owned(), 0, 5);
-        reporter.fails("b".to_owned(), 0, 9);
-        assert_eq!(now(), retrying("b", 5, 2));
+        reporter.fails("a".to_owned(), next(5, false), 5);
+        assert_eq!(now(), retrying("a", 5, 1, next(5, false)));
+        reporter.fails("b".to_owned(), next(9, true), 9);
+        assert_eq!(now(), retrying("b", 5, 2, next(9, true)));
         reporter.works(10);
         assert_eq!(now(), Status::Running);
-        reporter.fails("c".to_owned(), 0, 11);
-        assert_eq!(now(), retrying("c", 11, 1));
+        reporter.fails("c".to_owned(), next(11, false), 11);
+        assert_eq!(now(), retrying("c", 11, 1, next(11, false)));
         reporter.ends(Some("d".to_owned()));
         let error = "d".to_owned();
         assert_eq!(now(), Status::Failed { error });

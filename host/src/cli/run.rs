@@ -128,7 +128,7 @@ async fn ready(
             _ = stop.wait_for(|stop| *stop) => return Ok(None),
         };
         let wait = backoff.wait(None);
-        let gives_up = until == Until::CaughtUp && backoff.is_exhausted();
+        let gives_up = until == Until::CaughtUp && backoff.is_open();
         if gives_up || !matches!(error.downcast_ref(), Some(StoreError::Unavailable(_))) {
             return Err(error);
         }
