@@ -1,6 +1,7 @@
 //! Every way into a cluster: credentials, TLS, several hosts, a proxy, headers; and no secret of
 //! them anywhere else.
 
+mod guest_memory;
 mod headers;
 mod hosts;
 mod secrets;
