@@ -91,6 +91,11 @@ for_each_cluster! {
         assert_eq!(answer, json!({&index: {"mappings": mappings}}));
         let answer = cluster.call("GET", &format!("/{index}/_mapping/field/o.n"), "").await.ok();
         assert_eq!(answer[&index]["mappings"]["o.n"]["mapping"], json!({"n": {"type": "long"}}));
+        let answer = cluster.call("GET", &format!("/{index}/_mapping/field/at,nowhere,_source"), "").await.ok();
+        assert_eq!(answer, json!({&index: {"mappings": {
+            "at": {"full_name": "at", "mapping": {"at": {"type": "date", "format": "dd/MM/yyyy"}}},
+            "_source": {"full_name": "_source", "mapping": {}},
+        }}}));
     }
 
     async fn the_refresh_interval_is_among_settings_or_defaults(cluster) {

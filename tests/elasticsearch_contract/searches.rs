@@ -169,4 +169,20 @@ for_each_cluster! {
         assert_eq!(answer["aggregations"]["first"]["value_as_string"], "2026-01-01T00:00:00.000Z");
         assert_eq!(answer["aggregations"]["nothing"]["value"], json!(null));
     }
+
+    async fn the_most_frequent_timestamp_is_found_by_the_millisecond(cluster) {
+        let index = cluster.create("frequent", 2, json!({"properties": {"at": {"type": "date_nanos"}, "n": {"type": "long"}}})).await;
+        let at = ["00.000000001Z", "00.000999999Z", "00.000001Z", "01Z"];
+        let documents = at.iter().enumerate().map(|(n, at)| (format!("d{n}"), format!(r#"{{"at":"2026-01-01T00:00:{at}","n":{}}}"#, n / 2)));
+        load(cluster, &index, documents).await;
+        let terms = |field: &str| json!({"terms": {"field": field, "size": 1, "shard_size": 100}});
+        let aggs = json!({"at": terms("at"), "n": terms("n"), "nothing": terms("nowhere")});
+        let answer = search(cluster, &format!("/{index}/_search"), json!({"size": 0, "aggs": aggs})).await;
+        let expected = json!({
+            "at": {"doc_count_error_upper_bound": 0, "sum_other_doc_count": 1, "buckets": [{"key": 1_767_225_600_000_i64, "key_as_string": "2026-01-01T00:00:00.000Z", "doc_count": 3}]},
+            "n": {"doc_count_error_upper_bound": 0, "sum_other_doc_count": 2, "buckets": [{"key": 0, "doc_count": 2}]},
+            "nothing": {"doc_count_error_upper_bound": 0, "sum_other_doc_count": 0, "buckets": []},
+        });
+        assert_eq!(answer["aggregations"], expected);
+    }
 }

@@ -1,5 +1,5 @@
 //! The few aggregations that a reader of time series needs: histograms, smallest and
-//! largest value.
+//! largest value, the most frequent values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,11 @@ pub(super) enum Aggregation {
     },
     Min(String),
     Max(String),
+    /// The most frequent numbers or dates, the smaller first where two are as frequent.
+    Terms {
+        field: String,
+        size: usize,
+    },
 }
 
 /// The values of a field as an aggregation sees them, document by document.
@@ -70,6 +75,17 @@ impl Aggregation {
             }
             "min" => Ok(Self::Min(field(object(kind, body, &["field"])?)?)),
             "max" => Ok(Self::Max(field(object(kind, body, &["field"])?)?)),
+            "terms" => {
+                let fields = object(kind, body, &["field", "size", "shard_size"])?;
+                let size = fields.get("size").map_or(Some(10), Value::as_u64);
+                let size = size.filter(|size| *size > 0).ok_or_else(|| {
+                    Cause::argument("[size] must be greater than 0. Found [0] in [terms]")
+                })?;
+                Ok(Self::Terms {
+                    field: field(fields)?,
+                    size: usize::try_from(size).unwrap_or(usize::MAX),
+                })
+            }
             _ => Err(Cause::parsing(format!("Unknown aggregation type [{kind}]"))),
         }
     }
@@ -112,6 +128,7 @@ impl Aggregation {
             }
             Self::Min(field) => Ok(Values::of(field, found).best(f64::min)),
             Self::Max(field) => Ok(Values::of(field, found).best(f64::max)),
+            Self::Terms { field, size } => Values::of(field, found).most_frequent(*size),
         }
     }
 }
@@ -160,6 +177,23 @@ impl Values {
             }
             Some(value) => json!({"value": value}),
         }
+    }
+}
+
+impl Values {
+    /// Exact, as all shards are looked through here; real ones report a part each.
+    fn most_frequent(&self, size: usize) -> Result<Value, Cause> {
+        let mut counts: Vec<_> = counts(self, 1, 1)?.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let bucket = |(key, count): &(i64, u64)| match self.dates {
+            true => json!({"key": key, "key_as_string": iso_millis(*key), "doc_count": count}),
+            false => json!({"key": key, "doc_count": count}),
+        };
+        let others: u64 = counts.iter().skip(size).map(|(_, count)| count).sum();
+        let buckets: Vec<_> = counts.iter().take(size).map(bucket).collect();
+        Ok(
+            json!({"doc_count_error_upper_bound": 0, "sum_other_doc_count": others, "buckets": buckets}),
+        )
     }
 }
 

@@ -107,21 +107,28 @@ pub(super) fn mapping(
     Ok(Reply::json(200, &json!({"acknowledged": true})))
 }
 
-/// `GET _mapping/field/{field}`.
+/// `GET _mapping/field/{fields}`: names with commas between, and `_source`.
 pub(super) fn field_mapping(
     server: &Server,
     call: &Call,
     index: Option<&str>,
-    field: &str,
+    fields: &str,
 ) -> Result<Reply, ApiError> {
     by_index(&server.cluster(), call, index, |index| {
-        match index.mapping.definition(field) {
-            None => json!({"mappings": {}}),
-            Some(definition) => {
-                let last = field.rsplit('.').next().unwrap_or(field);
-                json!({"mappings": {field: {"full_name": field, "mapping": {last: definition}}}})
-            }
-        }
+        let found = fields.split(',').filter_map(|field| {
+            let mapping = match field {
+                "_source" => json!({}),
+                _ => {
+                    let last = field.rsplit('.').next().unwrap_or(field);
+                    json!({last: index.mapping.definition(field)?})
+                }
+            };
+            Some((
+                field.to_owned(),
+                json!({"full_name": field, "mapping": mapping}),
+            ))
+        });
+        json!({"mappings": Value::Object(found.collect())})
     })
 }
 
