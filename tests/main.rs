@@ -14,6 +14,7 @@ mod component;
 mod configuration;
 mod dead_letters;
 mod destination_contract;
+mod doctor;
 mod elasticsearch_contract;
 mod failures;
 mod full_disk;

@@ -50,6 +50,7 @@
 //! | [`cluster`], [`clock`] | the cluster and the time that it is told of |
 //! | [`publisher`] | messages into streams and topics, each exactly once |
 //! | [`state_store`], [`state_manager`] | where states are kept, by one process at a time; what people do with them |
+//! | [`doctor`] | what a user needs to know before trusting a source |
 //! | [`mini_elasticsearch`] | an Elasticsearch in this process, for demos and tests |
 //! | [`cli`] | the program |
 //!
@@ -64,6 +65,7 @@ pub mod clock;
 pub mod cluster;
 pub mod component;
 pub mod config;
+pub mod doctor;
 pub mod instance;
 mod io_remedy;
 mod logging;

@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use elasticsearch_source::doctor::Level;
 use reqwest::{Client, Method, Url};
 use serde_json::{Value, json};
 
+use crate::doctor::examine;
 use crate::support::world::World;
 
 /// The cluster, its superuser, and an index of the test's own.
@@ -65,7 +67,11 @@ impl Secured {
 
     /// A key that may do what reading needs and no more, as `id:key` and encoded.
     async fn api_key(&self) -> [String; 2] {
-        let may = json!([{"names": [self.index], "privileges": ["read", "view_index_metadata"]}]);
+        self.api_key_with(&["read", "view_index_metadata"]).await
+    }
+
+    async fn api_key_with(&self, privileges: &[&str]) -> [String; 2] {
+        let may = json!([{"names": [self.index], "privileges": privileges}]);
         let role = json!({"reader": {"cluster": [], "indices": may}});
         let body = json!({"name": self.index, "role_descriptors": role});
         let made = self.call(Method::POST, "/_security/api_key", body).await;
@@ -146,5 +152,61 @@ async fn a_key_that_was_revoked_is_followed_by_the_one_in_its_file() {
     secured.revoke(&old).await;
     secured.write("b").await;
     assert_eq!(World::run_once(&source).await.unwrap().documents, 1);
+    secured.remove().await;
+}
+
+#[tokio::test]
+#[cfg_attr(
+    not(real_secured_elasticsearch),
+    ignore = "needs a real Elasticsearch with users: see README, \"Tests with real servers\""
+)]
+async fn the_doctor_names_the_privilege_that_a_key_lacks() {
+    let secured = Secured::start().await;
+    let monitor = "grant the index privilege \"monitor\"";
+    let metadata = "grant the index privilege \"view_index_metadata\"";
+    let rows: [(&[&str], Level, Option<&str>); 4] = [
+        (
+            &["read", "view_index_metadata", "monitor"],
+            Level::Note,
+            None,
+        ),
+        (&["read", "view_index_metadata"], Level::Note, Some(monitor)),
+        (&["read"], Level::Note, Some(metadata)),
+        (
+            &["view_index_metadata"],
+            Level::Problem,
+            Some("grant the index privilege \"read\""),
+        ),
+    ];
+    for (privileges, level, part) in rows {
+        let [pair, _] = secured.api_key_with(privileges).await;
+        let examination = examine(
+            &secured
+                .reading(&format!("api_key = '{pair}'"))
+                .key("settle", "5s"),
+        )
+        .await;
+        let worst = examination.findings.iter().map(|finding| finding.level);
+        assert_eq!(worst.max(), Some(level), "{examination:#?}");
+        let found = |part| {
+            examination
+                .findings
+                .iter()
+                .any(|found| found.message.contains(part))
+        };
+        assert!(part.is_none_or(found), "{privileges:?}: {examination:#?}");
+        assert_eq!(
+            found(monitor),
+            !privileges.contains(&"monitor"),
+            "{privileges:?}"
+        );
+        let shown = format!("{examination:?}");
+        assert!(
+            pair.split(':').all(|secret| !shown.contains(secret)),
+            "{shown}"
+        );
+    }
+    let nobody = examine(&secured.reading("api_key = 'a:b'")).await;
+    assert!(!nobody.healthy, "{nobody:#?}");
     secured.remove().await;
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod report;
 mod run;
 mod say;
@@ -20,7 +21,8 @@ use crate::config::{self, Config};
 /// Without a command, the demo runs.
 ///
 /// Exit codes: 0 if everything asked for was done, 1 if a source stopped with an error or
-/// before it had caught up, or a state is not to be had or changed, 2 if the arguments or the configuration are wrong.
+/// before it had caught up, a state is not to be had or changed, or the doctor found a
+/// problem, 2 if the arguments or the configuration are wrong.
 #[derive(Parser)]
 #[command(name = "elasticsearch-source", version)]
 struct Arguments {
@@ -37,6 +39,8 @@ enum Command {
         /// The configuration, in TOML
         config: PathBuf,
     },
+    /// Asks the cluster, and says what stands in the way of each source: 1 if anything does
+    Doctor(doctor::Arguments),
     /// Looks after saved states: backups, restoring, moving, cleaning up
     #[command(subcommand)]
     State(state::Command),
@@ -92,6 +96,7 @@ pub async fn main() -> ExitCode {
     let ended = match command {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Check { config } => check::check(&config).await,
+        Command::Doctor(arguments) => doctor::doctor(&arguments).await,
         Command::State(command) => state::state(command).await,
         Command::Demo(arguments) => demo::demo(arguments).await,
     };

@@ -44,7 +44,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 }
 
 /// A duration in its largest whole unit; fractions of a millisecond are left out.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub(crate) fn show_duration(duration: Duration) -> String {
     let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     show(ms, &TIMES, "0s")
 }

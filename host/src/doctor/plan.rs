@@ -1,0 +1,126 @@
+//! What a source is configured to do: the keys of its component that the doctor judges by.
+//!
+//! The component has checked them; here are its defaults once more, and nothing else of it.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::config::{self, parse_duration};
+
+/// How a source would read.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Plan {
+    pub(super) index: String,
+    pub(super) timestamp_field: Option<String>,
+    #[serde(default = "everything")]
+    pub(super) query: Value,
+    #[serde(default = "batch_size")]
+    pub(super) batch_size: u64,
+    #[serde(default = "edge_max")]
+    pub(super) edge_max: u64,
+    settle: Option<String>,
+    #[serde(default)]
+    pub(super) pagination: Pagination,
+    pub(super) id_field: Option<String>,
+    pub(super) start: Option<String>,
+    /// The largest answer, in bytes; a key of the host's.
+    #[serde(skip)]
+    pub(super) max_response_bytes: u64,
+}
+
+/// A way of paging.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pagination {
+    /// By a date, again and again.
+    #[default]
+    Timestamp,
+    /// By an id that only grows, again and again.
+    DocumentId,
+    /// What is there now, once.
+    Scroll,
+    /// As far as a window reaches.
+    Offset,
+}
+
+impl Pagination {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Timestamp => "timestamp",
+            Self::DocumentId => "document_id",
+            Self::Scroll => "scroll",
+            Self::Offset => "offset",
+        }
+    }
+}
+
+impl Plan {
+    /// # Errors
+    /// What another component than the embedded one may take for its configuration.
+    pub(super) fn of(source: &config::Source) -> anyhow::Result<Self> {
+        let plan: Self =
+            serde_json::from_value(source.guest_config.clone()).with_context(|| {
+                format!(
+                    "source {}: the doctor knows the configuration of the embedded component only",
+                    source.key
+                )
+            })?;
+        Ok(Self {
+            max_response_bytes: source.max_response_bytes,
+            ..plan
+        })
+    }
+
+    /// How old a document must be, where that is configured.
+    pub(super) fn settle(&self) -> Option<Duration> {
+        self.settle
+            .as_ref()
+            .and_then(|text| parse_duration(text).ok())
+    }
+}
+
+fn everything() -> Value {
+    json!({"match_all": {}})
+}
+
+fn batch_size() -> u64 {
+    1_000
+}
+
+fn edge_max() -> u64 {
+    65_536
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The plan of this component's configuration beside `index` and `timestamp_field`.
+    pub(in crate::doctor) fn plan(more: Value) -> Plan {
+        let mut keys = json!({"index": "logs-*", "timestamp_field": "t"});
+        keys.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let plan: Plan = serde_json::from_value(keys).unwrap();
+        Plan {
+            max_response_bytes: 64 << 20,
+            ..plan
+        }
+    }
+
+    #[test]
+    fn what_is_not_configured_has_the_defaults_of_the_component() {
+        let bare = plan(json!({}));
+        assert_eq!((bare.batch_size, bare.edge_max), (1_000, 65_536));
+        assert_eq!(
+            (bare.settle(), bare.pagination),
+            (None, Pagination::Timestamp)
+        );
+        let full = plan(json!({"settle": "2m", "pagination": "document_id", "unknown": 1}));
+        assert_eq!(full.settle(), Some(Duration::from_secs(120)));
+        assert_eq!(full.pagination, Pagination::DocumentId);
+    }
+}

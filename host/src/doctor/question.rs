@@ -1,0 +1,243 @@
+//! Every request that the doctor makes: what it asks, who may ask it, what it is good for.
+//!
+//! Only reading, but for a point in time of the doctor's own.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::plan::Plan;
+use crate::cluster::Request;
+
+/// How long the doctor's point in time stays open if it can not be closed.
+const KEEP_ALIVE: &str = "30s";
+/// How many documents tell how large they are.
+pub(super) const SAMPLE: u64 = 100;
+/// How many groups each shard reports, so that the largest of all is rarely missed.
+const GROUPS_OF_A_SHARD: u64 = 1_000;
+/// The format that every kind of date field takes.
+const FORMAT: &str = "strict_date_optional_time_nanos";
+
+const SETTINGS: &str = "index.refresh_interval,index.max_result_window,index.max_slices_per_pit,index.max_slices_per_scroll,index.disable_sequence_numbers,index.mapping.source.mode,index.number_of_shards";
+
+/// One question to the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    Root,
+    FieldCaps,
+    FieldMappings,
+    Settings,
+    ClusterSettings,
+    Stats,
+    Matching,
+    WithField,
+    /// Later than this.
+    Later(DateTime<Utc>),
+    /// What a `date_nanos` can not hold.
+    OutsideNanos,
+    Span,
+    Group,
+    Sample,
+    OpenPit,
+    /// As OpenSearch names it.
+    OpenPointInTime,
+}
+
+impl Question {
+    pub(super) fn request(self, plan: &Plan) -> Request {
+        let index = encode(&plan.index);
+        let field = plan.timestamp_field.as_deref().unwrap_or("_id");
+        let count = |query| post(format!("/{index}/_count"), Some(json!({"query": query})));
+        let search = |body| {
+            let path = format!("/{index}/_search?allow_partial_search_results=false");
+            post(path, Some(body))
+        };
+        let aggregate = |aggs| {
+            search(json!({"size": 0, "track_total_hits": false, "query": plan.query, "aggs": aggs}))
+        };
+        let range = |bounds| json!({"range": {field: bounds}});
+        match self {
+            Self::Root => get("/".to_owned()),
+            Self::FieldCaps => get(format!(
+                "/{index}/_field_caps?fields={}&include_unmapped=true",
+                with_parents(field)
+            )),
+            Self::FieldMappings => get(format!(
+                "/{index}/_mapping/field/{},_source?include_defaults=true",
+                encode(field)
+            )),
+            Self::Settings => get(format!(
+                "/{index}/_settings/{SETTINGS}?expand_wildcards=open,closed&include_defaults=true&flat_settings=true"
+            )),
+            Self::ClusterSettings => get(
+                "/_cluster/settings?include_defaults=true&filter_path=**.max_open_scroll_context,**.id_field_data"
+                    .to_owned(),
+            ),
+            Self::Stats => get(format!("/{index}/_stats/docs,store?filter_path=_all.primaries")),
+            Self::Matching => count(plan.query.clone()),
+            Self::WithField => count(also(plan, json!({"exists": {"field": field}}))),
+            Self::Later(date) => count(also(
+                plan,
+                range(json!({"gt": date.to_rfc3339_opts(SecondsFormat::Millis, true), "format": FORMAT})),
+            )),
+            Self::OutsideNanos => count(also(
+                plan,
+                json!({"bool": {"minimum_should_match": 1, "should": [
+                    range(json!({"lt": "1970-01-01T00:00:00Z", "format": FORMAT})),
+                    range(json!({"gt": "2262-04-11T23:47:16.854775807Z", "format": FORMAT})),
+                ]}}),
+            )),
+            Self::Span => {
+                aggregate(json!({"oldest": {"min": {"field": field}}, "newest": {"max": {"field": field}}}))
+            }
+            Self::Group => aggregate(
+                json!({"group": {"terms": {"field": field, "size": 1, "shard_size": GROUPS_OF_A_SHARD}}}),
+            ),
+            Self::Sample => {
+                search(json!({"size": SAMPLE.min(plan.batch_size), "track_total_hits": false, "query": plan.query}))
+            }
+            Self::OpenPit => post(format!("/{index}/_pit?keep_alive={KEEP_ALIVE}"), None),
+            Self::OpenPointInTime => post(
+                format!(
+                    "/{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}&allow_partial_pit_creation=false"
+                ),
+                None,
+            ),
+        }
+    }
+
+    /// Closes what [`Question::OpenPit`] or [`Question::OpenPointInTime`] opened.
+    pub(super) fn close(self, pit: &str) -> Request {
+        let (path, body) = match self {
+            Self::OpenPointInTime => ("/_search/point_in_time", json!({"pit_id": [pit]})),
+            _ => ("/_pit", json!({"id": pit})),
+        };
+        Request {
+            method: Method::DELETE,
+            ..post(path.to_owned(), Some(body))
+        }
+    }
+
+    /// What the answer tells, as in "not known: ..".
+    pub(super) fn tells(self) -> &'static str {
+        match self {
+            Self::Root => "which server answers",
+            Self::FieldCaps => "which indices match, and how the timestamp field is mapped",
+            Self::FieldMappings => {
+                "the format of the timestamp field, and whether documents are kept"
+            }
+            Self::Settings => "the settings of the indices, and which are closed",
+            Self::ClusterSettings => "how many scrolls may be open",
+            Self::Stats => "the size on disk",
+            Self::Matching => "how many documents match",
+            Self::WithField => "how many documents have a timestamp",
+            Self::Later(_) => "how many documents lie in the future",
+            Self::OutsideNanos => "how many documents lie outside of 1970 to 2262",
+            Self::Span => "the oldest and the newest timestamp",
+            Self::Group => "how many documents have the same timestamp",
+            Self::Sample => "how large a document is",
+            Self::OpenPit | Self::OpenPointInTime => "whether a point in time can be opened",
+        }
+    }
+
+    /// What allows to ask: the privilege of Elasticsearch, the permission of OpenSearch.
+    pub(super) fn privilege(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Root => ("cluster privilege \"monitor\"", "cluster:monitor/main"),
+            Self::ClusterSettings => ("cluster privilege \"monitor\"", "cluster:monitor/state"),
+            Self::Stats => ("index privilege \"monitor\"", "indices:monitor/stats"),
+            Self::Settings => (VIEW_METADATA, "indices:monitor/settings/get"),
+            Self::FieldMappings => (VIEW_METADATA, "indices:admin/mappings/fields/get"),
+            Self::FieldCaps => (READ, "indices:data/read/field_caps"),
+            Self::OpenPit | Self::OpenPointInTime => {
+                (READ, "indices:data/read/point_in_time/create")
+            }
+            Self::Matching
+            | Self::WithField
+            | Self::Later(_)
+            | Self::OutsideNanos
+            | Self::Span
+            | Self::Group
+            | Self::Sample => (READ, "indices:data/read/search"),
+        }
+    }
+
+    /// Whether the source would fail where this does.
+    pub(super) fn is_needed(self) -> bool {
+        matches!(
+            self,
+            Self::FieldCaps | Self::Matching | Self::Sample | Self::OpenPit | Self::OpenPointInTime
+        )
+    }
+}
+
+const READ: &str = "index privilege \"read\"";
+const VIEW_METADATA: &str = "index privilege \"view_index_metadata\"";
+
+fn get(path: String) -> Request {
+    Request {
+        method: Method::GET,
+        path,
+        headers: Vec::new(),
+        body: None,
+    }
+}
+
+fn post(path: String, body: Option<Value>) -> Request {
+    let is_json = ("content-type".to_owned(), "application/json".to_owned());
+    Request {
+        method: Method::POST,
+        path,
+        headers: body.iter().map(|_| is_json.clone()).collect(),
+        body: body.map(|body| body.to_string().into_bytes()),
+    }
+}
+
+/// What the user selects, and this.
+fn also(plan: &Plan, filter: Value) -> Value {
+    json!({"bool": {"filter": [plan.query, filter]}})
+}
+
+/// A field and the objects that it lies in, any of which may be nested.
+fn with_parents(field: &str) -> String {
+    let parents = field
+        .match_indices('.')
+        .filter_map(|(at, _)| field.get(..at));
+    let fields: Vec<_> = parents.chain([field]).map(encode).collect();
+    fields.join(",")
+}
+
+/// Percent-encodes what may not stand in a path as it is, such as date math.
+fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*,@:".contains(&byte);
+    let encoded = text.bytes().map(|byte| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::plan::tests::plan;
+
+    #[test]
+    fn every_object_around_the_field_is_asked_for_and_nothing_leaves_the_path() {
+        let plan = plan(json!({"index": "<logs-{now/d}>,a b", "timestamp_field": "a.b c.d"}));
+        let path = Question::FieldCaps.request(&plan).path;
+        assert_eq!(
+            path,
+            "/%3Clogs-%7Bnow%2Fd%7D%3E,a%20b/_field_caps?fields=a,a.b%20c,a.b%20c.d&include_unmapped=true"
+        );
+    }
+
+    #[test]
+    fn a_count_is_of_what_the_user_selects() {
+        let plan = plan(json!({"query": {"term": {"level": "error"}}}));
+        let body = Question::WithField.request(&plan).body.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let selected = json!([{"term": {"level": "error"}}, {"exists": {"field": "t"}}]);
+        assert_eq!(body, json!({"query": {"bool": {"filter": selected}}}));
+    }
+}

@@ -1,0 +1,303 @@
+//! The settings of the matched indices: when documents become visible, how far and how a
+//! search may page.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::finding::{Finding, Topic::Settings as Topic};
+use super::plan::Plan;
+use super::words::indices;
+use crate::config::show_duration;
+
+/// The least time that a document is given to become visible.
+const SETTLE_MIN: Duration = Duration::from_secs(5);
+/// The time where the refresh interval can not be known.
+const SETTLE_UNKNOWN: Duration = Duration::from_secs(60);
+
+/// The answer to `_settings`, flat and with defaults, by index.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Settings(BTreeMap<String, OfIndex>);
+
+#[derive(Debug, Clone, Deserialize)]
+struct OfIndex {
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    #[serde(default)]
+    defaults: BTreeMap<String, String>,
+}
+
+impl OfIndex {
+    fn get(&self, name: &str) -> Option<&str> {
+        let set = self.settings.get(name).or_else(|| self.defaults.get(name));
+        set.map(String::as_str)
+    }
+}
+
+impl Settings {
+    /// The same of these indices only: closed ones do not count.
+    pub(super) fn of(&self, open: &[String]) -> Self {
+        let all = self.0.iter().filter(|(index, _)| open.contains(index));
+        Self(all.map(|(index, of)| (index.clone(), of.clone())).collect())
+    }
+
+    /// The indices that are not these.
+    pub(super) fn beside(&self, open: &[String]) -> Vec<&str> {
+        let all = self.0.keys().filter(|index| !open.contains(index));
+        all.map(String::as_str).collect()
+    }
+
+    /// The indices that rebuild documents instead of keeping them.
+    pub(super) fn synthetic(&self) -> Vec<&str> {
+        self.with("index.mapping.source.mode", |mode| {
+            mode.eq_ignore_ascii_case("synthetic")
+        })
+    }
+
+    /// The smallest window of all, where it is known.
+    pub(super) fn window(&self) -> Option<u64> {
+        self.numbers("index.max_result_window").min()
+    }
+
+    fn with(&self, name: &str, is_so: impl Fn(&str) -> bool) -> Vec<&str> {
+        let found = self
+            .0
+            .iter()
+            .filter(|(_, of)| of.get(name).is_some_and(&is_so));
+        found.map(|(index, _)| index.as_str()).collect()
+    }
+
+    fn numbers(&self, name: &str) -> impl Iterator<Item = u64> {
+        self.0
+            .values()
+            .filter_map(move |of| of.get(name)?.parse().ok())
+    }
+
+    /// The largest refresh interval; none where an index has none, or it is not known.
+    fn refresh(&self) -> Option<Duration> {
+        let mut all = self.0.values().map(|of| interval(of.get(REFRESH)?));
+        all.try_fold(Duration::ZERO, |largest, next| Some(largest.max(next?)))
+    }
+}
+
+const REFRESH: &str = "index.refresh_interval";
+
+/// How old a document must be to be read: as the component decides it.
+pub(super) fn settle(plan: &Plan, settings: Option<&Settings>) -> Duration {
+    let derived = || match settings.and_then(Settings::refresh) {
+        Some(refresh) => SETTLE_MIN.max(refresh.saturating_mul(2)),
+        None => SETTLE_UNKNOWN,
+    };
+    plan.settle().unwrap_or_else(derived)
+}
+
+/// Judges the settings of open indices.
+pub(super) fn judge(plan: &Plan, settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![visibility(plan, settings)];
+    findings.extend(window(plan, settings));
+    findings.extend(slices(settings));
+    findings.extend(shards(plan, settings));
+    let unnumbered = settings.with("index.disable_sequence_numbers", |set| set == "true");
+    if !unnumbered.is_empty() {
+        findings.push(Topic.problem(format!(
+            "no sequence numbers (index.disable_sequence_numbers) in {}, which order documents with the same timestamp: reindex with them, or leave that out of \"index\"",
+            indices(&unnumbered)
+        )));
+    }
+    findings
+}
+
+fn visibility(plan: &Plan, settings: &Settings) -> Finding {
+    let settle = settle(plan, Some(settings));
+    let shown = show_duration(settle);
+    let on_demand = settings.with(REFRESH, |set| set == "-1");
+    match (settings.refresh(), plan.settle()) {
+        (None, None) if !on_demand.is_empty() => Topic.problem(format!(
+            "refreshed only on demand (index.refresh_interval is -1): {}; what becomes visible later than {shown} after its timestamp is not read; set \"settle\" to the longest time between two refreshes, or set an interval",
+            indices(&on_demand)
+        )),
+        (None, _) if !on_demand.is_empty() => Topic.note(format!(
+            "refreshed only on demand (index.refresh_interval is -1): {}; what becomes visible later than \"settle\", {shown}, after its timestamp is not read",
+            indices(&on_demand)
+        )),
+        (None, _) => Topic.note(format!("the refresh interval is not known; documents are read {shown} after their timestamp")),
+        (Some(refresh), _) if settle < refresh => Topic.problem(format!(
+            "\"settle\", {shown}, is shorter than the refresh interval, {}: what becomes visible later is not read; leave \"settle\" out, or raise it",
+            show_duration(refresh)
+        )),
+        (Some(refresh), _) => Topic.ok(format!(
+            "the longest refresh interval is {}, and documents are read {shown} after their timestamp (\"settle\")",
+            show_duration(refresh)
+        )),
+    }
+}
+
+fn window(plan: &Plan, settings: &Settings) -> Option<Finding> {
+    let (batch_size, smallest) = (plan.batch_size, settings.window()?);
+    if batch_size <= smallest {
+        return Some(Topic.ok(format!(
+            "a page of {batch_size} documents fits index.max_result_window, {smallest}"
+        )));
+    }
+    let small = settings.with("index.max_result_window", |set| {
+        set.parse().is_ok_and(|window: u64| window < batch_size)
+    });
+    Some(Topic.problem(format!(
+        "a page of {batch_size} documents is larger than index.max_result_window of {}: set \"batch_size\" to {smallest} or less",
+        indices(&small)
+    )))
+}
+
+fn slices(settings: &Settings) -> Option<Finding> {
+    let names = ["index.max_slices_per_pit", "index.max_slices_per_scroll"];
+    let least = names.map(|name| Some(format!("{name} {}", settings.numbers(name).min()?)));
+    let known: Vec<_> = least.into_iter().flatten().collect();
+    (!known.is_empty()).then(|| {
+        Topic.ok(format!(
+            "a read may be split as far as {}",
+            known.join(" and ")
+        ))
+    })
+}
+
+/// A page must be larger than the documents that may share one place in the order.
+fn shards(plan: &Plan, settings: &Settings) -> Option<Finding> {
+    let shards: u64 = settings.numbers("index.number_of_shards").sum();
+    (shards >= plan.batch_size).then(|| {
+        Topic.note(format!(
+            "there are {shards} shards, so pages grow beyond \"batch_size\", {}, where documents share timestamp and sequence number: set it to more than {shards}",
+            plan.batch_size
+        ))
+    })
+}
+
+/// A time value of the cluster, such as "1s"; none for "-1", which is never.
+fn interval(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let ms = match unit {
+        "nanos" | "micros" => 0,
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(number.checked_mul(ms)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::doctor::finding::Level;
+    use crate::doctor::plan::tests::plan;
+
+    fn settings(of: &Value) -> Settings {
+        let of = of.as_object().unwrap().iter();
+        let of = of.map(|(index, set)| (index.clone(), json!({"settings": set, "defaults": {"index.refresh_interval": "1s", "index.max_result_window": "10000"}})));
+        serde_json::from_value(of.collect()).unwrap()
+    }
+
+    #[test]
+    fn every_setting_that_matters_is_judged() {
+        let rows = [
+            (
+                json!({}),
+                json!({"a": {}}),
+                Level::Ok,
+                "refresh interval is 1s, and documents are read 5s after",
+            ),
+            (
+                json!({}),
+                json!({"a": {}, "b": {REFRESH: "30s"}}),
+                Level::Ok,
+                "read 1m after",
+            ),
+            (
+                json!({}),
+                json!({"a": {}, "b": {REFRESH: "-1"}}),
+                Level::Problem,
+                "on demand (index.refresh_interval is -1): 1 index (b)",
+            ),
+            (
+                json!({"settle": "1h"}),
+                json!({"b": {REFRESH: "-1"}}),
+                Level::Note,
+                "\"settle\", 1h",
+            ),
+            (
+                json!({}),
+                json!({"b": {REFRESH: "soon"}}),
+                Level::Note,
+                "not known; documents are read 1m",
+            ),
+            (
+                json!({"settle": "10s"}),
+                json!({"a": {REFRESH: "30s"}}),
+                Level::Problem,
+                "10s, is shorter than the refresh interval, 30s",
+            ),
+            (
+                json!({"settle": "0s"}),
+                json!({"a": {REFRESH: "0ms"}}),
+                Level::Ok,
+                "read 0s after",
+            ),
+            (
+                json!({}),
+                json!({"a": {}}),
+                Level::Ok,
+                "fits index.max_result_window, 10000",
+            ),
+            (
+                json!({}),
+                json!({"a": {}, "b": {"index.max_result_window": "500"}}),
+                Level::Problem,
+                "1 index (b): set \"batch_size\" to 500",
+            ),
+            (
+                json!({}),
+                json!({"a": {"index.max_slices_per_pit": "8"}}),
+                Level::Ok,
+                "index.max_slices_per_pit 8",
+            ),
+            (
+                json!({"batch_size": 5}),
+                json!({"a": {"index.number_of_shards": "3"}, "b": {"index.number_of_shards": "2"}}),
+                Level::Note,
+                "5 shards",
+            ),
+            (
+                json!({}),
+                json!({"a": {"index.disable_sequence_numbers": "true"}}),
+                Level::Problem,
+                "no sequence numbers",
+            ),
+        ];
+        for (keys, of, level, part) in rows {
+            let findings = judge(&plan(keys.clone()), &settings(&of));
+            let found = findings
+                .iter()
+                .find(|finding| finding.message.contains(part));
+            let found = found.unwrap_or_else(|| panic!("{keys} {of}: {findings:?}"));
+            assert_eq!(found.level, level, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn healthy_settings_are_no_more_than_told() {
+        let healthy = json!({"a": {"index.number_of_shards": "3", "index.disable_sequence_numbers": "false"}});
+        let findings = judge(&plan(json!({})), &settings(&healthy));
+        assert!(
+            findings.iter().all(|finding| finding.level == Level::Ok),
+            "{findings:?}"
+        );
+        assert_eq!(settle(&plan(json!({})), None), SETTLE_UNKNOWN);
+    }
+}
