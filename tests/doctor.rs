@@ -253,7 +253,9 @@ async fn special_indices(cluster: &Cluster) {
         "events.at lies in events, which is mapped as nested",
     );
     let shut = examine(&World::reading(cluster.url(), &closed)).await;
-    assert_found(&shut, Level::Problem, "index_closed_exception");
+    let refused = finding(&shut, "was answered with status 40");
+    assert_eq!(refused.level, Level::Problem, "{refused:?}");
+    assert!(refused.message.contains("closed"), "{refused:?}");
 }
 
 mod what_only_real_servers_have_is_judged {

@@ -4,6 +4,7 @@ use elasticsearch_source::doctor::Level;
 use elasticsearch_source::mini_elasticsearch::Product;
 
 use super::{assert_found, examine};
+use crate::support::authority::{Authority, TlsFront};
 use crate::support::sample;
 use crate::support::world::World;
 
@@ -54,5 +55,22 @@ async fn a_cluster_that_does_not_answer_is_the_only_problem() {
             .message
             .contains("is the cluster running, and \"url\" right?"),
         "{finding:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_verifies_is_worth_a_note() {
+    let cluster = sample::cluster(Product::Elasticsearch, 7);
+    let authority = Authority::new("ours");
+    let front = TlsFront::to(cluster.url(), authority.acceptor("localhost")).await;
+    let reading = |tls: &str| reading(&[&front.url("localhost")]).lines(tls);
+    let trusting = examine(&reading("tls = { danger_accept_invalid_certs = true }")).await;
+    assert!(trusting.healthy, "{trusting:#?}");
+    assert_found(&trusting, Level::Note, "certificates are not verified");
+    let careful = examine(&reading("")).await;
+    assert_found(
+        &careful,
+        Level::Problem,
+        "from no authority that is trusted",
     );
 }

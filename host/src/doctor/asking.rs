@@ -72,10 +72,16 @@ impl Asking<'_> {
         match product {
             Some(Product::Elasticsearch) => self.open_and_close(Question::OpenPit).await,
             Some(Product::OpenSearch) => self.open_and_close(Question::OpenPointInTime).await,
-            None => match self.open_and_close(Question::OpenPit).await {
-                Err(Unknown::Failed(_)) => self.open_and_close(Question::OpenPointInTime).await,
-                outcome => outcome,
-            },
+            None => {
+                let outcome = self.open_and_close(Question::OpenPit).await;
+                match outcome {
+                    Ok(()) => outcome,
+                    Err(_) => self
+                        .open_and_close(Question::OpenPointInTime)
+                        .await
+                        .or(outcome),
+                }
+            }
         }
     }
 
@@ -92,15 +98,21 @@ impl Asking<'_> {
             }
             HttpError::TooLarge(limit) => Unknown::TooLarge(limit),
         })?;
-        let (status, said) = (response.status, said(&response.body));
-        let asked = format!("{asked} was answered with status {status}: {said}");
-        match status {
-            200 => Ok(response),
-            401 => Err(Unknown::NotLetIn),
-            403 => Err(Unknown::Refused),
-            404 => Err(Unknown::NotFound(asked)),
-            _ => Err(Unknown::Failed(asked)),
-        }
+        judge(&asked, response)
+    }
+}
+
+/// Passes an answer with status 200, and says what any other means.
+fn judge(asked: &str, response: Response) -> Asked<Response> {
+    let cause = Cause::of(&response.body);
+    let status = response.status;
+    let answered = || format!("{asked} was answered with status {status}: {}", cause.said);
+    match status {
+        200 => Ok(response),
+        401 => Err(Unknown::NotLetIn),
+        403 if !cause.is_block() => Err(Unknown::Refused),
+        404 => Err(Unknown::NotFound(answered())),
+        _ => Err(Unknown::Failed(answered())),
     }
 }
 
@@ -122,17 +134,83 @@ struct Opened {
     id: String,
 }
 
-/// Type and reason of an error, cut to what a message can hold.
-fn said(body: &[u8]) -> String {
-    let json: Value = serde_json::from_slice(body).unwrap_or_default();
-    let cause = json.pointer("/error/root_cause/0");
-    let text = |key| cause.and_then(|cause| cause.get(key)?.as_str());
-    let said = match (text("type"), text("reason")) {
-        (Some(kind), Some(reason)) => format!("{kind}: {reason}"),
-        _ => String::from_utf8_lossy(body).into_owned(),
-    };
-    said.chars().take(SAID_MAX).collect()
+/// Why a request was refused.
+struct Cause {
+    kind: String,
+    /// Type and reason, cut to what a message can hold.
+    said: String,
+}
+
+impl Cause {
+    fn of(body: &[u8]) -> Self {
+        let json: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |key| json.pointer("/error/root_cause/0")?.get(key)?.as_str();
+        let (kind, reason) = (text("type"), text("reason"));
+        let said = match (kind, reason) {
+            (Some(kind), Some(reason)) => format!("{kind}: {reason}"),
+            _ => String::from_utf8_lossy(body).into_owned(),
+        };
+        Self {
+            kind: kind.unwrap_or_default().to_owned(),
+            said: said.chars().take(SAID_MAX).collect(),
+        }
+    }
+
+    /// Whether an index lets nobody in, whoever asks.
+    fn is_block(&self) -> bool {
+        ["index_closed_exception", "cluster_block_exception"].contains(&self.kind.as_str())
+    }
 }
 
 /// The longest cause in a message, in characters.
 const SAID_MAX: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_tells_who_is_refused_from_what_is_wrong() {
+        let failed = |said: &str| Unknown::Failed(format!("GET / was answered with {said}"));
+        let block = "index_closed_exception";
+        let rows = [
+            (401, "security_exception", Unknown::NotLetIn),
+            (403, "security_exception", Unknown::Refused),
+            (
+                403,
+                block,
+                failed("status 403: index_closed_exception: because"),
+            ),
+            (
+                400,
+                block,
+                failed("status 400: index_closed_exception: because"),
+            ),
+            (503, "x", failed("status 503: x: because")),
+            (
+                404,
+                "index_not_found_exception",
+                Unknown::NotFound(
+                    "GET / was answered with status 404: index_not_found_exception: because"
+                        .to_owned(),
+                ),
+            ),
+        ];
+        for (status, kind, expected) in rows {
+            let cause = format!(r#"{{"type":"{kind}","reason":"because"}}"#);
+            let response = Response {
+                status,
+                headers: Vec::new(),
+                body: format!(r#"{{"error":{{"root_cause":[{cause}]}}}}"#).into(),
+            };
+            assert_eq!(judge("GET /", response).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_error_of_a_cluster_is_cut_and_shown() {
+        let proxy = Cause::of("Forbidden by proxy ".repeat(100).as_bytes());
+        assert!(proxy.said.starts_with("Forbidden by proxy") && proxy.said.len() == SAID_MAX);
+        assert!(!proxy.is_block());
+    }
+}

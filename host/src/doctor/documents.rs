@@ -77,9 +77,11 @@ pub(super) fn judge(field: Option<&str>, order: Option<Order>, counted: &Counted
         return Vec::new();
     };
     let mut findings = vec![match (matching, span(counted)) {
-        (0, _) => Documents.note("no document matches \"query\" yet"),
-        (_, Some(span)) => Documents.ok(format!("{} match, {span}", documents(matching))),
-        (_, None) => Documents.ok(format!("{} match", documents(matching))),
+        (0, _) => Documents.note("\"query\" matches no document yet"),
+        (_, Some(span)) => {
+            Documents.ok(format!("\"query\" matches {}, {span}", documents(matching)))
+        }
+        (_, None) => Documents.ok(format!("\"query\" matches {}", documents(matching))),
     }];
     findings.extend(field.and_then(|field| without_field(field, matching, counted)));
     if let Some(later @ 1..) = counted.later {
@@ -138,11 +140,11 @@ mod tests {
             ([None; 4], vec![]),
             (
                 [Some(0), Some(0), Some(0), None],
-                vec![(note, "no document matches")],
+                vec![(note, "matches no document")],
             ),
             (
                 [Some(1), Some(1), Some(0), None],
-                vec![(ok, "1 document match")],
+                vec![(ok, "matches 1 document")],
             ),
             (
                 [Some(9), Some(7), Some(0), None],

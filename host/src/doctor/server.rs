@@ -1,5 +1,8 @@
 //! Who answers, and whether all configured hosts are one cluster.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use super::asking::{Asked, Unknown};
@@ -115,7 +118,7 @@ pub(super) fn judge_hosts(hosts: &[(String, Asked<Root>)]) -> Vec<Finding> {
             "the hosts in \"url\" belong to different clusters, {}: keep those of one",
             named.join(", ")
         )));
-    } else if clusters.len() == hosts.len() {
+    } else if clusters.len() == hosts.len() && !hosts.is_empty() {
         let count = hosts.len();
         findings.push(Server.ok(format!("all {count} hosts belong to the same cluster")));
     }
@@ -136,89 +139,5 @@ fn silent((url, root): &(String, Asked<Root>)) -> Option<Finding> {
             "whether {url} belongs to the same cluster is not known: it does not name its own"
         ))),
         Ok(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::doctor::finding::Level;
-    use crate::doctor::finding::tests::assert_said;
-
-    fn root(json: &str) -> Asked<Root> {
-        Ok(serde_json::from_str(json).unwrap())
-    }
-
-    #[test]
-    fn a_server_is_judged_by_product_and_version() {
-        let rows = [
-            (
-                r#"{"version":{"number":"8.19.21"}}"#,
-                Level::Ok,
-                "elasticsearch 8.19.21 answers at u",
-            ),
-            (
-                r#"{"version":{"number":"2.19.6","distribution":"opensearch"}}"#,
-                Level::Ok,
-                "opensearch 2.19.6",
-            ),
-            (
-                r#"{"version":{"number":"7.9.3"}}"#,
-                Level::Problem,
-                "7.10 or later",
-            ),
-            (
-                r#"{"version":{"number":"2.3.0","distribution":"opensearch"}}"#,
-                Level::Problem,
-                "2.4 or later",
-            ),
-            (
-                r#"{"version":{"number":"1","distribution":"other"}}"#,
-                Level::Problem,
-                "check \"url\"",
-            ),
-            ("{}", Level::Problem, "check \"url\""),
-        ];
-        for (json, level, part) in rows {
-            let finding = judge(&root(json), "u");
-            assert_eq!(finding.level, level, "{json}");
-            assert!(finding.message.contains(part), "{}", finding.message);
-        }
-        let refused = judge(&Err(Unknown::Refused), "u");
-        assert_eq!(refused.level, Level::Note);
-    }
-
-    #[test]
-    fn hosts_of_another_cluster_are_named() {
-        let uuid = |uuid: &str| root(&format!(r#"{{"cluster_uuid":"{uuid}"}}"#));
-        let lost = || Err(Unknown::Unreachable("refused".to_owned()));
-        let rows = [
-            (vec![uuid("x"), uuid("x")], vec![(Level::Ok, "all 2 hosts")]),
-            (
-                vec![uuid("x"), uuid("y")],
-                vec![(Level::Problem, "h0 to x, h1 to y")],
-            ),
-            (
-                vec![uuid("x"), lost()],
-                vec![(Level::Note, "h1 gives no answer")],
-            ),
-            (
-                vec![uuid("x"), Err(Unknown::Refused), uuid("y")],
-                vec![
-                    (Level::Note, "h1 belongs"),
-                    (Level::Problem, "h0 to x, h2 to y"),
-                ],
-            ),
-            (
-                vec![uuid("x"), uuid("_na_")],
-                vec![(Level::Note, "h1 belongs")],
-            ),
-        ];
-        for (roots, expected) in rows {
-            let hosts = roots.into_iter().enumerate();
-            let hosts: Vec<_> = hosts.map(|(n, root)| (format!("h{n}"), root)).collect();
-            let findings = judge_hosts(&hosts);
-            assert_said(&findings, &expected);
-        }
     }
 }
