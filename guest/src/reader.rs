@@ -71,11 +71,11 @@ impl<H: Host> Reader<'_, H> {
         budget: Budget,
         mut save: impl FnMut(&mut H, &State, u64) -> Result<(), Error>,
     ) -> Result<Done, Error> {
-        let inherited = self.cycle().ok().map(|cycle| cycle.horizon);
         self.begin()?;
         let (mut done, mut left, mut reopens) = (Done::default(), Left::of(budget), 0);
-        let mut ahead = Ahead::new();
-        while self.cycle().is_ok() {
+        let (mut ahead, mut last) = (Ahead::new(), None);
+        while let Ok(cycle) = self.cycle() {
+            last = Some((cycle.horizon, cycle.looked));
             for slice in self.unread()? {
                 if left.is_spent() {
                     done.more = true;
@@ -97,9 +97,11 @@ impl<H: Host> Reader<'_, H> {
                 save(self.client.host, self.state, self.client.now_ms)?;
             }
         }
-        // A cycle that an earlier poll began ends at an older horizon: one to this poll's follows.
-        let horizon = self.horizon()?;
-        done.more = inherited.is_some_and(|inherited| inherited < horizon);
+        // A cycle that an earlier poll began ends at an older horizon, and one that went on from
+        // different places knows of no late documents: another one follows.
+        let (until, comparable) = (self.horizon()?, self.slices()?.is_comparable());
+        let another = |(horizon, looked): (i64, bool)| horizon < until || (comparable && !looked);
+        done.more = last.is_some_and(another);
         Ok(done)
     }
 

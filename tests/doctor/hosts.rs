@@ -1,7 +1,7 @@
 //! Several hosts in `url`: whether they are one cluster.
 
 use elasticsearch_source::doctor::Level;
-use elasticsearch_source::mini_elasticsearch::Product;
+use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Options, Product};
 
 use super::{assert_found, examine};
 use crate::support::authority::{Authority, TlsFront};
@@ -18,7 +18,11 @@ fn reading(hosts: &[&str]) -> World {
 #[tokio::test]
 async fn hosts_are_one_cluster_or_named_as_others() {
     let cluster = sample::cluster(Product::Elasticsearch, 7);
-    let other = sample::cluster(Product::Elasticsearch, 7);
+    let other = MiniElasticsearch::start(Options {
+        cluster_uuid: "another".to_owned(),
+        ..Options::default()
+    })
+    .unwrap();
     let again = cluster.url().replace("127.0.0.1", "localhost");
     let one = examine(&reading(&[cluster.url(), &again])).await;
     assert!(one.healthy, "{one:#?}");

@@ -35,16 +35,20 @@ pub struct Found {
 }
 
 impl Slices {
+    /// Whether what was delivered can be compared with what the cluster counts: not where slices
+    /// have come to different places, and not while late documents are being read.
+    pub fn is_comparable(&self) -> bool {
+        self.late.is_none() && self.has_one_place()
+    }
+
     /// The timestamps between which to count by the minute, the second exclusive. None where
-    /// nothing was delivered that could be compared, where slices have come to different
-    /// places, and where late documents are being read.
+    /// there is nothing to compare.
     pub fn last_hour(&self, unit: Unit) -> Option<(i64, i64)> {
         self.position()?;
         let before = self.start().timestamp;
         let first = self.minutes.first(unit.minute(before));
         let from = first.saturating_mul(unit.minute_length());
-        let is_comparable = self.late.is_none() && self.has_one_place();
-        (is_comparable && from < before).then_some((from, before))
+        (self.is_comparable() && from < before).then_some((from, before))
     }
 
     /// Compares what the cluster counts in the last hour with what was delivered there.

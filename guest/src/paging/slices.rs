@@ -43,6 +43,9 @@ pub struct Cycle {
     /// Documents published in it.
     #[serde(default)]
     pub documents: u64,
+    /// Whether late documents were looked for before it.
+    #[serde(default)]
+    pub looked: bool,
 }
 
 /// How a cycle reads.
@@ -96,6 +99,7 @@ impl Slices {
             pit: None,
             horizon,
             documents: 0,
+            looked: false,
         });
         begun
     }

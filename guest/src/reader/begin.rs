@@ -25,6 +25,7 @@ impl<H: Host> Reader<'_, H> {
     /// A cycle to this run's horizon. False if there is nothing before it.
     pub(super) fn begin_cycle(&mut self) -> Result<bool, Failure> {
         self.check_crowds()?;
+        let looked = self.slices()?.is_comparable();
         let pit = self.look_for_late()?;
         let horizon = self.horizon()?;
         let overlap = self.reading()?.unit.from_millis(self.config.overlap_ms);
@@ -36,7 +37,7 @@ impl<H: Host> Reader<'_, H> {
         };
         let begun = self.slices()?.begin(plan);
         match self.cycle_mut() {
-            Ok(cycle) => cycle.pit = pit,
+            Ok(cycle) => (cycle.pit, cycle.looked) = (pit, looked),
             Err(_) => pit.iter().for_each(|pit| self.client.close_pit(pit)),
         }
         Ok(begun)

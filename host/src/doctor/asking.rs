@@ -93,9 +93,10 @@ impl Asking<'_> {
     async fn send(self, request: Request) -> Asked<Response> {
         let asked = format!("{} {}", request.method, request.path);
         let response = self.way.send(request).await.map_err(|error| match error {
-            HttpError::Connect(why) | HttpError::Timeout(why) | HttpError::Protocol(why) => {
-                Unknown::Unreachable(why)
-            }
+            HttpError::Connect(why)
+            | HttpError::Timeout(why)
+            | HttpError::Protocol(why)
+            | HttpError::OtherCluster(why) => Unknown::Unreachable(why),
             HttpError::TooLarge(limit) => Unknown::TooLarge(limit),
         })?;
         judge(&asked, response)
