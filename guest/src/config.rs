@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::paging::Pagination;
 use crate::time::Unit;
 
 use keys::Keys;
@@ -18,6 +19,9 @@ const PAGE_MAX: u64 = 10_000;
 /// Every slice has a page under way.
 const SLICES_MAX: u64 = 16;
 const OVERLAP_MS: u64 = 5 * 60_000;
+const SCROLL_TIMEOUT_MS: u64 = 5 * 60_000;
+/// The sequence number of a document, in its shard.
+const SEQUENCE: &str = "_seq_no";
 /// The fields of the reference's state; `tracked_fields` may name these.
 pub const TRACKABLE: [&str; 9] = [
     "last_poll_timestamp",
@@ -38,8 +42,13 @@ pub struct Config {
     pub index: String,
     /// The user's query; `match_all` by default.
     pub query: Value,
-    /// The field that orders the documents.
-    pub timestamp_field: String,
+    /// How to read.
+    pub pagination: Pagination,
+    /// How long a scroll outlives the last request that used it, in milliseconds; 5 minutes by
+    /// default.
+    pub scroll_timeout_ms: u64,
+    /// The field that orders the documents. None: their sequence numbers do.
+    pub timestamp_field: Option<String>,
     /// What one step of a field is that is mapped as a whole number. None: it is a date.
     pub timestamp_unit: Option<Unit>,
     /// A field whose whole numbers tell documents of one timestamp apart; `_seq_no` by default.
@@ -90,7 +99,7 @@ impl Config {
             keys: value,
         };
         let mut state = keys.table("state")?;
-        keys.pagination()?;
+        let pagination = keys.pagination()?;
         let config = Self {
             index: keys.text("index")?.ok_or_else(|| {
                 Error::config(
@@ -99,12 +108,11 @@ impl Config {
                 )
             })?,
             query: keys.query()?,
-            timestamp_field: keys.text("timestamp_field")?.ok_or_else(|| {
-                Error::config(
-                    "timestamp_field",
-                    "is missing; name the date field that orders the documents",
-                )
-            })?,
+            pagination,
+            scroll_timeout_ms: keys
+                .duration("scroll_timeout")?
+                .unwrap_or(SCROLL_TIMEOUT_MS),
+            timestamp_field: keys.text("timestamp_field")?,
             timestamp_unit: keys.timestamp_unit()?,
             tiebreaker_field: keys.text("tiebreaker_field")?,
             start: keys.start()?,
@@ -125,9 +133,14 @@ impl Config {
         config.check()
     }
 
+    /// The field that orders the documents.
+    pub fn order(&self) -> &str {
+        self.timestamp_field.as_deref().unwrap_or(SEQUENCE)
+    }
+
     /// The field that tells documents of one timestamp apart.
     pub fn tiebreaker(&self) -> &str {
-        self.tiebreaker_field.as_deref().unwrap_or("_seq_no")
+        self.tiebreaker_field.as_deref().unwrap_or(SEQUENCE)
     }
 
     /// What holds between keys.
@@ -139,7 +152,38 @@ impl Config {
                 format!("must be at least {least}, twice batch_size"),
             ));
         }
+        if self.pagination == Pagination::Scroll && self.slices > 1 {
+            return Err(Error::config(
+                "slices",
+                "must be 1 with pagination \"scroll\", where a slice can not be counted; leave out \"pagination\" to read slices by timestamp",
+            ));
+        }
+        if self.timestamp_field.is_none() {
+            self.check_without_timestamp()?;
+        }
         Ok(self)
+    }
+
+    fn check_without_timestamp(&self) -> Result<(), Error> {
+        if self.pagination == Pagination::Timestamp {
+            return Err(Error::config(
+                "timestamp_field",
+                "is missing; name the date field that orders the documents, or set \"pagination\" to \"scroll\" for one export, or to \"offset\" for at most 10,000 documents",
+            ));
+        }
+        let needs_one = [
+            ("timestamp_unit", self.timestamp_unit.is_some()),
+            ("tiebreaker_field", self.tiebreaker_field.is_some()),
+            ("start", self.start.is_some()),
+            ("settle", self.settle_ms.is_some()),
+        ];
+        match needs_one.iter().find(|(_, is_set)| *is_set) {
+            Some((key, _)) => Err(Error::config(
+                *key,
+                "needs a \"timestamp_field\", which is missing",
+            )),
+            None => Ok(()),
+        }
     }
 }
 
@@ -197,7 +241,7 @@ mod tests {
                 "edge_max: must be at least 2000",
             ),
             (
-                r#"{"index": "i", "timestamp_field": "t", "pagination": "scroll"}"#,
+                r#"{"index": "i", "timestamp_field": "t", "pagination": "cursor"}"#,
                 "pagination: must be \"timestamp\"",
             ),
             (

@@ -66,10 +66,10 @@ impl Edge {
         self.entries.range((from, 0)..).count() as u64
     }
 
-    /// How many documents between two places are remembered, the second exclusive.
-    pub fn count_between(&self, from: Key, to: Key) -> u64 {
-        let to = to.max(from);
-        self.entries.range((from, 0)..(to, 0)).count() as u64
+    /// What is remembered between two places, the second exclusive.
+    pub fn between(&self, from: Key, to: Key) -> impl Iterator<Item = &(Key, u64)> {
+        let range = (from, 0)..(to.max(from), 0);
+        self.entries.range(range).map(|(entry, _)| entry)
     }
 
     /// The place of the document that this many come before.
@@ -90,6 +90,11 @@ impl Edge {
         let before = std::mem::replace(&mut self.entries, kept);
         self.entries
             .extend(before.into_iter().filter(|(_, met)| *met));
+    }
+
+    /// Forgets what the pass did not meet.
+    pub fn forget_unmet(&mut self) {
+        self.entries.retain(|_, met| *met);
     }
 
     /// A new pass begins, which has met nothing yet.
@@ -163,7 +168,7 @@ mod tests {
         assert_eq!(
             (
                 edge.len(),
-                edge.count_between(Key::at(2), Key::at(3)),
+                edge.between(Key::at(2), Key::at(3)).count(),
                 edge.met_before(Key::at(3))
             ),
             (3, 2, 2)

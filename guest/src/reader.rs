@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::output::Output;
+use crate::paging::context::Context;
 use crate::paging::progress::Progress;
 use crate::paging::slices::{Cycle, Slices};
 use crate::state::{Reading, State};
@@ -77,7 +78,8 @@ impl<H: Host> Reader<'_, H> {
         while let Ok(cycle) = self.cycle() {
             last = Some((cycle.horizon, cycle.looked));
             for slice in self.unread()? {
-                if left.is_spent() {
+                // A page of a scroll that is under way can not be left behind.
+                if left.is_spent() && (ahead.is_empty() || !self.in_scroll()) {
                     done.more = true;
                     return Ok(done);
                 }
@@ -99,23 +101,28 @@ impl<H: Host> Reader<'_, H> {
         }
         // A cycle that an earlier poll began ends at an older horizon, and one that went on from
         // different places knows of no late documents: another one follows.
-        let (until, comparable) = (self.horizon()?, self.slices()?.is_comparable());
+        let (until, comparable) = (self.plan()?.horizon, self.slices()?.is_comparable());
         let another = |(horizon, looked): (i64, bool)| horizon < until || (comparable && !looked);
         done.more = last.is_some_and(another);
         Ok(done)
     }
 
-    /// The point in time is gone: another begins at the segment's start.
+    fn in_scroll(&self) -> bool {
+        let context = self.cycle().map(|cycle| cycle.context.as_ref());
+        matches!(context, Ok(Some(Context::Scroll(_))))
+    }
+
+    /// The point in time or the scroll is gone: another begins at the segment's start.
     fn reopen(&mut self, reason: String) -> Result<(), Error> {
         self.client.host.log(
             Level::Warn,
-            "the point in time is gone, reading goes on in a new one",
+            "what the cluster kept for reading is gone, reading goes on in a new point in time or scroll",
             &[("reason", reason)],
         );
         let documents = self.cycle().map_or(0, |cycle| cycle.documents);
-        if let Some(pit) = self.slices()?.abandon() {
+        if let Some(context) = self.slices()?.abandon() {
             // Parts of it may be there still: those of indices that are not gone.
-            self.client.close_pit(&pit);
+            self.client.close(&context);
         }
         self.begin_cycle()?;
         if let Some(cycle) = &mut self.slices()?.cycle {
@@ -129,12 +136,6 @@ impl<H: Host> Reader<'_, H> {
         let slices = self.slices()?.slices.iter().enumerate();
         let unread = slices.filter(|(_, slice)| slice.pass.is_some());
         Ok(unread.map(|(number, _)| number).collect())
-    }
-
-    /// Documents before this timestamp are old enough to be read.
-    fn horizon(&mut self) -> Result<i64, Error> {
-        let until_ms = self.until_ms;
-        Ok(self.reading()?.unit.from_millis(until_ms))
     }
 
     fn cycle(&self) -> Result<&Cycle, Error> {

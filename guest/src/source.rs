@@ -14,6 +14,8 @@ use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::message::id_prefix;
 use crate::output::Output;
+use crate::paging::Pagination;
+use crate::paging::context::Context;
 use crate::reader::{Budget, Done, Reader};
 use crate::saves::Saves;
 use crate::state::{Mark, State};
@@ -38,6 +40,8 @@ pub struct Source<H: Host> {
     /// Polls that failed in a row.
     failures: u32,
     output: Output,
+    /// A scroll that a run left behind which did not end cleanly.
+    stale: Option<Context>,
 }
 
 /// What the cluster said of the configured index.
@@ -79,6 +83,7 @@ impl<H: Host> Source<H> {
         state.start(config.start, now_ms);
         let found = host.resume(state.saved_output(), id_prefix(&config.id_namespace))?;
         let (output, joined) = Output::resumed(&mut state, found, now_ms);
+        let stale = state.give_up_unless_settled();
         let saves = Saves::following(saved, &state, now_ms);
         let mut source = Self {
             host,
@@ -90,6 +95,7 @@ impl<H: Host> Source<H> {
             now_ms,
             failures: 0,
             output,
+            stale,
         };
         if !is_first {
             source.report_joined(&joined);
@@ -150,6 +156,8 @@ impl<H: Host> Source<H> {
     }
 
     fn learn_and_read(&mut self, now_ms: u64, budget: Budget) -> Result<Done, Error> {
+        let stale = self.stale.take();
+        self.let_go(stale);
         let Some(Learned { settle_ms, .. }) = self.learn()? else {
             return Ok(Done::default());
         };
@@ -175,35 +183,32 @@ impl<H: Host> Source<H> {
         done
     }
 
-    /// A point in time that only fails, as its node is gone, is given up after a while: a new
-    /// one begins at the segment's start.
+    /// A point in time that only fails, as its node is gone, is given up after a while; a scroll
+    /// at once, as nobody knows how far it has moved on.
     fn note_failure(&mut self, error: &Error) {
         self.state.count_error(error);
         self.failures += 1;
-        if self.failures.is_multiple_of(FAILURES_MAX) {
-            self.close_pit();
+        let is_scroll = self.config.pagination == Pagination::Scroll;
+        if is_scroll || self.failures.is_multiple_of(FAILURES_MAX) {
+            let context = self.abandon();
+            self.let_go(context);
         }
     }
 
-    fn close_pit(&mut self) {
-        let pit = self.abandon();
-        self.let_go(pit);
-    }
-
-    /// The next cycle begins in a new point in time.
-    fn abandon(&mut self) -> Option<String> {
+    /// The next cycle begins in a new context.
+    fn abandon(&mut self) -> Option<Context> {
         let reading = self.state.reading.as_mut();
         reading.and_then(|reading| reading.slices.abandon())
     }
 
-    fn let_go(&mut self, pit: Option<String>) {
-        if let Some(pit) = pit {
+    fn let_go(&mut self, context: Option<Context>) {
+        if let Some(context) = context {
             Client {
                 host: &mut self.host,
                 product: &mut self.product,
                 now_ms: self.now_ms,
             }
-            .close_pit(&pit);
+            .close(&context);
         }
     }
 
@@ -222,6 +227,9 @@ impl<H: Host> Source<H> {
             config: &self.config,
             unit,
         };
+        if !unit.is_time() {
+            return Ok(Backlog::default());
+        }
         let horizon = unit.from_millis(now_ms.saturating_sub(settle_ms));
         let mut client = Client {
             host: &mut self.host,
@@ -236,16 +244,20 @@ impl<H: Host> Source<H> {
     }
 
     /// Saves what is not saved yet and closes the point in time; another instance goes on at
-    /// the segment's start.
+    /// the segment's start. A scroll stays, as no call is under way: another instance goes on in
+    /// it, unless it expires before.
     ///
     /// # Errors
     /// The store's.
     pub fn close(&mut self) -> Result<(), Error> {
-        let pit = self.abandon();
+        let context = match self.config.pagination {
+            Pagination::Scroll => None,
+            _ => self.abandon(),
+        };
         self.state.settled = self.output.is_settled();
         let saved = self.save();
         // A cluster that does not answer must not keep the state from being saved.
-        self.let_go(pit);
+        self.let_go(context);
         saved
     }
 

@@ -12,6 +12,7 @@ use crate::config::{Config, Start, TRACKABLE};
 use crate::error::Error;
 use crate::host::SavedOutput;
 use crate::key::Key;
+use crate::paging::context::Context;
 use crate::paging::slices::Slices;
 use crate::time::{Unit, millis_to_date};
 
@@ -177,7 +178,7 @@ impl State {
     /// Permanent, if that timestamp is no date.
     pub fn reading(&mut self, config: &Config, unit: Unit) -> Result<&mut Reading, Error> {
         let start = match (&self.reading, &self.last_poll_timestamp) {
-            (None, Some(date)) => Key::at(unit.from_date(parse_date(date)?)),
+            (None, Some(date)) if unit.is_time() => Key::at(unit.from_date(parse_date(date)?)),
             _ => Key::MIN,
         };
         let fresh = || Reading {
@@ -186,6 +187,19 @@ impl State {
             slices: Slices::from(start, unit),
         };
         Ok(self.reading.get_or_insert_with(fresh))
+    }
+
+    /// Gives up a scroll of a run that did not end cleanly, as a call may have been under way.
+    /// Returns it, to be closed.
+    pub fn give_up_unless_settled(&mut self) -> Option<Context> {
+        let slices = &mut self.reading.as_mut()?.slices;
+        let context = slices.cycle.as_ref()?.context.as_ref();
+        let is_scroll = matches!(context, Some(Context::Scroll(_)));
+        if is_scroll && !self.settled {
+            slices.abandon()
+        } else {
+            None
+        }
     }
 
     /// What it says of the output; nothing before the first open.

@@ -19,6 +19,8 @@ pub enum Unit {
     NumberUs,
     /// A whole number of nanoseconds.
     NumberNs,
+    /// A sequence number, which is no time.
+    Sequence,
 }
 
 impl Unit {
@@ -38,16 +40,22 @@ impl Unit {
             Self::Ms | Self::NumberMs => "ms",
             Self::NumberUs => "us",
             Self::Ns | Self::NumberNs => "ns",
+            Self::Sequence => "sequence numbers",
         }
     }
 
-    /// Steps in a second.
+    /// Whether it says when something was.
+    pub const fn is_time(self) -> bool {
+        !matches!(self, Self::Sequence)
+    }
+
+    /// Steps in a second; of a sequence, as good as any.
     const fn per_second(self) -> i64 {
         match self {
             Self::NumberS => 1,
             Self::Ms | Self::NumberMs => 1_000,
             Self::NumberUs => 1_000_000,
-            Self::Ns | Self::NumberNs => 1_000_000_000,
+            Self::Ns | Self::NumberNs | Self::Sequence => 1_000_000_000,
         }
     }
 
@@ -61,8 +69,12 @@ impl Unit {
         timestamp.div_euclid(self.minute_length())
     }
 
-    /// A point in time, rounded down; beyond the range of the unit, its last value.
+    /// A point in time, rounded down; beyond the range of the unit, its last value. Every
+    /// number of a sequence is there before any time.
     pub fn from_millis(self, millis: u64) -> i64 {
+        if !self.is_time() {
+            return i64::MAX;
+        }
         let steps = i128::from(millis) * i128::from(self.per_second()) / 1_000;
         i64::try_from(steps).unwrap_or(i64::MAX)
     }
@@ -75,8 +87,11 @@ impl Unit {
         i64::try_from(steps).unwrap_or(i64::MIN)
     }
 
-    /// The date of a value; none where the calendar ends.
+    /// The date of a value; none where the calendar ends, and for a sequence.
     pub fn to_date(self, timestamp: i64) -> Option<DateTime<Utc>> {
+        if !self.is_time() {
+            return None;
+        }
         let (seconds, steps) = (
             timestamp.div_euclid(self.per_second()),
             timestamp.rem_euclid(self.per_second()),

@@ -10,12 +10,13 @@ use serde_json::value::RawValue;
 use crate::cluster::failure::{Failure, Shards};
 use crate::error::Error;
 use crate::key::Key;
+use crate::paging::context::Context;
 
 /// One page of hits.
 #[derive(Debug)]
 pub struct Page<'a> {
-    /// The id under which the point in time goes on.
-    pub pit: Option<Cow<'a, str>>,
+    /// The id under which the point in time or the scroll goes on.
+    pub context: Option<Context>,
     /// How many documents the search selects, where it was asked to count.
     pub total: Option<u64>,
     /// The hits, in reading order.
@@ -41,6 +42,8 @@ pub struct Hit<'a> {
 struct RawPage<'a> {
     #[serde(borrow)]
     pit_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    _scroll_id: Option<Cow<'a, str>>,
     timed_out: bool,
     _shards: Shards,
     #[serde(borrow)]
@@ -131,8 +134,11 @@ impl<'a> Page<'a> {
             )
             .into());
         }
+        let pit = raw.pit_id.map(|id| Context::Pit(id.into_owned()));
+        let scroll = raw._scroll_id.map(|id| Context::Scroll(id.into_owned()));
+        let context = pit.or(scroll);
         Ok(Self {
-            pit: raw.pit_id,
+            context,
             total: raw.hits.total.and_then(Total::exact),
             hits,
         })
@@ -191,7 +197,8 @@ mod tests {
     #[test]
     fn a_page_is_read_with_its_bytes_untouched() {
         let page = Page::parse(PAGE.as_bytes()).unwrap();
-        assert_eq!((page.pit.as_deref(), page.total), (Some("p2"), Some(2)));
+        let pit = Context::Pit("p2".to_owned());
+        assert_eq!((page.context, page.total), (Some(pit), Some(2)));
         let hit = page.hits.first().unwrap();
         assert_eq!(
             (hit.id.as_ref(), hit.key, hit.source),

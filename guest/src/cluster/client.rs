@@ -8,6 +8,7 @@ use crate::cluster::product::Product;
 use crate::cluster::request::Request;
 use crate::error::Error;
 use crate::host::{Answer, Host, Level};
+use crate::paging::context::Context;
 
 /// The cluster, with the time of its last answer.
 pub struct Client<'a, H: Host> {
@@ -75,17 +76,21 @@ impl<H: Host> Client<'_, H> {
         Ok(read::<OpenedPit>(&request, &answer.bytes)?.id)
     }
 
-    /// Lets go of a point in time. A failure costs a context until it expires, no more.
-    pub fn close_pit(&mut self, pit: &str) {
-        let Some(product) = *self.product else { return };
-        let gone = match self.ask(&Request::close_pit(product, pit)) {
+    /// Lets go of what the cluster keeps. A failure costs a context until it expires, no more.
+    pub fn close(&mut self, context: &Context) {
+        let request = match (context, *self.product) {
+            (Context::Scroll(id), _) => Request::close_scroll(id),
+            (Context::Pit(id), Some(product)) => Request::close_pit(product, id),
+            (Context::Pit(_), None) => return,
+        };
+        let reason = match self.ask(&request) {
             Ok(_) | Err(Failure::ContextGone(_) | Failure::UnknownPath(_)) => return,
             Err(failure) => Error::from(failure).to_string(),
         };
         self.host.log(
             Level::Warn,
-            "a point in time could not be closed and will expire",
-            &[("reason", gone)],
+            "what the cluster keeps for reading could not be closed and will expire",
+            &[("what", context.name().to_owned()), ("reason", reason)],
         );
     }
 }

@@ -51,7 +51,7 @@ impl Mapping {
                 ));
             }
         }
-        let types = caps.fields.get(&config.timestamp_field);
+        let types = caps.fields.get(config.order());
         let mapped: Vec<_> = types
             .iter()
             .flat_map(|t| t.keys())
@@ -68,7 +68,7 @@ impl Mapping {
                 "timestamp_unit",
                 format!(
                     "is missing, as timestamp_field {:?} is mapped as {}; say what one step of it is: \"s\", \"ms\", \"us\" or \"ns\"",
-                    config.timestamp_field,
+                    config.order(),
                     kinds.join(" and ")
                 ),
             )),
@@ -85,7 +85,7 @@ impl Mapping {
 const NUMBERS: [&str; 4] = ["byte", "integer", "long", "short"];
 
 fn not_readable(config: &Config, how: &str, has_unit: bool) -> Error {
-    let (field, index) = (&config.timestamp_field, &config.index);
+    let (field, index) = (config.order(), &config.index);
     let wanted = if has_unit {
         "with \"timestamp_unit\" it must be mapped as long, integer, short or byte (leave that key out for dates"
     } else {

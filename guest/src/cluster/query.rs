@@ -21,7 +21,8 @@ pub struct Selection<'a> {
 impl Selection<'_> {
     /// Documents from `from` on and before `to`.
     pub fn between(&self, from: Key, to: Key) -> Value {
-        let mut filter = vec![self.config.query.clone(), self.exists()];
+        let mut filter = vec![self.config.query.clone()];
+        filter.extend(self.exists());
         filter.extend(self.not_before(from));
         filter.push(self.before(to));
         json!({"bool": {"filter": filter}})
@@ -35,11 +36,13 @@ impl Selection<'_> {
 
     /// Documents that have no value to be ordered by.
     pub fn without_timestamp(&self) -> Value {
-        json!({"bool": {"filter": [self.config.query], "must_not": [self.exists()]}})
+        json!({"bool": {"filter": [self.config.query], "must_not": self.exists().as_slice()}})
     }
 
-    fn exists(&self) -> Value {
-        json!({"exists": {"field": self.config.timestamp_field}})
+    /// Every document has a sequence number.
+    fn exists(&self) -> Option<Value> {
+        let field = self.config.timestamp_field.as_ref()?;
+        Some(json!({"exists": {"field": field}}))
     }
 
     fn not_before(&self, from: Key) -> Vec<Value> {
@@ -84,6 +87,6 @@ impl Selection<'_> {
             .map(|(name, at)| ((*name).to_owned(), bound(*at)));
         let format = is_date.then(|| ("format".to_owned(), json!(FORMAT)));
         let range: Map<_, _> = bounds.chain(format).collect();
-        json!({"range": {&self.config.timestamp_field: range}})
+        json!({"range": {self.config.order(): range}})
     }
 }

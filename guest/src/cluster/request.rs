@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
+use crate::config::Config;
 use crate::key::Key;
+use crate::paging::context::{Begin, Within};
 
 /// How long a point in time outlives the last request that used it.
 const KEEP_ALIVE: &str = "5m";
@@ -129,13 +131,38 @@ impl Request {
     /// A page, or with `size: 0` a count of the same point in time.
     pub fn search(search: &Search<'_>) -> Self {
         let index = &search.selection.config.index;
-        Self::post(search_path(index, search.pit), search.body())
+        let path = search_path(index, search.pit());
+        match search.within {
+            Within::NewScroll => {
+                let keep_ms = search.selection.config.scroll_timeout_ms;
+                Self::post(format!("{path}&scroll={keep_ms}ms"), search.body())
+            }
+            Within::Index | Within::Pit(_) => Self::post(path, search.body()),
+        }
+    }
+
+    /// The next page of a scroll, which moves on, whether the answer arrives or not.
+    pub fn next_of_scroll(id: &str, config: &Config) -> Self {
+        let keep = format!("{}ms", config.scroll_timeout_ms);
+        Self::post(
+            "/_search/scroll".to_owned(),
+            json!({"scroll": keep, "scroll_id": id}),
+        )
+    }
+
+    /// Closes a scroll.
+    pub fn close_scroll(id: &str) -> Self {
+        Self {
+            method: Method::Delete,
+            path: "/_search/scroll".to_owned(),
+            body: Some(json!({"scroll_id": [id]})),
+        }
     }
 
     /// How many documents are there in each minute from this timestamp on and before that one?
     pub fn minutes(selection: Selection<'_>, pit: Option<&str>, from: i64, to: i64) -> Self {
         let Selection { config, unit } = selection;
-        let field = &config.timestamp_field;
+        let field = config.order();
         let minutes = if unit.numeric_type().is_some() {
             json!({"date_histogram": {"field": field, "fixed_interval": "1m", "min_doc_count": 1}})
         } else {
@@ -172,16 +199,16 @@ fn set_pit(body: &mut Value, pit: Option<&str>) {
 pub struct Search<'a> {
     /// What to read.
     pub selection: Selection<'a>,
-    /// None: of the index as it is now.
-    pub pit: Option<&'a str>,
+    /// What is searched.
+    pub within: Within<'a>,
     /// Which slice, and of how many; several need a point in time.
     pub slice: (usize, usize),
     /// Where the segment begins.
     pub from: Key,
     /// Where it ends.
     pub to: Key,
-    /// The page before this one ended here; its edge is asked for again.
-    pub after: Option<Key>,
+    /// Where the page begins.
+    pub begin: Begin,
     /// Hits in the page; 0 for a count.
     pub size: u64,
     /// Whether the total is wanted, which costs on every page.
@@ -191,16 +218,23 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
+    fn pit(&self) -> Option<&str> {
+        match self.within {
+            Within::Pit(pit) => Some(pit),
+            Within::Index | Within::NewScroll => None,
+        }
+    }
+
     fn body(&self) -> Value {
         let mut body = json!({
             "size": self.size,
             "track_total_hits": self.count,
             "query": self.selection.between(self.from, self.to),
         });
-        set_pit(&mut body, self.pit);
+        set_pit(&mut body, self.pit());
         if let (slice, slices @ 2..) = self.slice {
             // By the value that orders, as the servers' own choice is not of the document alone.
-            let field = &self.selection.config.timestamp_field;
+            let field = self.selection.config.order();
             let slice = json!({"id": slice, "max": slices, "field": field});
             set(&mut body, "slice", slice);
         }
@@ -212,13 +246,14 @@ impl Search<'_> {
             );
             set(&mut body, "seq_no_primary_term", json!(true));
         }
-        if let Some(Key { timestamp, seq_no }) = self.after {
+        match self.begin {
+            Begin::First => {}
             // One less: documents of other shards may share the last place of a page.
-            set(
-                &mut body,
-                "search_after",
-                json!([timestamp, seq_no.saturating_sub(1)]),
-            );
+            Begin::At(Key { timestamp, seq_no }) => {
+                let after = json!([timestamp, seq_no.saturating_sub(1)]);
+                set(&mut body, "search_after", after);
+            }
+            Begin::Hit(hits) => set(&mut body, "from", json!(hits)),
         }
         body
     }
@@ -237,7 +272,7 @@ impl Search<'_> {
         if self.product != Some(Product::Elasticsearch) {
             set(&mut order, "missing", json!("_first"));
         }
-        json!({&self.selection.config.timestamp_field: order})
+        json!({self.selection.config.order(): order})
     }
 }
 

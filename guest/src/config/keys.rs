@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::date_math::find_now;
 use super::{Start, TRACKABLE};
 use crate::error::Error;
+use crate::paging::Pagination;
 use crate::time::Unit;
 
 /// The keys of one table that were not taken yet.
@@ -108,12 +109,14 @@ impl Keys {
         }
     }
 
-    pub(super) fn pagination(&mut self) -> Result<(), Error> {
+    pub(super) fn pagination(&mut self) -> Result<Pagination, Error> {
         match self.text("pagination")?.as_deref() {
-            None | Some("timestamp") => Ok(()),
+            None | Some("timestamp") => Ok(Pagination::Timestamp),
+            Some("scroll") => Ok(Pagination::Scroll),
+            Some("offset") => Ok(Pagination::Offset),
             Some(other) => Err(self.error(
                 "pagination",
-                format!("must be \"timestamp\", the one mode of this version, not {other:?}"),
+                format!("must be \"timestamp\", \"scroll\" or \"offset\", not {other:?}"),
             )),
         }
     }
@@ -170,7 +173,7 @@ impl Keys {
 fn known(prefix: &str) -> &'static str {
     match prefix {
         "" => {
-            "index, timestamp_field, timestamp_unit, tiebreaker_field, start, query, batch_size, slices, pagination, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
+            "index, timestamp_field, timestamp_unit, tiebreaker_field, start, query, batch_size, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
         }
         _ => {
             "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id, lease_time, on_conflict"

@@ -4,10 +4,11 @@
 //! has some, and the edge suppresses what was delivered there before. What lies further back
 //! than the edge reaches can not be told from what was delivered, and is reported.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::minutes::{Border, Counts, Surplus};
-use super::progress::Progress;
 use super::slices::Slices;
 use crate::key::Key;
 use crate::time::Unit;
@@ -44,7 +45,7 @@ impl Slices {
     /// The timestamps between which to count by the minute, the second exclusive. None where
     /// there is nothing to compare.
     pub fn last_hour(&self, unit: Unit) -> Option<(i64, i64)> {
-        self.position()?;
+        self.position().filter(|_| unit.is_time())?;
         let before = self.start().timestamp;
         let first = self.minutes.first(unit.minute(before));
         let from = first.saturating_mul(unit.minute_length());
@@ -82,28 +83,31 @@ impl Slices {
         })
     }
 
+    /// After their number changed, slices remember the same documents.
     fn border(&self, unit: Unit) -> Border {
         let start = Key::at(self.start().timestamp);
         let minute = unit.minute(start.timestamp);
         let end = minute
             .saturating_add(1)
             .saturating_mul(unit.minute_length());
-        let ahead = |slice: &Progress| {
-            let crowd = slice
-                .crowd
-                .filter(|crowd| crowd.timestamp == start.timestamp);
-            let forgotten = crowd.map_or(0, |crowd| crowd.count);
-            forgotten + slice.edge.count_between(start, Key::at(end))
-        };
-        let ahead = self.slices.iter().map(ahead).sum();
-        Border { minute, ahead }
+        let edges = self.slices.iter().map(|slice| &slice.edge);
+        let ahead = edges.flat_map(|edge| edge.between(start, Key::at(end)));
+        let ahead: BTreeSet<_> = ahead.collect();
+        let crowds = self.slices.iter().filter_map(|slice| slice.crowd);
+        let here = crowds.filter(|crowd| crowd.timestamp == start.timestamp);
+        let forgotten = here.map(|crowd| crowd.count).max().unwrap_or(0);
+        Border {
+            minute,
+            ahead: ahead.len() as u64 + forgotten,
+        }
     }
 
     /// A document was delivered.
     pub fn deliver(&mut self, key: Key, unit: Unit) {
         match &mut self.late {
             Some(late) if key.timestamp < late.before && late.missing > 0 => late.missing -= 1,
-            _ => self.minutes.deliver(unit.minute(key.timestamp)),
+            _ if unit.is_time() => self.minutes.deliver(unit.minute(key.timestamp)),
+            _ => {}
         }
     }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use settle::Settled;
 
+use super::Read;
 use crate::edge::Edge;
 use crate::key::Key;
 
@@ -83,6 +84,9 @@ pub struct Pass {
     /// How many documents it met.
     #[serde(default)]
     pub met: u64,
+    /// How many hits its pages had, repeated ones included.
+    #[serde(default)]
+    pub hits: u64,
     /// How often this segment was read again.
     #[serde(default)]
     pub rereads: u32,
@@ -117,8 +121,8 @@ pub struct Plan {
     pub publish: Vec<(usize, u128)>,
     /// Whether another page of the same pass may follow at once.
     pub goes_on: bool,
-    /// Where that page begins.
-    pub after: Option<Key>,
+    /// What is read then.
+    pub read: Read,
 }
 
 /// What comes after a page.
@@ -164,6 +168,7 @@ impl Progress {
             after: None,
             total: None,
             met: 0,
+            hits: 0,
             rereads: 0,
             size,
         });
@@ -182,7 +187,7 @@ impl Progress {
             return Plan {
                 publish,
                 goes_on: false,
-                after: None,
+                read: Read::NOTHING,
             };
         };
         // The page may repeat hits of the last one, so that more may follow than this says.
@@ -191,7 +196,7 @@ impl Progress {
         Plan {
             publish,
             goes_on,
-            after: pass.after_page(hits),
+            read: pass.read_with(hits),
         }
     }
 
@@ -210,7 +215,10 @@ impl Progress {
         };
         pass.met += fresh;
         pass.total = pass.total.or(page.total);
-        pass.after = pass.after_page(page.hits);
+        Read {
+            after: pass.after,
+            hits: pass.hits,
+        } = pass.read_with(page.hits);
         let stuck = fresh == 0 && (page.is_short() || page.size >= PAGE_MAX);
         if pass.total == Some(pass.met) || stuck {
             return Next::Receipt(pass.end());
@@ -270,11 +278,11 @@ impl Progress {
     fn forget_before(&mut self, place: Key) {
         if place > self.known_from {
             let group = Key::at(place.timestamp);
-            let cut_off = self.edge.count_between(group.max(self.known_from), place);
+            let cut_off = self.edge.between(group.max(self.known_from), place).count();
             let crowd = self
                 .crowd
                 .filter(|crowd| crowd.timestamp == place.timestamp);
-            let count = crowd.map_or(0, |crowd| crowd.count) + cut_off;
+            let count = crowd.map_or(0, |crowd| crowd.count) + cut_off as u64;
             self.crowd = (count > 0).then_some(Crowd {
                 timestamp: place.timestamp,
                 count,
@@ -295,7 +303,7 @@ impl Pass {
     /// Nothing from here on was met yet.
     fn begin_again(&mut self, from: Key) {
         self.from = from;
-        (self.after, self.total, self.met) = (None, None, 0);
+        (self.after, self.total, self.met, self.hits) = (None, None, 0, 0);
     }
 
     /// Where it ends, or the segment that is read again.
@@ -303,7 +311,15 @@ impl Pass {
         self.until.unwrap_or(self.to)
     }
 
-    fn after_page(&self, hits: &[Seen]) -> Option<Key> {
-        hits.last().map(|seen| seen.key).or(self.after)
+    /// What it has read so far.
+    pub fn read(&self) -> Read {
+        self.read_with(&[])
+    }
+
+    fn read_with(&self, hits: &[Seen]) -> Read {
+        Read {
+            after: hits.last().map(|seen| seen.key).or(self.after),
+            hits: self.hits + hits.len() as u64,
+        }
     }
 }

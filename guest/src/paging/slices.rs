@@ -8,6 +8,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::context::Context;
 use super::late::Late;
 use super::minutes::Minutes;
 use super::progress::Progress;
@@ -31,15 +32,20 @@ pub struct Slices {
     /// Late documents that appeared where they could not be told from delivered ones, ever.
     #[serde(default)]
     pub missed: u64,
+    /// An export has ended: there is nothing more to read.
+    #[serde(default)]
+    pub is_complete: bool,
 }
 
 /// One scheduled read, to the horizon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
     /// None while one search may be all of it.
-    pub pit: Option<String>,
+    pub context: Option<Context>,
     /// The timestamp at which it ends, exclusive.
     pub horizon: i64,
+    /// The time to which all is offered then, in milliseconds.
+    pub until_ms: u64,
     /// Documents published in it.
     #[serde(default)]
     pub documents: u64,
@@ -59,6 +65,10 @@ pub struct Plan {
     pub size: u64,
     /// Slices.
     pub slices: u32,
+    /// Whether to read everything again that the edge knows.
+    pub again: bool,
+    /// The time to which all is offered then, in milliseconds.
+    pub until_ms: u64,
 }
 
 impl Slices {
@@ -74,6 +84,7 @@ impl Slices {
             minutes: Minutes::since(since),
             late: None,
             missed: 0,
+            is_complete: false,
         }
     }
 
@@ -87,17 +98,23 @@ impl Slices {
             keep_from,
             size,
             slices,
+            again,
+            until_ms,
         } = plan;
         if self.slices.len() != slices as usize && self.has_one_place() {
             self.divide(slices);
         }
         let mut begun = false;
         for slice in &mut self.slices {
+            if again {
+                slice.start = slice.known_from;
+            }
             begun |= slice.begin(horizon, keep_from, size);
         }
         self.cycle = begun.then_some(Cycle {
-            pit: None,
+            context: None,
             horizon,
+            until_ms,
             documents: 0,
             looked: false,
         });
@@ -146,10 +163,11 @@ impl Slices {
         Some(cycle)
     }
 
-    /// Gives up the read, not what was delivered in it. Returns the point in time to close.
-    pub fn abandon(&mut self) -> Option<String> {
+    /// Gives up the read, not what was delivered in it. Returns what the
+    /// cluster keeps for it.
+    pub fn abandon(&mut self) -> Option<Context> {
         self.slices.iter_mut().for_each(Progress::abandon);
-        self.cycle.take().and_then(|cycle| cycle.pit)
+        self.cycle.take().and_then(|cycle| cycle.context)
     }
 
     /// Whether no document that is delivered stands before one that is still to be read in

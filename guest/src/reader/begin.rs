@@ -8,13 +8,15 @@ use crate::cluster::query::Selection;
 use crate::cluster::request::Request;
 use crate::error::Error;
 use crate::host::{Host, Level};
+use crate::paging::context::Context;
 use crate::paging::late::Found;
 use crate::paging::minutes::Counts;
 use crate::paging::slices::Plan;
+use crate::paging::{Pagination, scroll};
 use crate::state::Reading;
 
 impl<H: Host> Reader<'_, H> {
-    /// Begins a cycle unless one is under way or there is nothing before the horizon.
+    /// Begins a cycle unless one is under way or there is nothing to read.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         if self.cycle().is_err() && !self.begin_cycle()? {
             self.state.count_cycle(0, self.client.now_ms);
@@ -24,51 +26,78 @@ impl<H: Host> Reader<'_, H> {
 
     /// A cycle to this run's horizon. False if there is nothing before it.
     pub(super) fn begin_cycle(&mut self) -> Result<bool, Failure> {
+        if self.slices()?.is_complete && scroll::is_export(self.config) {
+            return Ok(false);
+        }
         self.check_crowds()?;
         let looked = self.slices()?.is_comparable();
         let pit = self.look_for_late()?;
-        let horizon = self.horizon()?;
-        let overlap = self.reading()?.unit.from_millis(self.config.overlap_ms);
-        let plan = Plan {
-            horizon,
-            keep_from: horizon.saturating_sub(overlap),
-            size: self.config.batch_size,
-            slices: self.config.slices,
-        };
+        let plan = self.plan()?;
         let begun = self.slices()?.begin(plan);
         match self.cycle_mut() {
-            Ok(cycle) => (cycle.pit, cycle.looked) = (pit, looked),
-            Err(_) => pit.iter().for_each(|pit| self.client.close_pit(pit)),
+            Ok(cycle) => (cycle.context, cycle.looked) = (pit, looked),
+            Err(_) => pit.iter().for_each(|pit| self.client.close(pit)),
         }
         Ok(begun)
+    }
+
+    pub(super) fn plan(&mut self) -> Result<Plan, Error> {
+        let (config, until_ms) = (self.config, self.until_ms);
+        let unit = self.reading()?.unit;
+        let again = config.pagination == Pagination::Offset;
+        let horizon = unit.from_millis(until_ms);
+        let keep_from = match unit.is_time() {
+            _ if again => i64::MIN,
+            true => horizon.saturating_sub(unit.from_millis(config.overlap_ms)),
+            false => horizon,
+        };
+        Ok(Plan {
+            horizon,
+            keep_from,
+            size: config.batch_size,
+            slices: config.slices,
+            again,
+            until_ms,
+        })
     }
 
     /// Compares what the cluster counts in the last hour with what was delivered there. If
     /// there is more, it is counted again in the point in time in which it will be read, so
     /// that what is counted and what is read are the same.
-    fn look_for_late(&mut self) -> Result<Option<String>, Failure> {
+    fn look_for_late(&mut self) -> Result<Option<Context>, Failure> {
+        let pagination = self.config.pagination;
         let Reading { unit, slices, .. } = self.reading()?;
         let unit = *unit;
-        let Some(hour) = slices.last_hour(unit) else {
+        let hour = slices.last_hour(unit);
+        // By offset, everything is read again anyway.
+        let Some(hour) = hour.filter(|_| pagination != Pagination::Offset) else {
             return Ok(None);
         };
         let counted = self.count_minutes(hour, None)?;
-        if self.slices()?.surplus(&counted, unit).is_none() {
-            self.slices()?.take_note(&counted, unit);
+        let is_late = self.slices()?.surplus(&counted, unit).is_some();
+        if !is_late || pagination == Pagination::Scroll {
+            self.take_note(&counted, hour)?;
             return Ok(None);
         }
         let pit = self.client.open_pit(&self.config.index)?;
-        let counted = match self.count_minutes(hour, Some(&pit)) {
-            Ok(counted) => counted,
+        let counted = self.count_minutes(hour, Some(&pit));
+        let pit = Context::Pit(pit);
+        match counted {
+            Ok(counted) => self.take_note(&counted, hour)?,
             Err(failure) => {
-                self.client.close_pit(&pit);
+                self.client.close(&pit);
                 return Err(failure);
             }
-        };
-        if let Some(found) = self.slices()?.take_note(&counted, unit) {
-            self.report_late(found, hour)?;
         }
         Ok(Some(pit))
+    }
+
+    fn take_note(&mut self, counted: &Counts, hour: (i64, i64)) -> Result<(), Error> {
+        let Reading { unit, slices, .. } = self.reading()?;
+        match slices.take_note(counted, *unit) {
+            Some(found) => self.report_late(found, hour),
+            None => Ok(()),
+        }
     }
 
     fn count_minutes(

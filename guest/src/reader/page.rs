@@ -12,7 +12,9 @@ use crate::error::Error;
 use crate::host::{Answer, Host};
 use crate::key::Key;
 use crate::message::message_id;
+use crate::paging::context::{Begin, Context, Within};
 use crate::paging::progress::{Arrived, Next, Pass, Seen, Settled};
+use crate::paging::{Pagination, Read, offset};
 use crate::state::Reading;
 
 /// A page's request under way, and when it was made.
@@ -36,7 +38,7 @@ pub(super) struct Part {
     pub(super) slice: usize,
     pub(super) from: Key,
     pub(super) to: Key,
-    pub(super) after: Option<Key>,
+    pub(super) begin: Begin,
     pub(super) size: u64,
     pub(super) count: bool,
 }
@@ -59,7 +61,8 @@ impl<H: Host> Reader<'_, H> {
         };
         left.spend_page(answer.at_ms);
         let page = Page::parse(&answer.bytes)?;
-        self.keep_pit(&page);
+        self.keep_context(&page);
+        self.check_window(&page)?;
         let seen = self.seen(&page);
         let arrived = Arrived {
             hits: &seen,
@@ -68,7 +71,7 @@ impl<H: Host> Reader<'_, H> {
         };
         let plan = self.progress(slice)?.plan(arrived);
         if plan.goes_on && !left.is_spent() {
-            ahead.insert(slice, self.ask_page(slice, plan.after)?);
+            ahead.insert(slice, self.ask_page(slice, plan.read)?);
         }
         let documents = self.deliver(&answer, &page, &plan, asked_ms)?;
         if let Next::Receipt(to) = self.apply(slice, arrived, &plan.publish)?
@@ -84,59 +87,91 @@ impl<H: Host> Reader<'_, H> {
         if self.slices()?.slices.len() == 1 {
             return Ok(());
         }
-        if self.cycle()?.pit.is_none() {
+        if self.cycle()?.context.is_none() {
             self.open_pit()?;
         }
         for slice in self.unread()? {
             if let Entry::Vacant(free) = ahead.entry(slice) {
-                let after = self.pass(slice)?.after;
-                free.insert(self.ask_page(slice, after)?);
+                let read = self.pass(slice)?.read();
+                free.insert(self.ask_page(slice, read)?);
             }
         }
         Ok(())
     }
 
     /// The first page of a cycle is a search of the index as it is. If it holds all that it
-    /// counts, it is a snapshot by itself; if not, it is asked for again in a point in time.
+    /// counts, it is a snapshot by itself; if not, it is asked for again in what keeps one.
     fn fetch_page(&mut self, slice: usize) -> Result<Fetched<H::Body>, Failure> {
-        let after = self.pass(slice)?.after;
-        let asked = self.ask_page(slice, after)?;
+        let read = self.pass(slice)?.read();
+        let asked = self.ask_page(slice, read)?;
         let fetched = self.answer(asked)?;
-        if self.cycle()?.pit.is_some() {
+        if self.cycle()?.context.is_some() {
             return Ok(fetched);
         }
         let page = Page::parse(&fetched.answer.bytes)?;
         if page.total == Some(page.hits.len() as u64) {
             return Ok(fetched);
         }
-        self.open_pit()?;
-        let asked = self.ask_page(slice, None)?;
+        let asked = if self.config.pagination == Pagination::Scroll {
+            self.ask(slice, Within::NewScroll, Begin::First)?
+        } else {
+            self.open_pit()?;
+            self.ask_page(slice, Read::NOTHING)?
+        };
         self.answer(asked)
     }
 
     fn open_pit(&mut self) -> Result<(), Failure> {
         let pit = self.client.open_pit(&self.config.index)?;
-        self.cycle_mut()?.pit = Some(pit);
+        self.cycle_mut()?.context = Some(Context::Pit(pit));
         Ok(())
     }
 
-    fn ask_page(&mut self, slice: usize, after: Option<Key>) -> Result<Asked<H::Fetch>, Error> {
+    fn ask_page(&mut self, slice: usize, read: Read) -> Result<Asked<H::Fetch>, Error> {
+        match self.cycle()?.context.clone() {
+            Some(Context::Scroll(id)) => {
+                let request = Request::next_of_scroll(&id, self.config);
+                let size = self.pass(slice)?.size;
+                Ok(self.send(request, size))
+            }
+            Some(Context::Pit(pit)) => {
+                let begin = self.config.pagination.begin(read);
+                self.ask(slice, Within::Pit(&pit), begin)
+            }
+            None => self.ask(slice, Within::Index, Begin::First),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        slice: usize,
+        within: Within<'_>,
+        begin: Begin,
+    ) -> Result<Asked<H::Fetch>, Error> {
         let pass = self.pass(slice)?;
+        let size = match begin {
+            Begin::Hit(hits) => offset::size(pass.size, hits),
+            Begin::First | Begin::At(_) => pass.size,
+        };
         let part = Part {
             slice,
             from: pass.from,
             to: pass.end(),
-            after,
-            size: pass.size,
+            begin,
+            size,
             count: pass.total.is_none(),
         };
-        let request = self.search(part)?;
-        Ok(Asked {
+        let request = self.search(part, within)?;
+        Ok(self.send(request, size))
+    }
+
+    fn send(&mut self, request: Request, size: u64) -> Asked<H::Fetch> {
+        Asked {
             fetch: self.client.host.fetch(&request),
             request,
-            size: part.size,
+            size,
             at_ms: self.client.now_ms,
-        })
+        }
     }
 
     fn answer(&mut self, asked: Asked<H::Fetch>) -> Result<Fetched<H::Body>, Failure> {
@@ -148,26 +183,32 @@ impl<H: Host> Reader<'_, H> {
         })
     }
 
-    /// A search of a part of a slice, in the cycle's point in time.
-    pub(super) fn search(&mut self, part: Part) -> Result<Request, Error> {
+    /// A search of a part of a slice.
+    pub(super) fn search(&mut self, part: Part, within: Within<'_>) -> Result<Request, Error> {
         let (config, product) = (self.config, *self.client.product);
         let Reading { unit, slices, .. } = self.reading()?;
         let selection = Selection {
             config,
             unit: *unit,
         };
-        let cycle = slices.cycle.as_ref();
         Ok(Request::search(&Search {
             selection,
-            pit: cycle.and_then(|cycle| cycle.pit.as_deref()),
+            within,
             slice: (part.slice, slices.slices.len()),
             from: part.from,
             to: part.to,
-            after: part.after,
+            begin: part.begin,
             size: part.size,
             count: part.count,
             product,
         }))
+    }
+
+    fn check_window(&self, page: &Page<'_>) -> Result<(), Error> {
+        match (self.config.pagination, page.total) {
+            (Pagination::Offset, Some(total)) => offset::check(total, self.config.edge_max),
+            _ => Ok(()),
+        }
     }
 
     fn seen(&self, page: &Page<'_>) -> Vec<Seen> {
@@ -195,20 +236,29 @@ impl<H: Host> Reader<'_, H> {
         }
         let progress = slices.slices.get_mut(slice).ok_or_else(not_begun)?;
         let next = progress.apply(page, edge_max);
-        let watermark = slices.position().map(|at| unit.to_iso(at.timestamp));
+        let offset = progress.pass.as_ref().map(|pass| pass.hits);
+        let position = slices.position().filter(|_| unit.is_time());
+        let watermark = position.map(|at| unit.to_iso(at.timestamp));
         if let Some(cycle) = &mut slices.cycle {
             cycle.documents += published.len() as u64;
         }
         if watermark.is_some() {
             self.state.last_poll_timestamp = watermark;
         }
+        if self.config.pagination == Pagination::Offset {
+            self.state.last_offset = offset;
+        }
         Ok(next)
     }
 
-    /// The newest id of the point in time replaces the old one.
-    pub(super) fn keep_pit(&mut self, page: &Page<'_>) {
-        if let (Ok(cycle), Some(pit)) = (self.cycle_mut(), &page.pit) {
-            cycle.pit = Some(pit.clone().into_owned());
+    /// The newest id replaces the old one.
+    pub(super) fn keep_context(&mut self, page: &Page<'_>) {
+        let Some(context) = &page.context else { return };
+        if let Context::Scroll(id) = context {
+            self.state.last_scroll_id = Some(id.clone());
+        }
+        if let Ok(cycle) = self.cycle_mut() {
+            cycle.context = Some(context.clone());
         }
     }
 

@@ -9,7 +9,9 @@ use crate::cluster::request::Request;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::key::Key;
+use crate::paging::context::{Begin, Context, Within};
 use crate::paging::progress::{Crowd, Progress, Settled};
+use crate::paging::{Pagination, scroll};
 
 impl<H: Host> Reader<'_, H> {
     /// Compares what was read before `to` with what the cluster counts there.
@@ -20,7 +22,7 @@ impl<H: Host> Reader<'_, H> {
         total: Option<u64>,
     ) -> Result<Settled, Failure> {
         let counted = match total {
-            Some(total) if self.cycle()?.pit.is_none() => total,
+            Some(total) if self.cycle()?.context.is_none() => total,
             _ => self.count_before(slice, to)?,
         };
         let unit = self.reading()?.unit;
@@ -32,7 +34,11 @@ impl<H: Host> Reader<'_, H> {
             ("read", progress.edge.met_before(to).to_string()),
         ];
         let settled = progress.settle(to, counted)?;
+        let begins_again = progress.pass.as_ref().is_some_and(|pass| pass.hits == 0);
         self.note_receipt(settled, &fields);
+        if begins_again {
+            self.end_scroll()?;
+        }
         if settled == Settled::PassOver && self.slices()?.is_over() {
             self.finish_cycle()?;
         }
@@ -40,16 +46,30 @@ impl<H: Host> Reader<'_, H> {
     }
 
     fn finish_cycle(&mut self) -> Result<(), Error> {
-        let unit = self.reading()?.unit;
         self.end_late()?;
         let Some(cycle) = self.slices()?.finish() else {
             return Ok(());
         };
         self.state.count_cycle(cycle.documents, self.client.now_ms);
-        if let Some(pit) = cycle.pit {
-            self.client.close_pit(&pit);
+        if let Some(context) = cycle.context {
+            self.client.close(&context);
         }
-        self.cycle_over(unit.to_millis(cycle.horizon))
+        if scroll::is_export(self.config) {
+            self.slices()?.is_complete = true;
+            self.client
+                .host
+                .log(Level::Info, "the export is complete", &[]);
+        }
+        self.cycle_over(cycle.until_ms)
+    }
+
+    /// A pass that begins again needs a new scroll.
+    fn end_scroll(&mut self) -> Result<(), Error> {
+        let is_scroll = |context: &mut Context| matches!(context, Context::Scroll(_));
+        if let Some(scroll) = self.cycle_mut()?.context.take_if(is_scroll) {
+            self.client.close(&scroll);
+        }
+        Ok(())
     }
 
     fn cycle_over(&mut self, horizon_ms: u64) -> Result<(), Error> {
@@ -82,20 +102,29 @@ impl<H: Host> Reader<'_, H> {
     }
 
     fn count_before(&mut self, slice: usize, to: Key) -> Result<u64, Failure> {
-        let from = self.progress(slice)?.start;
-        let request = self.search(Part {
+        let progress = self.progress(slice)?;
+        let (from, read) = (progress.start, progress.edge.met_before(to));
+        let part = Part {
             slice,
             from,
             to,
-            after: None,
+            begin: Begin::First,
             size: 0,
             count: true,
-        })?;
+        };
+        let request = match self.cycle()?.context.clone() {
+            Some(Context::Pit(pit)) => self.search(part, Within::Pit(&pit))?,
+            Some(Context::Scroll(_)) | None => self.search(part, Within::Index)?,
+        };
         let answer = self.client.ask(&request)?;
         let page = Page::parse(&answer.bytes)?;
-        self.keep_pit(&page);
-        page.total
-            .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
+        self.keep_context(&page);
+        let total = page.total;
+        let total = total.ok_or_else(|| Error::transient("the cluster did not count exactly"))?;
+        Ok(match self.config.pagination {
+            Pagination::Scroll => scroll::counted(total, read),
+            Pagination::Timestamp | Pagination::Offset => total,
+        })
     }
 
     /// A group larger than the edge is forgotten as far as it was counted; more of it in there

@@ -43,6 +43,7 @@ impl<H: Host> Source<H> {
         };
         let settle_ms = match config.settle_ms {
             Some(settle_ms) => settle_ms,
+            None if !unit.is_time() => 0,
             None => settle(&mut client, config)?,
         };
         // A state keeps the unit of its keys, whatever an index that joined maps.
@@ -68,11 +69,11 @@ impl<H: Host> Source<H> {
             return;
         }
         let fields = [
-            ("field", self.config.timestamp_field.clone()),
+            ("field", self.config.order().to_owned()),
             ("unit", unit.name().to_owned()),
             ("settle_ms", settle_ms.to_string()),
         ];
-        self.host.log(Level::Info, "reading by timestamp", &fields);
+        self.host.log(Level::Info, "reading in order", &fields);
     }
 }
 
@@ -88,12 +89,15 @@ fn detect<H: Host>(client: &mut Client<'_, H>) -> Result<Option<Product>, Error>
 
 /// The unit of the field. None while it is mapped nowhere and nothing is there to read.
 fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<Unit>, Error> {
-    let answer = client.ask(&Request::field_caps(&config.index, &config.timestamp_field))?;
+    let Some(field) = &config.timestamp_field else {
+        return Ok(Some(Unit::Sequence));
+    };
+    let answer = client.ask(&Request::field_caps(&config.index, field))?;
     if let Mapping::Sorted(unit) = Mapping::parse(config, &answer.bytes)? {
         return Ok(Some(unit));
     }
     let documents = client.count(&Request::count_all(&config.index))?;
-    let (field, index) = (&config.timestamp_field, &config.index);
+    let index = &config.index;
     if documents > 0 {
         return Err(Error::permanent(format!(
             "timestamp_field {field:?} is mapped in no index of {index:?}, though {documents} documents are there; check the field's name, or map it as a date"

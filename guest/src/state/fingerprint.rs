@@ -24,7 +24,7 @@ impl Fingerprint {
     pub fn of(config: &Config) -> Self {
         Self {
             index: config.index.clone(),
-            timestamp_field: config.timestamp_field.clone(),
+            timestamp_field: config.order().to_owned(),
             query: config.query.clone(),
             id_namespace: config.id_namespace.clone(),
         }

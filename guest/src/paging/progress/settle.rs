@@ -46,6 +46,10 @@ impl Progress {
     /// edge knows all of its documents; else just behind it.
     fn finish(&mut self, keep_from: Key) {
         self.pass = None;
+        if keep_from == Key::MIN {
+            // All was read: what was not met is not there any more.
+            self.edge.forget_unmet();
+        }
         self.edge.begin_pass();
         let Some(position) = self.position else {
             return self.forget_before(self.known_from);

@@ -28,6 +28,8 @@ impl World {
                 keep_from: horizon - overlap,
                 size: 10,
                 slices,
+                again: false,
+                until_ms: 0,
             },
             edge_max,
             delivered: Vec::new(),
@@ -203,5 +205,20 @@ fn a_slice_that_came_further_before_a_clock_was_set_back_takes_no_other_with_it(
         world.plan.horizon = horizon * MINUTE;
         world.cycle();
     }
+    world.assert_holds_all();
+}
+
+#[test]
+fn late_documents_are_noticed_after_the_number_of_slices_changed_inside_a_minute() {
+    let mut world = World::new(2, 15 * MINUTE, 10_000);
+    world.add((0..30).map(|n| 10 * MINUTE + n / 2));
+    world.cycle();
+    world.plan.slices = 5;
+    world.cycle();
+    world.add((0..30).map(|n| 10 * MINUTE + 20 + n));
+    assert_eq!(world.cycle(), (None, 0));
+    world.add([10 * MINUTE + 30]);
+    let (found, _) = world.cycle();
+    assert_eq!(found.map(|found| found.documents), Some(1));
     world.assert_holds_all();
 }
