@@ -21,6 +21,7 @@ mod full_disk;
 mod iggy_connection;
 mod iggy_output;
 mod iggy_streams;
+mod pagination;
 mod program;
 mod reading;
 mod readme;

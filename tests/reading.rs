@@ -11,7 +11,7 @@ const MANY: u64 = 100_000;
 const FIRST_MS: i64 = 1_767_225_600_000;
 
 /// Documents `from..to`, `per` of them with each timestamp, `step` nanoseconds apart.
-fn documents(range: std::ops::Range<u64>, per: u64, step: i64) -> Vec<(String, String)> {
+pub(crate) fn documents(range: std::ops::Range<u64>, per: u64, step: i64) -> Vec<(String, String)> {
     range
         .map(|n| {
             (
@@ -28,7 +28,7 @@ fn document(number: u64, nanos: i64) -> String {
     format!(r#"{{"@timestamp":"{at}","number":{number}}}"#)
 }
 
-fn ids(range: std::ops::Range<u64>) -> impl Iterator<Item = String> {
+pub(crate) fn ids(range: std::ops::Range<u64>) -> impl Iterator<Item = String> {
     range.map(|n| format!("d{n}"))
 }
 
@@ -41,7 +41,7 @@ fn mapping(field: &str, format: &Value) -> Value {
 }
 
 /// Indexes documents and makes them visible.
-async fn load(cluster: &Cluster, index: &str, documents: &[(String, String)]) {
+pub(crate) async fn load(cluster: &Cluster, index: &str, documents: &[(String, String)]) {
     for chunk in documents.chunks(5_000) {
         let line = |(id, source): &(String, String)| {
             format!("{{\"index\":{{\"_id\":\"{id}\"}}}}\n{source}\n")

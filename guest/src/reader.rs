@@ -107,6 +107,7 @@ impl<H: Host> Reader<'_, H> {
         Ok(done)
     }
 
+    /// Whether the pages are those of a scroll.
     fn in_scroll(&self) -> bool {
         let context = self.cycle().map(|cycle| cycle.context.as_ref());
         matches!(context, Ok(Some(Context::Scroll(_))))

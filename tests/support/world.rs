@@ -76,6 +76,13 @@ impl World {
         self
     }
 
+    /// Leaves a key of `[sources.test.config]` out.
+    pub fn without(mut self, key: &str) -> Self {
+        self.keys
+            .retain(|line| !line.starts_with(&format!("{key} =")));
+        self
+    }
+
     /// Sets keys of `[sources.test.config]` as they would stand in the file.
     pub fn lines(mut self, toml: &str) -> Self {
         self.keys.push(toml.to_owned());

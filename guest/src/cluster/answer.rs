@@ -134,15 +134,30 @@ impl<'a> Page<'a> {
             )
             .into());
         }
-        let pit = raw.pit_id.map(|id| Context::Pit(id.into_owned()));
-        let scroll = raw._scroll_id.map(|id| Context::Scroll(id.into_owned()));
-        let context = pit.or(scroll);
         Ok(Self {
-            context,
+            context: kept(raw.pit_id, raw._scroll_id),
             total: raw.hits.total.and_then(Total::exact),
             hits,
         })
     }
+}
+
+/// What the cluster keeps for a search whose answer can not be used, so that it can be closed.
+pub fn context(body: &[u8]) -> Option<Context> {
+    #[derive(Deserialize)]
+    struct Ids<'a> {
+        #[serde(borrow)]
+        pit_id: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        _scroll_id: Option<Cow<'a, str>>,
+    }
+    let ids: Ids<'_> = serde_json::from_slice(body).ok()?;
+    kept(ids.pit_id, ids._scroll_id)
+}
+
+fn kept(pit: Option<Cow<'_, str>>, scroll: Option<Cow<'_, str>>) -> Option<Context> {
+    let pit = pit.map(|id| Context::Pit(id.into_owned()));
+    pit.or_else(|| Some(Context::Scroll(scroll?.into_owned())))
 }
 
 impl Total {

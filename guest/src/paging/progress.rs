@@ -112,6 +112,8 @@ pub struct Arrived<'a> {
     pub total: Option<u64>,
     /// How many hits it was asked for, which may be fewer than the next one is.
     pub size: u64,
+    /// Whether it repeats nothing, so that it is known beforehand how many hits it has.
+    pub exact: bool,
 }
 
 /// What a page means, worked out before it is published.
@@ -220,7 +222,8 @@ impl Progress {
             hits: pass.hits,
         } = pass.read_with(page.hits);
         let stuck = fresh == 0 && (page.is_short() || page.size >= PAGE_MAX);
-        if pass.total == Some(pass.met) || stuck {
+        let lacks_hits = page.exact && page.is_short();
+        if pass.total == Some(pass.met) || stuck || lacks_hits {
             return Next::Receipt(pass.end());
         }
         if fresh == 0 {

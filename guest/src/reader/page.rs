@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 
 use super::budget::Left;
 use super::{Ahead, Reader, not_begun};
-use crate::cluster::answer::Page;
+use crate::cluster::answer::{self, Page};
 use crate::cluster::failure::Failure;
 use crate::cluster::query::Selection;
 use crate::cluster::request::{Request, Search};
@@ -60,7 +60,8 @@ impl<H: Host> Reader<'_, H> {
             None => self.fetch_page(slice)?,
         };
         left.spend_page(answer.at_ms);
-        let page = Page::parse(&answer.bytes)?;
+        let page = Page::parse(&answer.bytes)
+            .inspect_err(|_| self.keep(answer::context(&answer.bytes)))?;
         self.keep_context(&page);
         self.check_window(&page)?;
         let seen = self.seen(&page);
@@ -68,6 +69,7 @@ impl<H: Host> Reader<'_, H> {
             hits: &seen,
             total: page.total,
             size,
+            exact: self.in_scroll(),
         };
         let plan = self.progress(slice)?.plan(arrived);
         if plan.goes_on && !left.is_spent() {
@@ -253,12 +255,15 @@ impl<H: Host> Reader<'_, H> {
 
     /// The newest id replaces the old one.
     pub(super) fn keep_context(&mut self, page: &Page<'_>) {
-        let Some(context) = &page.context else { return };
-        if let Context::Scroll(id) = context {
+        self.keep(page.context.clone());
+    }
+
+    fn keep(&mut self, context: Option<Context>) {
+        if let Some(Context::Scroll(id)) = &context {
             self.state.last_scroll_id = Some(id.clone());
         }
-        if let Ok(cycle) = self.cycle_mut() {
-            cycle.context = Some(context.clone());
+        if let (Ok(cycle), Some(context)) = (self.cycle_mut(), context) {
+            cycle.context = Some(context);
         }
     }
 

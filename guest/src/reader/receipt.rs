@@ -1,7 +1,7 @@
 //! Receipts: proof that what matched was delivered, before anything may be forgotten.
 
-use super::Reader;
 use super::page::Part;
+use super::{Reader, not_begun};
 use crate::cluster::answer::Page;
 use crate::cluster::failure::Failure;
 use crate::cluster::query::Selection;
@@ -102,8 +102,13 @@ impl<H: Host> Reader<'_, H> {
     }
 
     fn count_before(&mut self, slice: usize, to: Key) -> Result<u64, Failure> {
+        let is_scroll = self.config.pagination == Pagination::Scroll;
         let progress = self.progress(slice)?;
-        let (from, read) = (progress.start, progress.edge.met_before(to));
+        let from = progress.start;
+        if is_scroll {
+            let met = progress.edge.met_before(to);
+            return Ok(scroll::counted(progress.pass.as_ref(), met, to));
+        }
         let part = Part {
             slice,
             from,
@@ -112,19 +117,16 @@ impl<H: Host> Reader<'_, H> {
             size: 0,
             count: true,
         };
-        let request = match self.cycle()?.context.clone() {
-            Some(Context::Pit(pit)) => self.search(part, Within::Pit(&pit))?,
-            Some(Context::Scroll(_)) | None => self.search(part, Within::Index)?,
+        let pit = match self.cycle()?.context.clone() {
+            Some(Context::Pit(pit)) => pit,
+            _ => return Err(not_begun().into()),
         };
+        let request = self.search(part, Within::Pit(&pit))?;
         let answer = self.client.ask(&request)?;
         let page = Page::parse(&answer.bytes)?;
         self.keep_context(&page);
-        let total = page.total;
-        let total = total.ok_or_else(|| Error::transient("the cluster did not count exactly"))?;
-        Ok(match self.config.pagination {
-            Pagination::Scroll => scroll::counted(total, read),
-            Pagination::Timestamp | Pagination::Offset => total,
-        })
+        page.total
+            .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
     }
 
     /// A group larger than the edge is forgotten as far as it was counted; more of it in there

@@ -70,6 +70,7 @@ fn operation(request: &Request) -> Operation {
     let in_pit = body.windows(6).any(|window| window == b"\"pit\":");
     match request.path.split('?').next().unwrap_or_default() {
         path if path.ends_with("/_search") && in_pit => Operation::SearchInPit,
+        "/_search/scroll" if request.method == "POST" => Operation::SearchInPit,
         path if path.ends_with("/_search") || path.ends_with("/_count") => Operation::Search,
         _ => Operation::Ask,
     }

@@ -40,6 +40,8 @@ pub struct Scenario {
     pub batch_size: u64,
     /// Ids that the edge holds.
     pub edge_max: u64,
+    /// How to read.
+    pub pagination: &'static str,
     /// Slices, at the first start of the source and at every second one, and at the others.
     pub slices: (u32, u32),
     /// How long a save is postponed.
@@ -87,6 +89,7 @@ const PLAIN: Scenario = Scenario {
     topics: ONE,
     batch_size: 8,
     edge_max: 65_536,
+    pagination: "timestamp",
     slices: (1, 1),
     auto_save: None,
     unsaved_max: 65_536,
@@ -94,7 +97,7 @@ const PLAIN: Scenario = Scenario {
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 15] = [
+pub const SCENARIOS: [Scenario; 17] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -137,6 +140,21 @@ pub const SCENARIOS: [Scenario; 15] = [
         ties: 3,
         late_ms: VERY_LATE_MS,
         slices: (3, 2),
+        ..PLAIN
+    },
+    Scenario {
+        name: "scrolls",
+        ties: 3,
+        late_ms: LATE_MS,
+        pagination: "scroll",
+        ..PLAIN
+    },
+    Scenario {
+        name: "offsets",
+        initial: 20,
+        later: 40,
+        late_ms: VERY_LATE_MS,
+        pagination: "offset",
         ..PLAIN
     },
     Scenario {
@@ -203,7 +221,7 @@ impl Scenario {
         let mut dice = StdRng::seed_from_u64(seed ^ 0x5ce0_a210);
         let mut coin = |probability| dice.random_bool(probability);
         let (late, very_late, updates, foreign) = (coin(0.5), coin(0.2), coin(0.3), coin(0.4));
-        let sliced = coin(0.3);
+        let (sliced, by_scroll, by_offset) = (coin(0.3), coin(0.2), coin(0.1));
         let refusals = coin(0.2);
         let product = [Product::Elasticsearch, Product::OpenSearch][usize::from(coin(0.3))];
         let batch_size = dice.random_range(4..=12);
@@ -219,6 +237,11 @@ impl Scenario {
                 (_, true) if !updates => VERY_LATE_MS,
                 (true, _) => LATE_MS,
                 _ => 0,
+            },
+            pagination: match (by_scroll && !sliced, by_offset && very_late) {
+                (true, _) => "scroll",
+                (_, true) => "offset",
+                _ => "timestamp",
             },
             slices: if sliced { (3, 2) } else { (1, 1) },
             updates,
@@ -277,6 +300,7 @@ impl Scenario {
         let mut config = json!({
             "index": "logs-*",
             "timestamp_field": "@timestamp",
+            "pagination": self.pagination,
             "batch_size": self.batch_size,
             "edge_max": self.edge_max.max(2 * self.batch_size),
             "slices": if start.is_multiple_of(2) { self.slices.0 } else { self.slices.1 },

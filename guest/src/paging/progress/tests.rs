@@ -110,6 +110,7 @@ pub(in crate::paging) fn read_pass(
             hits: &hits,
             total: Some(total),
             size,
+            exact: false,
         };
         let plan = progress.plan(page);
         delivered.extend(plan.publish.iter().map(|(_, id)| *id));
@@ -265,6 +266,7 @@ fn a_cluster_that_always_hides_one_stops_the_source_with_both_figures() {
             hits: &hits,
             total: Some(total),
             size,
+            exact: false,
         };
         if let Next::Receipt(to) = progress.apply(page, 1_000) {
             match progress.settle(to, 30) {
@@ -352,6 +354,7 @@ fn a_point_in_time_that_is_gone_costs_no_document_and_repeats_none() {
                 hits: &hits,
                 total: Some(total),
                 size,
+                exact: false,
             };
             delivered.extend(progress.plan(page).publish.iter().map(|(_, id)| *id));
             if let Next::Receipt(to) = progress.apply(page, 40) {
@@ -409,6 +412,7 @@ fn a_segment_is_settled_after_some_pages_but_not_inside_a_group_of_equal_timesta
                 hits,
                 total: Some(1_000_000),
                 size: 500,
+                exact: false,
             };
             progress.apply(page, 65_536)
         });
