@@ -68,7 +68,7 @@ for_each_cluster! {
         let world = untimed(cluster.url(), &index, "scroll").limits("poll_pages = 4");
         poll_and_close(&world, 2).await;
         let state = world.state();
-        let scroll = &state["data"]["reading"]["cycle"]["context"]["scroll"];
+        let scroll = &state["data"]["reading"]["slices"][0]["pass"]["context"]["scroll"];
         assert!(scroll.is_string(), "{state}");
         assert_eq!(*scroll, state["data"]["last_scroll_id"]);
         let read = state["data"]["total_documents_fetched"].as_u64().unwrap();

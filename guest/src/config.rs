@@ -152,12 +152,6 @@ impl Config {
                 format!("must be at least {least}, twice batch_size"),
             ));
         }
-        if self.pagination == Pagination::Scroll && self.slices > 1 {
-            return Err(Error::config(
-                "slices",
-                "must be 1 with pagination \"scroll\", where a slice can not be counted; leave out \"pagination\" to read slices by timestamp",
-            ));
-        }
         if self.timestamp_field.is_none() {
             self.check_without_timestamp()?;
         }

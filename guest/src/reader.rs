@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::output::Output;
-use crate::paging::context::Context;
+use crate::paging::Pagination;
 use crate::paging::progress::Progress;
 use crate::paging::slices::{Cycle, Slices};
 use crate::state::{Reading, State};
@@ -78,21 +78,19 @@ impl<H: Host> Reader<'_, H> {
         while let Ok(cycle) = self.cycle() {
             last = Some((cycle.horizon, cycle.looked));
             for slice in self.unread()? {
-                // A page of a scroll that is under way can not be left behind.
-                if left.is_spent() && (ahead.is_empty() || !self.in_scroll()) {
+                if left.is_spent() && !self.must_go_on(&ahead) {
                     done.more = true;
                     return Ok(done);
                 }
                 let read = self
-                    .ask_ahead(&mut ahead)
+                    .ask_ahead(&mut ahead, &left)
                     .and_then(|()| self.page(slice, &mut ahead, &mut left));
                 match read {
                     Ok(documents) => done.documents += documents,
                     Err(Failure::ContextGone(reason)) if reopens < REOPENS_MAX => {
                         reopens += 1;
-                        ahead.clear();
-                        self.reopen(reason)?;
-                        break;
+                        ahead.remove(&slice);
+                        self.reopen(slice, reason)?;
                     }
                     Err(failure) => return Err(failure.into()),
                 }
@@ -107,27 +105,22 @@ impl<H: Host> Reader<'_, H> {
         Ok(done)
     }
 
-    /// Whether the pages are those of a scroll.
-    fn in_scroll(&self) -> bool {
-        let context = self.cycle().map(|cycle| cycle.context.as_ref());
-        matches!(context, Ok(Some(Context::Scroll(_))))
+    /// A page of a scroll that is under way can not be left behind.
+    fn must_go_on(&self, ahead: &Ahead<H::Fetch>) -> bool {
+        self.config.pagination == Pagination::Scroll && !ahead.is_empty()
     }
 
-    /// The point in time or the scroll is gone: another begins at the segment's start.
-    fn reopen(&mut self, reason: String) -> Result<(), Error> {
+    /// What the cluster kept for a slice is gone: another begins at the segment's start.
+    fn reopen(&mut self, slice: usize, reason: String) -> Result<(), Error> {
         self.client.host.log(
             Level::Warn,
             "what the cluster kept for reading is gone, reading goes on in a new point in time or scroll",
             &[("reason", reason)],
         );
-        let documents = self.cycle().map_or(0, |cycle| cycle.documents);
-        if let Some(context) = self.slices()?.abandon() {
+        let size = self.config.batch_size;
+        if let Some(context) = self.progress(slice)?.reopen(size) {
             // Parts of it may be there still: those of indices that are not gone.
             self.client.close(&context);
-        }
-        self.begin_cycle()?;
-        if let Some(cycle) = &mut self.slices()?.cycle {
-            cycle.documents = documents;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::cluster::client::Client;
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
 use crate::cluster::request::Request;
+use crate::cluster::shards::Slice;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
@@ -40,8 +41,8 @@ pub struct Source<H: Host> {
     /// Polls that failed in a row.
     failures: u32,
     output: Output,
-    /// A scroll that a run left behind which did not end cleanly.
-    stale: Option<Context>,
+    /// Scrolls that a run left behind which did not end cleanly.
+    stale: Vec<Context>,
 }
 
 /// What the cluster said of the configured index.
@@ -156,7 +157,7 @@ impl<H: Host> Source<H> {
     }
 
     fn learn_and_read(&mut self, now_ms: u64, budget: Budget) -> Result<Done, Error> {
-        let stale = self.stale.take();
+        let stale = std::mem::take(&mut self.stale);
         self.let_go(stale);
         let Some(Learned { settle_ms, .. }) = self.learn()? else {
             return Ok(Done::default());
@@ -190,26 +191,24 @@ impl<H: Host> Source<H> {
         self.failures += 1;
         let is_scroll = self.config.pagination == Pagination::Scroll;
         if is_scroll || self.failures.is_multiple_of(FAILURES_MAX) {
-            let context = self.abandon();
-            self.let_go(context);
+            let contexts = self.abandon();
+            self.let_go(contexts);
         }
     }
 
-    /// The next cycle begins in a new context.
-    fn abandon(&mut self) -> Option<Context> {
+    /// The next cycle begins in new contexts.
+    fn abandon(&mut self) -> Vec<Context> {
         let reading = self.state.reading.as_mut();
-        reading.and_then(|reading| reading.slices.abandon())
+        reading.map_or_else(Vec::new, |reading| reading.slices.abandon())
     }
 
-    fn let_go(&mut self, context: Option<Context>) {
-        if let Some(context) = context {
-            Client {
-                host: &mut self.host,
-                product: &mut self.product,
-                now_ms: self.now_ms,
-            }
-            .close(&context);
-        }
+    fn let_go(&mut self, contexts: Vec<Context>) {
+        let mut client = Client {
+            host: &mut self.host,
+            product: &mut self.product,
+            now_ms: self.now_ms,
+        };
+        contexts.iter().for_each(|context| client.close(context));
     }
 
     /// Counts what matches and is not delivered at this time.
@@ -236,7 +235,8 @@ impl<H: Host> Source<H> {
             product: &mut self.product,
             now_ms,
         };
-        let mut count = |query| client.count(&Request::count(&self.config.index, query));
+        let mut count =
+            |query| client.count(&Request::count(&self.config.index, Slice::WHOLE, query));
         Ok(Backlog {
             beyond_horizon: count(selection.since(horizon))?,
             without_timestamp: count(selection.without_timestamp())?,
@@ -250,14 +250,14 @@ impl<H: Host> Source<H> {
     /// # Errors
     /// The store's.
     pub fn close(&mut self) -> Result<(), Error> {
-        let context = match self.config.pagination {
-            Pagination::Scroll => None,
+        let contexts = match self.config.pagination {
+            Pagination::Scroll => Vec::new(),
             _ => self.abandon(),
         };
         self.state.settled = self.output.is_settled();
         let saved = self.save();
         // A cluster that does not answer must not keep the state from being saved.
-        self.let_go(context);
+        self.let_go(contexts);
         saved
     }
 

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::host::SavedOutput;
 use crate::key::Key;
 use crate::paging::context::Context;
+use crate::paging::progress::Pass;
 use crate::paging::slices::Slices;
 use crate::time::{Unit, millis_to_date};
 
@@ -189,16 +190,22 @@ impl State {
         Ok(self.reading.get_or_insert_with(fresh))
     }
 
-    /// Gives up a scroll of a run that did not end cleanly, as a call may have been under way.
-    /// Returns it, to be closed.
-    pub fn give_up_unless_settled(&mut self) -> Option<Context> {
-        let slices = &mut self.reading.as_mut()?.slices;
-        let context = slices.cycle.as_ref()?.context.as_ref();
-        let is_scroll = matches!(context, Some(Context::Scroll(_)));
-        if is_scroll && !self.settled {
-            slices.abandon()
+    /// Gives up scrolls of a run that did not end cleanly, as a call may have been under way.
+    /// Returns them, to be closed.
+    pub fn give_up_unless_settled(&mut self) -> Vec<Context> {
+        let Some(reading) = self.reading.as_mut().filter(|_| !self.settled) else {
+            return Vec::new();
+        };
+        let passes = reading
+            .slices
+            .slices
+            .iter()
+            .filter_map(|slice| slice.pass.as_ref());
+        let is_scroll = |pass: &Pass| matches!(pass.context, Some(Context::Scroll(_)));
+        if passes.into_iter().any(is_scroll) {
+            reading.slices.abandon()
         } else {
-            None
+            Vec::new()
         }
     }
 

@@ -150,38 +150,80 @@ for_each_cluster! {
         }
     }
 
-    async fn slices_by_a_field_are_parts_that_stay_as_they_are(cluster) {
+    async fn parts_of_the_shards_are_parts_of_the_documents_that_stay_as_they_are(cluster) {
         let index = cluster.create("pit", 3, json!({"properties": {"at": {"type": "date"}}})).await;
         let document = |n: i64| (n.to_string(), format!(r#"{{"at":{}}}"#, n / 3 * 1_000));
         load(cluster, &index, (0..600).map(document)).await;
-        let mut before: Vec<BTreeSet<String>> = Vec::new();
-        for field in ["at", "at", "_seq_no"] {
-            let pit = open_pit(cluster, &index).await;
-            let mut slices = Vec::new();
-            for id in 0..4 {
-                let slice = json!({"id": id, "max": 4, "field": field});
-                let body = json!({"size": 1_000, "pit": {"id": pit}, "slice": slice, "sort": ["at"]});
-                let answer = search(cluster, "/_search", body).await;
-                let ids = hits(&answer).iter().map(|hit| hit["_id"].as_str().unwrap().to_owned());
-                let ids: BTreeSet<_> = ids.collect();
-                assert_eq!(answer["hits"]["total"]["value"], ids.len(), "a slice is counted by itself");
-                slices.push(ids);
-            }
-            assert_eq!(slices.iter().map(BTreeSet::len).sum::<usize>(), 600);
-            assert_eq!(slices.iter().flatten().collect::<BTreeSet<_>>().len(), 600);
-            if field == "at" && !before.is_empty() {
-                assert_eq!(before, slices, "after a merge");
-            }
-            before = slices;
-            // No more documents, but other segments: those of equal dates stay together.
-            cluster.call("POST", &format!("/{index}/_forcemerge?max_num_segments=1"), "").await;
-        }
+        let pattern = format!("{index}*");
+        let before = parts(cluster, &pattern).await;
+        assert_eq!(before.iter().map(BTreeSet::len).sum::<usize>(), 600);
+        assert_eq!(before.iter().flatten().collect::<BTreeSet<_>>().len(), 600);
+        // No more documents in there, but other segments, and an index with more shards.
+        cluster.call("POST", &format!("/{index}/_forcemerge?max_num_segments=1"), "").await;
+        let second = cluster.create("pit-2", 5, json!({"properties": {"at": {"type": "date"}}})).await;
+        load(cluster, &second, (600..700).map(document)).await;
+        let after = parts(cluster, &pattern).await;
+        assert!(before.iter().zip(&after).all(|(before, after)| before.is_subset(after)));
+        assert_eq!(after.iter().map(BTreeSet::len).sum::<usize>(), 700);
+        assert_eq!(after.iter().flatten().collect::<BTreeSet<_>>().len(), 700);
     }
 
-    async fn a_slice_needs_a_point_in_time_or_a_scroll(cluster) {
-        let index = three(cluster, 1).await;
-        let body = json!({"slice": {"id": 0, "max": 2, "field": "at"}}).to_string();
-        let answer = cluster.call("POST", &format!("/{index}/_search"), body).await;
-        assert!((400..=500).contains(&answer.status), "{}", answer.text);
+    async fn filters_count_dates_of_every_kind(cluster) {
+        for kind in ["date", "date_nanos"] {
+            let index = cluster.create(kind, 3, json!({"properties": {"at": {"type": kind}}})).await;
+            load(cluster, &index, (0..30).map(|n| (n.to_string(), format!(r#"{{"at":"1970-01-01T00:00:{n:02}Z"}}"#)))).await;
+            let within = |from: &str, to: &str| json!({"range": {"at": {"gte": from, "lt": to, "format": "strict_date_optional_time_nanos"}}});
+            let filters = json!({"-1": within("1970-01-01T00:00:05Z", "1970-01-01T00:00:12Z"), "7": within("1971-01-01T00:00:00Z", "1972-01-01T00:00:00Z")});
+            let body = json!({"size": 0, "query": within("1970-01-01T00:00:10Z", "1980-01-01T00:00:00Z"), "aggs": {"m": {"filters": {"filters": filters}}}});
+            let answer = search(cluster, &format!("/{index}/_search"), body).await;
+            let buckets = &answer["aggregations"]["m"]["buckets"];
+            assert_eq!(*buckets, json!({"-1": {"doc_count": 2}, "7": {"doc_count": 0}}));
+        }
     }
+}
+
+/// The ids in every third of the shards, counted and returned alike, in a point in time and not.
+async fn parts(cluster: &Cluster, pattern: &str) -> Vec<BTreeSet<String>> {
+    let mut parts = Vec::new();
+    for part in 0..3 {
+        let shards: Vec<_> = (part..1_024)
+            .step_by(3)
+            .map(|shard: u32| shard.to_string())
+            .collect();
+        let preference = format!("preference=_shards:{}", shards.join(","));
+        let path = match cluster.product {
+            Product::Elasticsearch => "_pit",
+            Product::OpenSearch => "_search/point_in_time",
+        };
+        let opened = cluster
+            .call(
+                "POST",
+                &format!("/{pattern}/{path}?keep_alive=1m&{preference}"),
+                "",
+            )
+            .await
+            .ok();
+        let pit = opened.get("id").or(opened.get("pit_id")).unwrap().clone();
+        let body = json!({"size": 1_000, "pit": {"id": pit}, "sort": ["at", "_seq_no"]});
+        let answer = search(cluster, "/_search", body).await;
+        let ids = hits(&answer)
+            .iter()
+            .map(|hit| hit["_id"].as_str().unwrap().to_owned());
+        let ids: BTreeSet<_> = ids.collect();
+        assert_eq!(answer["hits"]["total"]["value"], ids.len());
+        let plain = search(
+            cluster,
+            &format!("/{pattern}/_search?{preference}"),
+            json!({"size": 0}),
+        )
+        .await;
+        assert_eq!(plain["hits"]["total"]["value"], ids.len());
+        let counted = cluster
+            .call("POST", &format!("/{pattern}/_count?{preference}"), "")
+            .await
+            .ok();
+        assert_eq!(counted["count"], ids.len());
+        parts.push(ids);
+    }
+    parts
 }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::cluster::failure::{Failure, Shards, check};
 use crate::cluster::product::Product;
 use crate::cluster::request::Request;
+use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Answer, Host, Level};
 use crate::paging::context::Context;
@@ -61,13 +62,13 @@ impl<H: Host> Client<'_, H> {
     }
 
     /// Opens a point in time; a server that could not be told apart is asked both ways.
-    pub fn open_pit(&mut self, index: &str) -> Result<String, Failure> {
+    pub fn open_pit(&mut self, index: &str, slice: Slice) -> Result<String, Failure> {
         let mut product = self.product.unwrap_or(Product::Elasticsearch);
-        let mut request = Request::open_pit(product, index);
+        let mut request = Request::open_pit(product, index, slice);
         let answer = match self.ask(&request) {
             Err(Failure::UnknownPath(_)) if self.product.is_none() => {
                 product = product.other();
-                request = Request::open_pit(product, index);
+                request = Request::open_pit(product, index, slice);
                 self.ask(&request)?
             }
             answer => answer?,

@@ -1,11 +1,13 @@
 //! Documents per minute, as the cluster counts them.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::failure::{Failure, Shards};
 use crate::error::Error;
 use crate::paging::minutes::Counts;
-use crate::time::Unit;
 
 #[derive(Deserialize)]
 struct Answer {
@@ -21,14 +23,12 @@ struct Aggregations {
 
 #[derive(Deserialize)]
 struct Minutes {
-    buckets: Vec<Bucket>,
+    /// By the number of the minute.
+    buckets: BTreeMap<String, Bucket>,
 }
 
 #[derive(Deserialize)]
 struct Bucket {
-    /// Where it begins: milliseconds for dates, the field's own unit for numbers. A number
-    /// that is written as a fraction, which is exact as it is a multiple of a minute.
-    key: f64,
     doc_count: u64,
 }
 
@@ -36,51 +36,48 @@ struct Bucket {
 ///
 /// # Errors
 /// Transient, if it is partial or no such answer.
-pub fn parse(body: &[u8], unit: Unit) -> Result<Counts, Failure> {
-    let answer: Answer = serde_json::from_slice(body).map_err(|e| {
+pub fn parse(body: &[u8]) -> Result<Counts, Failure> {
+    let unreadable = |why: &dyn fmt::Display| {
         Error::transient(format!(
-            "the cluster's answer is no count by the minute this connector can read: {e}"
+            "the cluster's answer is no count by the minute this connector can read: {why}"
         ))
-    })?;
+    };
+    let answer: Answer = serde_json::from_slice(body).map_err(|e| unreadable(&e))?;
     answer._shards.complete()?;
     if answer.timed_out {
         return Err(Error::transient("counting by the minute timed out on the cluster").into());
     }
-    let steps = if unit.numeric_type().is_some() {
-        60_000
-    } else {
-        unit.minute_length()
-    };
     let buckets = answer.aggregations.minutes.buckets.into_iter();
-    let count = |bucket: Bucket| ((bucket.key / steps as f64).round() as i64, bucket.doc_count);
-    Ok(buckets.map(count).collect())
+    let count = |(minute, bucket): (String, Bucket)| {
+        let minute = minute.parse().map_err(|e| unreadable(&e))?;
+        Ok((minute, bucket.doc_count))
+    };
+    let counts: Result<Vec<_>, Error> = buckets.map(count).collect();
+    Ok(counts?.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ANSWER: &str = r#"{"timed_out":false,"_shards":{"failed":0},"aggregations":{"minutes":{"buckets":{"29453761":{"doc_count":7},"29453762":{"doc_count":0}}}}}"#;
+
     #[test]
-    fn buckets_are_counted_by_the_minute_whatever_the_unit() {
-        let rows = [
-            (Unit::Ms, "1767225660000"),
-            (Unit::Ns, "1767225660000"),
-            (Unit::NumberS, "1.76722566E9"),
-            (Unit::NumberNs, "1.76722566E18"),
-        ];
-        for (unit, key) in rows {
-            let body = format!(
-                r#"{{"timed_out":false,"_shards":{{"failed":0}},"aggregations":{{"minutes":{{"buckets":[{{"key":{key},"doc_count":7}}]}}}}}}"#
-            );
-            let expected = Counts::from_iter([(29_453_761, 7)]);
-            assert_eq!(parse(body.as_bytes(), unit).unwrap(), expected, "{unit:?}");
-            for (part, instead) in [
-                ("\"failed\":0", "\"failed\":1"),
-                ("false", "true"),
-                ("buckets", "x"),
-            ] {
-                assert!(parse(body.replace(part, instead).as_bytes(), unit).is_err());
-            }
+    fn documents_are_counted_by_the_minute() {
+        let counts = parse(ANSWER.as_bytes()).unwrap();
+        assert_eq!(counts, Counts::from_iter([(29_453_761, 7)]));
+    }
+
+    #[test]
+    fn an_answer_that_is_partial_or_something_else_is_an_error() {
+        for (part, instead) in [
+            ("\"failed\":0", "\"failed\":1"),
+            ("false", "true"),
+            ("buckets", "x"),
+            ("\"29453761\"", "\"soon\""),
+        ] {
+            let answer = ANSWER.replace(part, instead);
+            assert!(parse(answer.as_bytes()).is_err(), "{answer}");
         }
     }
 }

@@ -8,3 +8,4 @@ pub mod histogram;
 pub mod product;
 pub mod query;
 pub mod request;
+pub mod shards;

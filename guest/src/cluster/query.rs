@@ -23,7 +23,13 @@ impl Selection<'_> {
     pub fn between(&self, from: Key, to: Key) -> Value {
         let mut filter = vec![self.config.query.clone()];
         filter.extend(self.exists());
-        filter.extend(self.not_before(from));
+        filter.push(self.within(from, to));
+        json!({"bool": {"filter": filter}})
+    }
+
+    /// From `from` on and before `to`, whatever the query.
+    pub fn within(&self, from: Key, to: Key) -> Value {
+        let mut filter = self.not_before(from);
         filter.push(self.before(to));
         json!({"bool": {"filter": filter}})
     }

@@ -1,9 +1,10 @@
 //! Every request that the source makes: reading, and nothing else.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
+use crate::cluster::shards::Slice;
 use crate::config::Config;
 use crate::key::Key;
 use crate::paging::context::{Begin, Within};
@@ -90,17 +91,18 @@ impl Request {
     }
 
     /// How many documents does this select?
-    pub fn count(index: &str, query: Value) -> Self {
-        Self::post(
-            format!("/{}/_count", encode(index)),
-            json!({"query": query}),
-        )
+    pub fn count(index: &str, slice: Slice, query: Value) -> Self {
+        let mut path = format!("/{}/_count", encode(index));
+        if let Some(preference) = slice.preference() {
+            path.push_str(&format!("?preference={preference}"));
+        }
+        Self::post(path, json!({"query": query}))
     }
 
     /// Opens a point in time.
-    pub fn open_pit(product: Product, index: &str) -> Self {
+    pub fn open_pit(product: Product, index: &str, slice: Slice) -> Self {
         let index = encode(index);
-        let path = match product {
+        let mut path = match product {
             Product::Elasticsearch => format!("/{index}/_pit?keep_alive={KEEP_ALIVE}"),
             Product::OpenSearch => {
                 format!(
@@ -108,6 +110,7 @@ impl Request {
                 )
             }
         };
+        prefer(&mut path, slice);
         Self {
             method: Method::Post,
             path,
@@ -131,7 +134,7 @@ impl Request {
     /// A page, or with `size: 0` a count of the same point in time.
     pub fn search(search: &Search<'_>) -> Self {
         let index = &search.selection.config.index;
-        let path = search_path(index, search.pit());
+        let path = search_path(index, search.pit(), search.slice);
         match search.within {
             Within::NewScroll => {
                 let keep_ms = search.selection.config.scroll_timeout_ms;
@@ -160,32 +163,49 @@ impl Request {
     }
 
     /// How many documents are there in each minute from this timestamp on and before that one?
-    pub fn minutes(selection: Selection<'_>, pit: Option<&str>, from: i64, to: i64) -> Self {
-        let Selection { config, unit } = selection;
-        let field = config.order();
-        let minutes = if unit.numeric_type().is_some() {
-            json!({"date_histogram": {"field": field, "fixed_interval": "1m", "min_doc_count": 1}})
-        } else {
-            json!({"histogram": {"field": field, "interval": unit.minute_length(), "min_doc_count": 1}})
-        };
+    pub fn minutes(
+        selection: Selection<'_>,
+        pit: Option<&str>,
+        slice: Slice,
+        (from, to): (i64, i64),
+    ) -> Self {
+        let (unit, first) = (selection.unit, Key::at(from));
+        let minutes = (unit.minute(from)..=unit.minute(to.saturating_sub(1))).map(|minute| {
+            let begins = Key::at(minute.saturating_mul(unit.minute_length())).max(first);
+            let ends = minute
+                .saturating_add(1)
+                .saturating_mul(unit.minute_length());
+            let within = selection.within(begins, Key::at(ends.min(to)));
+            (minute.to_string(), within)
+        });
+        let minutes: Map<_, _> = minutes.collect();
         let mut body = json!({
             "size": 0,
             "track_total_hits": false,
-            "query": selection.between(Key::at(from), Key::at(to)),
-            "aggs": {"minutes": minutes},
+            "query": selection.between(first, Key::at(to)),
+            "aggs": {"minutes": {"filters": {"filters": minutes}}},
         });
         set_pit(&mut body, pit);
-        Self::post(search_path(&config.index, pit), body)
+        Self::post(search_path(&selection.config.index, pit, slice), body)
     }
 }
 
-/// A point in time knows its indices.
-fn search_path(index: &str, pit: Option<&str>) -> String {
-    let index = match pit {
-        Some(_) => String::new(),
-        None => format!("/{}", encode(index)),
-    };
-    format!("{index}/_search?allow_partial_search_results=false")
+/// A point in time knows its indices and its shards.
+fn search_path(index: &str, pit: Option<&str>, slice: Slice) -> String {
+    const WHOLE: &str = "allow_partial_search_results=false";
+    if pit.is_some() {
+        return format!("/_search?{WHOLE}");
+    }
+    let mut path = format!("/{}/_search?{WHOLE}", encode(index));
+    prefer(&mut path, slice);
+    path
+}
+
+fn prefer(path: &mut String, slice: Slice) {
+    if let Some(preference) = slice.preference() {
+        path.push_str("&preference=");
+        path.push_str(&preference);
+    }
 }
 
 fn set_pit(body: &mut Value, pit: Option<&str>) {
@@ -201,8 +221,8 @@ pub struct Search<'a> {
     pub selection: Selection<'a>,
     /// What is searched.
     pub within: Within<'a>,
-    /// Which slice, and of how many; several need a point in time.
-    pub slice: (usize, usize),
+    /// Of which shards.
+    pub slice: Slice,
     /// Where the segment begins.
     pub from: Key,
     /// Where it ends.
@@ -232,12 +252,6 @@ impl Search<'_> {
             "query": self.selection.between(self.from, self.to),
         });
         set_pit(&mut body, self.pit());
-        if let (slice, slices @ 2..) = self.slice {
-            // By the value that orders, as the servers' own choice is not of the document alone.
-            let field = self.selection.config.order();
-            let slice = json!({"id": slice, "max": slices, "field": field});
-            set(&mut body, "slice", slice);
-        }
         if self.size > 0 {
             set(
                 &mut body,

@@ -95,7 +95,7 @@ impl Slices {
         let ahead: BTreeSet<_> = ahead.collect();
         let crowds = self.slices.iter().filter_map(|slice| slice.crowd);
         let here = crowds.filter(|crowd| crowd.timestamp == start.timestamp);
-        let forgotten = here.map(|crowd| crowd.count).max().unwrap_or(0);
+        let forgotten: u64 = here.map(|crowd| crowd.count).sum();
         Border {
             minute,
             ahead: ahead.len() as u64 + forgotten,

@@ -46,7 +46,21 @@ pub struct Surplus {
 impl Counts {
     /// Counts as many more in this minute.
     pub fn add(&mut self, minute: i64, documents: u64) {
-        *self.0.entry(minute).or_default() += documents;
+        if documents > 0 {
+            *self.0.entry(minute).or_default() += documents;
+        }
+    }
+
+    /// Counts what others counted, too.
+    pub fn join(&mut self, others: Self) {
+        for (minute, documents) in others.0 {
+            self.add(minute, documents);
+        }
+    }
+
+    /// Whether none was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn of(&self, minute: i64) -> u64 {

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use settle::Settled;
 
 use super::Read;
+use super::context::Context;
 use crate::edge::Edge;
 use crate::key::Key;
 
@@ -65,6 +66,9 @@ pub struct Crowd {
 /// One read of a slice, to the horizon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pass {
+    /// None while one search may be all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Context>,
     /// Where it ends, exclusive: at the cycle's horizon.
     pub to: Key,
     /// The edge keeps what is delivered from here on, settled or not, as far as it can.
@@ -163,6 +167,7 @@ impl Progress {
         }
         self.edge.begin_pass();
         self.pass = Some(Pass {
+            context: None,
             to: Key::at(horizon),
             keep_from: Key::at(keep_from),
             from: self.start,
@@ -295,10 +300,18 @@ impl Progress {
         self.edge.forget_before(self.known_from);
     }
 
+    /// Begins the pass again at the segment's start, as what the cluster kept for it is gone.
+    /// Returns what that was.
+    pub fn reopen(&mut self, size: u64) -> Option<Context> {
+        let pass = self.pass.take()?;
+        self.begin(pass.to.timestamp, pass.keep_from.timestamp, size);
+        pass.context
+    }
+
     /// Gives up the read, not what was delivered in it: the next one begins at the segment's
-    /// start.
-    pub fn abandon(&mut self) {
-        self.pass = None;
+    /// start. Returns what the cluster keeps for it.
+    pub fn abandon(&mut self) -> Option<Context> {
+        self.pass.take().and_then(|pass| pass.context)
     }
 }
 

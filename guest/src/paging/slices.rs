@@ -1,7 +1,7 @@
 //! The slices of a source, which a cycle reads side by side up to the same horizon.
 //!
-//! A slice is a part of the documents, by a hash of the value that orders them, so that a
-//! document never changes its slice. Most sources have one, which is all of them.
+//! A slice is a part of the shards, so that a document never changes its slice. Most sources
+//! have one, which is all of them.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::context::Context;
 use super::late::Late;
 use super::minutes::Minutes;
-use super::progress::Progress;
+use super::progress::{Crowd, Progress};
 use crate::edge::Edge;
 use crate::key::Key;
 use crate::time::Unit;
@@ -40,8 +40,6 @@ pub struct Slices {
 /// One scheduled read, to the horizon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
-    /// None while one search may be all of it.
-    pub context: Option<Context>,
     /// The timestamp at which it ends, exclusive.
     pub horizon: i64,
     /// The time to which all is offered then, in milliseconds.
@@ -112,7 +110,6 @@ impl Slices {
             begun |= slice.begin(horizon, keep_from, size);
         }
         self.cycle = begun.then_some(Cycle {
-            context: None,
             horizon,
             until_ms,
             documents: 0,
@@ -163,11 +160,11 @@ impl Slices {
         Some(cycle)
     }
 
-    /// Gives up the read, not what was delivered in it. Returns what the
-    /// cluster keeps for it.
-    pub fn abandon(&mut self) -> Option<Context> {
-        self.slices.iter_mut().for_each(Progress::abandon);
-        self.cycle.take().and_then(|cycle| cycle.context)
+    /// Gives up the read, not what was delivered in it. Returns what the cluster keeps for it.
+    pub fn abandon(&mut self) -> Vec<Context> {
+        self.cycle = None;
+        let contexts = self.slices.iter_mut().filter_map(Progress::abandon);
+        contexts.collect()
     }
 
     /// Whether no document that is delivered stands before one that is still to be read in
@@ -178,7 +175,8 @@ impl Slices {
         self.slices.len() == 1 || self.slices.iter().all(has_come)
     }
 
-    /// Every slice gets all that is known, since it is not known which document is in which.
+    /// Every slice gets all that is known, since it is not known which document is in which;
+    /// the first one also what is only counted.
     fn divide(&mut self, slices: u32) {
         let mut edge = Edge::default();
         for slice in &self.slices {
@@ -186,15 +184,31 @@ impl Slices {
         }
         let known_from = self.known_from();
         edge.begin_pass();
+        let crowd = self.joined_crowd(&edge);
         edge.forget_before(known_from);
-        let whole = Progress {
+        let slice = Progress {
             start: self.start(),
             known_from,
             position: self.position(),
             edge,
-            crowd: self.slices.iter().find_map(|slice| slice.crowd),
+            crowd: None,
             pass: None,
         };
-        self.slices = vec![whole; slices as usize];
+        self.slices = vec![slice; slices as usize];
+        if let Some(first) = self.slices.first_mut() {
+            first.crowd = crowd;
+        }
+    }
+
+    /// The group of equal timestamps that is cut off at the end of what is forgotten.
+    fn joined_crowd(&self, edge: &Edge) -> Option<Crowd> {
+        let crowds = self.slices.iter().filter_map(|slice| slice.crowd);
+        let timestamp = crowds.clone().map(|crowd| crowd.timestamp).max()?;
+        let counted = crowds.filter(|crowd| crowd.timestamp == timestamp);
+        let group = Key::at(timestamp);
+        let known_from = self.known_from().min(Key::behind(timestamp));
+        let cut_off = edge.between(group, known_from).count() as u64;
+        let count = counted.map(|crowd| crowd.count).sum::<u64>() + cut_off;
+        Some(Crowd { timestamp, count })
     }
 }

@@ -6,6 +6,7 @@ use crate::cluster::failure::Failure;
 use crate::cluster::histogram;
 use crate::cluster::query::Selection;
 use crate::cluster::request::Request;
+use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::paging::context::Context;
@@ -31,12 +32,17 @@ impl<H: Host> Reader<'_, H> {
         }
         self.check_crowds()?;
         let looked = self.slices()?.is_comparable();
-        let pit = self.look_for_late()?;
+        let pits = self.look_for_late()?;
         let plan = self.plan()?;
         let begun = self.slices()?.begin(plan);
-        match self.cycle_mut() {
-            Ok(cycle) => (cycle.context, cycle.looked) = (pit, looked),
-            Err(_) => pit.iter().for_each(|pit| self.client.close(pit)),
+        for (slice, pit) in pits {
+            match self.progress(slice).map(|progress| progress.pass.as_mut()) {
+                Ok(Some(pass)) => pass.context = Some(pit),
+                _ => self.client.close(&pit),
+            }
+        }
+        if let Ok(cycle) = self.cycle_mut() {
+            cycle.looked = looked;
         }
         Ok(begun)
     }
@@ -62,34 +68,51 @@ impl<H: Host> Reader<'_, H> {
     }
 
     /// Compares what the cluster counts in the last hour with what was delivered there. If
-    /// there is more, it is counted again in the point in time in which it will be read, so
+    /// there is more, it is counted again in the points in time in which it will be read, so
     /// that what is counted and what is read are the same.
-    fn look_for_late(&mut self) -> Result<Option<Context>, Failure> {
+    fn look_for_late(&mut self) -> Result<Vec<(usize, Context)>, Failure> {
         let pagination = self.config.pagination;
         let Reading { unit, slices, .. } = self.reading()?;
         let unit = *unit;
         let hour = slices.last_hour(unit);
         // By offset, everything is read again anyway.
         let Some(hour) = hour.filter(|_| pagination != Pagination::Offset) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let counted = self.count_minutes(hour, None)?;
+        let counted = self.count_minutes(hour, None, Slice::WHOLE)?;
         let is_late = self.slices()?.surplus(&counted, unit).is_some();
         if !is_late || pagination == Pagination::Scroll {
             self.take_note(&counted, hour)?;
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let pit = self.client.open_pit(&self.config.index)?;
-        let counted = self.count_minutes(hour, Some(&pit));
-        let pit = Context::Pit(pit);
-        match counted {
+        let mut pits = Vec::new();
+        match self.count_in_pits(hour, &mut pits) {
             Ok(counted) => self.take_note(&counted, hour)?,
             Err(failure) => {
-                self.client.close(&pit);
+                pits.iter().for_each(|(_, pit)| self.client.close(pit));
                 return Err(failure);
             }
         }
-        Ok(Some(pit))
+        Ok(pits)
+    }
+
+    /// Counts slice by slice, in a new point in time of each that has something there.
+    fn count_in_pits(
+        &mut self,
+        hour: (i64, i64),
+        pits: &mut Vec<(usize, Context)>,
+    ) -> Result<Counts, Failure> {
+        let mut all = Counts::default();
+        for number in 0..self.slices()?.slices.len() {
+            let slice = self.slice(number)?;
+            if self.count_minutes(hour, None, slice)?.is_empty() {
+                continue;
+            }
+            let pit = self.client.open_pit(&self.config.index, slice)?;
+            pits.push((number, Context::Pit(pit.clone())));
+            all.join(self.count_minutes(hour, Some(&pit), slice)?);
+        }
+        Ok(all)
     }
 
     fn take_note(&mut self, counted: &Counts, hour: (i64, i64)) -> Result<(), Error> {
@@ -102,17 +125,14 @@ impl<H: Host> Reader<'_, H> {
 
     fn count_minutes(
         &mut self,
-        (from, to): (i64, i64),
+        hour: (i64, i64),
         pit: Option<&str>,
+        slice: Slice,
     ) -> Result<Counts, Failure> {
-        let unit = self.reading()?.unit;
-        let selection = Selection {
-            config: self.config,
-            unit,
-        };
-        let request = Request::minutes(selection, pit, from, to);
+        let (config, unit) = (self.config, self.reading()?.unit);
+        let request = Request::minutes(Selection { config, unit }, pit, slice, hour);
         let answer = self.client.ask(&request)?;
-        histogram::parse(&answer.bytes, unit)
+        histogram::parse(&answer.bytes)
     }
 
     fn report_late(&mut self, found: Found, (_, before): (i64, i64)) -> Result<(), Error> {

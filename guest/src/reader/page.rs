@@ -8,6 +8,7 @@ use crate::cluster::answer::{self, Page};
 use crate::cluster::failure::Failure;
 use crate::cluster::query::Selection;
 use crate::cluster::request::{Request, Search};
+use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Answer, Host};
 use crate::key::Key;
@@ -51,25 +52,26 @@ impl<H: Host> Reader<'_, H> {
         ahead: &mut Ahead<H::Fetch>,
         left: &mut Left,
     ) -> Result<u64, Failure> {
+        let asked = match ahead.remove(&slice) {
+            Some(asked) => asked,
+            None => self.ask_next(slice)?,
+        };
         let Fetched {
             answer,
             size,
             asked_ms,
-        } = match ahead.remove(&slice) {
-            Some(asked) => self.answer(asked)?,
-            None => self.fetch_page(slice)?,
-        };
+        } = self.fetch_page(slice, asked)?;
         left.spend_page(answer.at_ms);
         let page = Page::parse(&answer.bytes)
-            .inspect_err(|_| self.keep(answer::context(&answer.bytes)))?;
-        self.keep_context(&page);
+            .inspect_err(|_| self.keep(slice, answer::context(&answer.bytes)))?;
+        self.keep(slice, page.context.clone());
         self.check_window(&page)?;
         let seen = self.seen(&page);
         let arrived = Arrived {
             hits: &seen,
             total: page.total,
             size,
-            exact: self.in_scroll(),
+            exact: self.in_scroll(slice),
         };
         let plan = self.progress(slice)?.plan(arrived);
         if plan.goes_on && !left.is_spent() {
@@ -85,29 +87,36 @@ impl<H: Host> Reader<'_, H> {
     }
 
     /// Asks for a page of every slice that has none under way, where there are several.
-    pub(super) fn ask_ahead(&mut self, ahead: &mut Ahead<H::Fetch>) -> Result<(), Failure> {
-        if self.slices()?.slices.len() == 1 {
+    pub(super) fn ask_ahead(
+        &mut self,
+        ahead: &mut Ahead<H::Fetch>,
+        left: &Left,
+    ) -> Result<(), Failure> {
+        if self.slices()?.slices.len() == 1 || left.is_spent() {
             return Ok(());
-        }
-        if self.cycle()?.context.is_none() {
-            self.open_pit()?;
         }
         for slice in self.unread()? {
             if let Entry::Vacant(free) = ahead.entry(slice) {
-                let read = self.pass(slice)?.read();
-                free.insert(self.ask_page(slice, read)?);
+                free.insert(self.ask_next(slice)?);
             }
         }
         Ok(())
     }
 
-    /// The first page of a cycle is a search of the index as it is. If it holds all that it
-    /// counts, it is a snapshot by itself; if not, it is asked for again in what keeps one.
-    fn fetch_page(&mut self, slice: usize) -> Result<Fetched<H::Body>, Failure> {
+    fn ask_next(&mut self, slice: usize) -> Result<Asked<H::Fetch>, Error> {
         let read = self.pass(slice)?.read();
-        let asked = self.ask_page(slice, read)?;
+        self.ask_page(slice, read)
+    }
+
+    /// The first page of a pass is a search of the index as it is. If it holds all that it
+    /// counts, it is a snapshot by itself; if not, it is asked for again in what keeps one.
+    fn fetch_page(
+        &mut self,
+        slice: usize,
+        asked: Asked<H::Fetch>,
+    ) -> Result<Fetched<H::Body>, Failure> {
         let fetched = self.answer(asked)?;
-        if self.cycle()?.context.is_some() {
+        if self.pass(slice)?.context.is_some() {
             return Ok(fetched);
         }
         let page = Page::parse(&fetched.answer.bytes)?;
@@ -117,20 +126,16 @@ impl<H: Host> Reader<'_, H> {
         let asked = if self.config.pagination == Pagination::Scroll {
             self.ask(slice, Within::NewScroll, Begin::First)?
         } else {
-            self.open_pit()?;
+            let shards = self.slice(slice)?;
+            let pit = self.client.open_pit(&self.config.index, shards)?;
+            self.keep(slice, Some(Context::Pit(pit)));
             self.ask_page(slice, Read::NOTHING)?
         };
         self.answer(asked)
     }
 
-    fn open_pit(&mut self) -> Result<(), Failure> {
-        let pit = self.client.open_pit(&self.config.index)?;
-        self.cycle_mut()?.context = Some(Context::Pit(pit));
-        Ok(())
-    }
-
     fn ask_page(&mut self, slice: usize, read: Read) -> Result<Asked<H::Fetch>, Error> {
-        match self.cycle()?.context.clone() {
+        match self.pass(slice)?.context.clone() {
             Some(Context::Scroll(id)) => {
                 let request = Request::next_of_scroll(&id, self.config);
                 let size = self.pass(slice)?.size;
@@ -188,15 +193,11 @@ impl<H: Host> Reader<'_, H> {
     /// A search of a part of a slice.
     pub(super) fn search(&mut self, part: Part, within: Within<'_>) -> Result<Request, Error> {
         let (config, product) = (self.config, *self.client.product);
-        let Reading { unit, slices, .. } = self.reading()?;
-        let selection = Selection {
-            config,
-            unit: *unit,
-        };
+        let unit = self.reading()?.unit;
         Ok(Request::search(&Search {
-            selection,
+            selection: Selection { config, unit },
             within,
-            slice: (part.slice, slices.slices.len()),
+            slice: self.slice(part.slice)?,
             from: part.from,
             to: part.to,
             begin: part.begin,
@@ -254,20 +255,32 @@ impl<H: Host> Reader<'_, H> {
     }
 
     /// The newest id replaces the old one.
-    pub(super) fn keep_context(&mut self, page: &Page<'_>) {
-        self.keep(page.context.clone());
-    }
-
-    fn keep(&mut self, context: Option<Context>) {
+    pub(super) fn keep(&mut self, slice: usize, context: Option<Context>) {
         if let Some(Context::Scroll(id)) = &context {
             self.state.last_scroll_id = Some(id.clone());
         }
-        if let (Ok(cycle), Some(context)) = (self.cycle_mut(), context) {
-            cycle.context = Some(context);
+        let pass = self.progress(slice).map(|progress| progress.pass.as_mut());
+        if let (Ok(Some(pass)), Some(context)) = (pass, context) {
+            pass.context = Some(context);
         }
     }
 
-    fn pass(&mut self, slice: usize) -> Result<&Pass, Error> {
+    /// Whether its pages are those of a scroll.
+    fn in_scroll(&mut self, slice: usize) -> bool {
+        let context = self.pass(slice).map(|pass| pass.context.as_ref());
+        matches!(context, Ok(Some(Context::Scroll(_))))
+    }
+
+    /// Of which shards it is.
+    pub(super) fn slice(&mut self, number: usize) -> Result<Slice, Error> {
+        let of = self.slices()?.slices.len();
+        Ok(Slice {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            of: u32::try_from(of).unwrap_or(u32::MAX),
+        })
+    }
+
+    pub(super) fn pass(&mut self, slice: usize) -> Result<&Pass, Error> {
         self.progress(slice)?.pass.as_ref().ok_or_else(not_begun)
     }
 }

@@ -6,6 +6,7 @@ use crate::cluster::answer::Page;
 use crate::cluster::failure::Failure;
 use crate::cluster::query::Selection;
 use crate::cluster::request::Request;
+use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::key::Key;
@@ -22,9 +23,10 @@ impl<H: Host> Reader<'_, H> {
         total: Option<u64>,
     ) -> Result<Settled, Failure> {
         let counted = match total {
-            Some(total) if self.cycle()?.context.is_none() => total,
+            Some(total) if self.pass(slice)?.context.is_none() => total,
             _ => self.count_before(slice, to)?,
         };
+        let context = self.pass(slice)?.context.clone();
         let unit = self.reading()?.unit;
         let progress = self.progress(slice)?;
         let fields = [
@@ -34,15 +36,27 @@ impl<H: Host> Reader<'_, H> {
             ("read", progress.edge.met_before(to).to_string()),
         ];
         let settled = progress.settle(to, counted)?;
-        let begins_again = progress.pass.as_ref().is_some_and(|pass| pass.hits == 0);
         self.note_receipt(settled, &fields);
-        if begins_again {
-            self.end_scroll()?;
+        if let Some(context) = context.filter(|context| self.is_used_up(slice, context)) {
+            self.client.close(&context);
         }
         if settled == Settled::PassOver && self.slices()?.is_over() {
             self.finish_cycle()?;
         }
         Ok(settled)
+    }
+
+    /// Whether nothing more is read in this: the pass is over, or begins again, for which a
+    /// scroll is of no use.
+    fn is_used_up(&mut self, slice: usize, context: &Context) -> bool {
+        let Ok(Some(pass)) = self.progress(slice).map(|progress| progress.pass.as_mut()) else {
+            return true;
+        };
+        let is_left = matches!(context, Context::Scroll(_)) && pass.hits == 0;
+        if is_left {
+            pass.context = None;
+        }
+        is_left
     }
 
     fn finish_cycle(&mut self) -> Result<(), Error> {
@@ -51,25 +65,12 @@ impl<H: Host> Reader<'_, H> {
             return Ok(());
         };
         self.state.count_cycle(cycle.documents, self.client.now_ms);
-        if let Some(context) = cycle.context {
-            self.client.close(&context);
-        }
         if scroll::is_export(self.config) {
             self.slices()?.is_complete = true;
-            self.client
-                .host
-                .log(Level::Info, "the export is complete", &[]);
+            let host = &mut self.client.host;
+            host.log(Level::Info, "the export is complete", &[]);
         }
         self.cycle_over(cycle.until_ms)
-    }
-
-    /// A pass that begins again needs a new scroll.
-    fn end_scroll(&mut self) -> Result<(), Error> {
-        let is_scroll = |context: &mut Context| matches!(context, Context::Scroll(_));
-        if let Some(scroll) = self.cycle_mut()?.context.take_if(is_scroll) {
-            self.client.close(&scroll);
-        }
-        Ok(())
     }
 
     fn cycle_over(&mut self, horizon_ms: u64) -> Result<(), Error> {
@@ -117,14 +118,15 @@ impl<H: Host> Reader<'_, H> {
             size: 0,
             count: true,
         };
-        let pit = match self.cycle()?.context.clone() {
+        let pit = match self.pass(slice)?.context.clone() {
             Some(Context::Pit(pit)) => pit,
             _ => return Err(not_begun().into()),
         };
         let request = self.search(part, Within::Pit(&pit))?;
         let answer = self.client.ask(&request)?;
         let page = Page::parse(&answer.bytes)?;
-        self.keep_context(&page);
+        let context = page.context;
+        self.keep(slice, context);
         page.total
             .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
     }
@@ -137,7 +139,8 @@ impl<H: Host> Reader<'_, H> {
                 crowd, known_from, ..
             } = *self.progress(slice)?;
             if let Some(crowd) = crowd {
-                let count = self.check_crowd(crowd, known_from)?;
+                let part = self.slice(slice)?;
+                let count = self.check_crowd(crowd, known_from, part)?;
                 self.progress(slice)?.crowd = Some(Crowd { count, ..crowd });
             }
         }
@@ -146,10 +149,12 @@ impl<H: Host> Reader<'_, H> {
 
     /// Returns how many there are now: fewer, as some were deleted, after which more than
     /// these are new.
-    fn check_crowd(&mut self, crowd: Crowd, known_from: Key) -> Result<u64, Error> {
+    fn check_crowd(&mut self, crowd: Crowd, known_from: Key, part: Slice) -> Result<u64, Error> {
         let (config, unit) = (self.config, self.reading()?.unit);
         let query = Selection { config, unit }.between(Key::at(crowd.timestamp), known_from);
-        let counted = self.client.count(&Request::count(&config.index, query))?;
+        let counted = self
+            .client
+            .count(&Request::count(&config.index, part, query))?;
         let surplus = counted.saturating_sub(crowd.count);
         if surplus == 0 {
             return Ok(counted);

@@ -1,15 +1,17 @@
 //! The few aggregations that a reader of time series needs: histograms, smallest and
-//! largest value, the most frequent values.
+//! largest value, the most frequent values, documents by queries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::Product;
+use super::compile::matcher;
 use super::date::iso_millis;
 use super::document::FieldValue;
 use super::error::Cause;
 use super::mapping::Kind;
-use super::query::object;
+use super::query::{Query, object};
 use super::searcher::Searcher;
 
 /// `search.max_buckets`.
@@ -27,6 +29,8 @@ pub(super) enum Aggregation {
     },
     Min(String),
     Max(String),
+    /// Documents that match, by the name of a query.
+    Filters(Vec<(String, Query)>),
     /// The most frequent numbers or dates, the smaller first where two are as frequent.
     Terms {
         field: String,
@@ -75,6 +79,12 @@ impl Aggregation {
             }
             "min" => Ok(Self::Min(field(object(kind, body, &["field"])?)?)),
             "max" => Ok(Self::Max(field(object(kind, body, &["field"])?)?)),
+            "filters" => {
+                let filters = object(kind, body, &["filters"])?.get("filters");
+                let filters = filters.and_then(Value::as_object).into_iter().flatten();
+                let filters = filters.map(|(name, query)| Ok((name.clone(), Query::parse(query)?)));
+                Ok(Self::Filters(filters.collect::<Result<_, Cause>>()?))
+            }
             "terms" => {
                 let fields = object(kind, body, &["field", "size", "shard_size"])?;
                 let size = fields.get("size").map_or(Some(10), Value::as_u64);
@@ -109,7 +119,11 @@ impl Aggregation {
     }
 
     /// The result over the matching places of every searcher.
-    pub(super) fn run(&self, found: &[(&Searcher, Vec<u32>)]) -> Result<Value, Cause> {
+    pub(super) fn run(
+        &self,
+        found: &[(&Searcher, Vec<u32>)],
+        product: Product,
+    ) -> Result<Value, Cause> {
         match self {
             Self::Histogram {
                 field,
@@ -128,9 +142,36 @@ impl Aggregation {
             }
             Self::Min(field) => Ok(Values::of(field, found).best(f64::min)),
             Self::Max(field) => Ok(Values::of(field, found).best(f64::max)),
+            Self::Filters(filters) => {
+                let bucket = |(name, query): &(String, Query)| {
+                    let count = matching(query, found, product)?;
+                    Ok((name.clone(), json!({"doc_count": count})))
+                };
+                let buckets: Result<Map<_, _>, Cause> = filters.iter().map(bucket).collect();
+                Ok(json!({"buckets": buckets?}))
+            }
             Self::Terms { field, size } => Values::of(field, found).most_frequent(*size),
         }
     }
+}
+
+/// How many of the documents that were found match this, too.
+fn matching(
+    query: &Query,
+    found: &[(&Searcher, Vec<u32>)],
+    product: Product,
+) -> Result<usize, Cause> {
+    let numbers_are_millis = product == Product::Elasticsearch;
+    let mut count = 0;
+    for (searcher, places) in found {
+        let matcher = matcher(query, searcher, numbers_are_millis)?;
+        let documents = places.iter();
+        let documents = documents.filter_map(|place| searcher.document(*place as usize));
+        count += documents
+            .filter(|document| matcher.matches(document))
+            .count();
+    }
+    Ok(count)
 }
 
 fn field(fields: &Map<String, Value>) -> Result<String, Cause> {

@@ -176,7 +176,13 @@ impl Endpoint {
                 "request_cache",
                 "preference",
             ],
-            Self::Count | Self::Refresh | Self::Index => {
+            Self::Count => &[
+                "ignore_unavailable",
+                "allow_no_indices",
+                "expand_wildcards",
+                "preference",
+            ],
+            Self::Refresh | Self::Index => {
                 &["ignore_unavailable", "allow_no_indices", "expand_wildcards"]
             }
             Self::OpenPit => &[

@@ -1,6 +1,6 @@
 //! All indices and open contexts, and which indices an expression means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -83,6 +83,23 @@ impl Cluster {
             return Err(Cause::no_such_index(expression.text));
         }
         Ok(names)
+    }
+
+    /// What a search over these indices sees now, in the shards that a `preference` names.
+    pub(super) fn preferred_view(
+        &mut self,
+        names: &[String],
+        preference: Option<&str>,
+    ) -> Arc<View> {
+        let view = self.view(names);
+        let Some(shards) = preference.and_then(|text| text.strip_prefix("_shards:")) else {
+            return view;
+        };
+        let numbers = shards.split('|').next().unwrap_or_default().split(',');
+        let numbers: BTreeSet<usize> = numbers.filter_map(|number| number.parse().ok()).collect();
+        let searchers = view.searchers.iter();
+        let chosen = searchers.map(|searcher| Arc::new(searcher.of_shards(&numbers)));
+        Arc::new(View::new(chosen.collect()))
     }
 
     /// What a search over these indices sees now.

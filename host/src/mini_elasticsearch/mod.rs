@@ -41,7 +41,6 @@ mod search_api;
 mod search_request;
 mod searcher;
 mod settings;
-mod slice;
 mod sort;
 mod sort_value;
 mod view;

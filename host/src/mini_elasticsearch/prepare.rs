@@ -9,7 +9,6 @@ use super::matcher::Matcher;
 use super::search::Mode;
 use super::search_request::SearchRequest;
 use super::searcher::Searcher;
-use super::slice::Slicer;
 use super::sort_value::Source;
 use super::view::View;
 
@@ -17,7 +16,6 @@ use super::view::View;
 pub(super) struct Prepared {
     pub(super) matcher: Matcher,
     pub(super) sources: Vec<Source>,
-    pub(super) slicer: Option<Slicer>,
 }
 
 /// Makes a search ready for one index.
@@ -46,13 +44,10 @@ pub(super) fn prepare(
         .iter()
         .map(|key| Source::new(key, searcher, mode.product))
         .collect::<Result<_, _>>()?;
-    let slicer = request.slice.as_ref().map(|slice| slice.of(searcher));
-    let slicer = slicer.transpose()?;
     let numbers_are_millis = mode.product == Product::Elasticsearch;
     Ok(Prepared {
         matcher: matcher(&request.query, searcher, numbers_are_millis)?,
         sources,
-        slicer,
     })
 }
 

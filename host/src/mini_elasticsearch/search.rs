@@ -140,11 +140,7 @@ impl Search<'_> {
             Some((number, searcher, prepared.as_ref().ok()?))
         });
         ready.map(|(number, searcher, prepared)| {
-            let mut places = searcher.matching(&prepared.matcher);
-            if let Some(slicer) = &prepared.slicer {
-                let document = |place: &u32| searcher.document(*place as usize);
-                places.retain(|place| document(place).is_some_and(|found| slicer.holds(found)));
-            }
+            let places = searcher.matching(&prepared.matcher);
             (number, &**searcher, places)
         })
     }
@@ -176,8 +172,7 @@ impl Search<'_> {
 
     fn order(&self) -> Arc<Order> {
         let request = self.request;
-        let (sort, query, slice) = (&request.sort_text, &request.query_text, &request.slice);
-        let key = format!("{}{sort}{query}{slice:?}", self.mask());
+        let key = format!("{}{}{}", self.mask(), request.sort_text, request.query_text);
         self.view.order(&key, || {
             let sources = self.prepared.iter();
             let sources: Vec<_> = sources
@@ -309,7 +304,9 @@ impl Search<'_> {
         let found: Vec<_> = self.lists_left().collect();
         let results = self.request.aggregations.iter();
         let results: Result<Map<String, Value>, Cause> = results
-            .map(|(name, aggregation)| Ok((name.clone(), aggregation.run(&found)?)))
+            .map(|(name, aggregation)| {
+                Ok((name.clone(), aggregation.run(&found, self.mode.product)?))
+            })
             .collect();
         Ok(results?)
     }

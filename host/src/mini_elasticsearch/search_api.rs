@@ -35,7 +35,10 @@ pub(super) fn search(
         None => {
             let mut cluster = server.cluster();
             let names = cluster.resolve(call.expression(index))?;
-            (cluster.view(&names), None)
+            (
+                cluster.preferred_view(&names, call.params.get("preference")),
+                None,
+            )
         }
     };
     let mode = Mode {
@@ -167,7 +170,7 @@ pub(super) fn count(
     let view = {
         let mut cluster = server.cluster();
         let names = cluster.resolve(call.expression(index))?;
-        cluster.view(&names)
+        cluster.preferred_view(&names, call.params.get("preference"))
     };
     let lost_shard = lost_shard(effect);
     let mode = Mode {

@@ -6,7 +6,6 @@ use super::Product;
 use super::aggregation::Aggregation;
 use super::error::{ApiError, Cause};
 use super::query::{Query, object};
-use super::slice::Slice;
 use super::sort::SortKey;
 
 /// What a search asks for.
@@ -21,7 +20,6 @@ pub(super) struct SearchRequest {
     pub(super) sort_text: String,
     pub(super) search_after: Option<Vec<Value>>,
     pub(super) pit: Option<Pit>,
-    pub(super) slice: Option<Slice>,
     pub(super) total: TrackTotal,
     pub(super) source: bool,
     pub(super) seq_no_primary_term: bool,
@@ -43,14 +41,13 @@ pub(super) enum TrackTotal {
     UpTo(usize),
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 14] = [
     "size",
     "from",
     "query",
     "sort",
     "search_after",
     "pit",
-    "slice",
     "track_total_hits",
     "track_scores",
     "_source",
@@ -87,7 +84,6 @@ impl SearchRequest {
             sort,
             search_after: get("search_after").as_array().cloned(),
             pit: pit(get("pit"))?,
-            slice: Slice::parse(get("slice"))?,
             total: track_total(get("track_total_hits"))?,
             source: source(get("_source"))?,
             seq_no_primary_term: flag("seq_no_primary_term").unwrap_or(false),
@@ -128,14 +124,6 @@ impl SearchRequest {
                     ..
                 },
             ) => "[from] parameter must be set to 0 when [search_after] is used",
-            (
-                false,
-                Self {
-                    pit: None,
-                    slice: Some(_),
-                    ..
-                },
-            ) => "[slice] can only be used with [scroll] or [point-in-time] requests",
             _ => return Ok(()),
         };
         Err(match (product, &self.search_after) {

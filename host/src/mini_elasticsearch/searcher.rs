@@ -1,6 +1,6 @@
 //! One index as a search sees it: documents that no longer change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,6 +46,19 @@ impl Searcher {
             generation,
             columns: Mutex::default(),
         }
+    }
+
+    /// The same index, but only these of its shards.
+    pub(super) fn of_shards(&self, numbers: &BTreeSet<usize>) -> Self {
+        let shards = self.shards.iter().enumerate();
+        let chosen = shards.filter(|(number, _)| numbers.contains(number));
+        Self::new(
+            Arc::clone(&self.index),
+            self.uuid.clone(),
+            Arc::clone(&self.mapping),
+            Some(self.window),
+            chosen.map(|(_, shard)| Arc::clone(shard)).collect(),
+        )
     }
 
     /// All documents, shard by shard; a document's place is its position here.
