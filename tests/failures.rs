@@ -132,6 +132,80 @@ async fn an_overloaded_cluster_is_left_alone_and_the_errors_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pages_that_are_too_large_are_asked_for_in_halves() {
+    let too_large = || Effect::Respond {
+        status: 413,
+        headers: Vec::new(),
+        body: "too large".to_owned(),
+    };
+    for (pagination, fault) in [
+        ("timestamp", None),
+        ("scroll", None),
+        ("offset", None),
+        ("timestamp", Some(too_large())),
+        ("scroll", Some(too_large())),
+        ("timestamp", Some(Effect::circuit_breaker())),
+    ] {
+        let cluster = cluster(Product::Elasticsearch);
+        let is_limited = fault.is_none();
+        if let Some(fault) = fault {
+            cluster.inject(Fault::new(fault).path("_search?").after(1).times(2));
+        }
+        let mut world = world(&cluster).key("pagination", pagination);
+        if is_limited {
+            // About thirty documents with what is around them.
+            world = world.key("max_response_bytes", "8KiB");
+        }
+        assert_eq!(world.published_once().await, DOCUMENTS, "{pagination}");
+        world.assert_holds_exactly(ids(0..DOCUMENTS));
+        let sizes = cluster.requests().into_iter();
+        let sizes = sizes.filter_map(|request| {
+            let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+            body["size"].as_u64().filter(|size| *size > 0)
+        });
+        let least = sizes.min();
+        assert!(least <= Some(50), "{pagination}: {least:?}");
+        assert_eq!((cluster.open_pits(), cluster.open_scrolls()), (0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_larger_than_every_limit_is_an_error_that_names_it() {
+    let cluster = sample::cluster(Product::Elasticsearch, 10);
+    let text = "x".repeat(10_000);
+    let document = format!(r#"{{"@timestamp":"2026-02-01","text":"{text}"}}"#);
+    cluster
+        .insert(INDEX, Some("large"), document)
+        .unwrap();
+    let world = world(&cluster).key("max_response_bytes", "8KiB");
+    let (failure, summary) = world.once().await.unwrap_err();
+    let message = failure.to_string();
+    assert!(matches!(failure, Failure::Permanent(_)), "{failure:?}");
+    assert!(
+        message.contains("raise \"max_response_bytes\""),
+        "{message}"
+    );
+    assert_eq!(summary.documents, 10, "what comes before it is delivered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_of_pages_follows_their_bytes() {
+    let cluster = cluster(Product::Elasticsearch);
+    let world = world(&cluster).key("batch_bytes", "4KiB");
+    assert_eq!(world.published_once().await, DOCUMENTS);
+    let requests = cluster.requests().into_iter();
+    let sizes = requests.filter_map(|request| {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+        body["size"].as_u64().filter(|size| *size > 0)
+    });
+    let sizes: Vec<_> = sizes.collect();
+    assert!(
+        sizes.iter().skip(3).all(|size| (5..50).contains(size)),
+        "{sizes:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_stays_away_ends_a_run_with_an_end() {
     let cluster = cluster(Product::Elasticsearch);
     cluster.inject(Fault::new(Effect::unavailable()).times(1_000));

@@ -18,6 +18,7 @@ use keys::Keys;
 const PAGE_MAX: u64 = 10_000;
 /// Every slice has a page under way.
 const SLICES_MAX: u64 = 16;
+const BATCH_BYTES: u64 = 16 << 20;
 const OVERLAP_MS: u64 = 5 * 60_000;
 const SCROLL_TIMEOUT_MS: u64 = 5 * 60_000;
 /// The sequence number of a document, in its shard.
@@ -57,6 +58,8 @@ pub struct Config {
     pub start: Option<Start>,
     /// Documents in a page, 2 to 10,000; 1,000 by default.
     pub batch_size: u64,
+    /// Bytes of a page, to which the number of its documents is fitted; 16 MiB by default.
+    pub batch_bytes: u64,
     /// How long to wait before a document is old enough to be read, in milliseconds.
     /// None: derived from the refresh interval.
     pub settle_ms: Option<u64>,
@@ -117,6 +120,7 @@ impl Config {
             tiebreaker_field: keys.text("tiebreaker_field")?,
             start: keys.start()?,
             batch_size: keys.number("batch_size", 2, PAGE_MAX)?.unwrap_or(1_000),
+            batch_bytes: keys.bytes("batch_bytes")?.unwrap_or(BATCH_BYTES),
             settle_ms: keys.duration("settle")?,
             overlap_ms: keys.duration("overlap")?.unwrap_or(OVERLAP_MS),
             slices: keys

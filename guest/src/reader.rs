@@ -13,6 +13,7 @@ mod budget;
 mod deliver;
 mod page;
 mod receipt;
+mod size;
 
 use std::collections::BTreeMap;
 
@@ -55,6 +56,8 @@ pub struct Reader<'a, H: Host> {
     pub state: &'a mut State,
     /// Where the output ends.
     pub output: &'a mut Output,
+    /// Hits in a page, as far as they fit; at most the configured ones.
+    pub page_size: &'a mut u64,
 }
 
 /// The requests for pages under way, by slice.
@@ -92,6 +95,7 @@ impl<H: Host> Reader<'_, H> {
                         ahead.remove(&slice);
                         self.reopen(slice, reason)?;
                     }
+                    Err(Failure::TooLarge(error)) => self.shrink(slice, &mut ahead, error)?,
                     Err(failure) => return Err(failure.into()),
                 }
                 save(self.client.host, self.state, self.client.now_ms)?;
@@ -117,7 +121,7 @@ impl<H: Host> Reader<'_, H> {
             "what the cluster kept for reading is gone, reading goes on in a new point in time or scroll",
             &[("reason", reason)],
         );
-        let size = self.config.batch_size;
+        let size = *self.page_size;
         if let Some(context) = self.progress(slice)?.reopen(size) {
             // Parts of it may be there still: those of indices that are not gone.
             self.client.close(&context);

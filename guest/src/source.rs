@@ -41,6 +41,8 @@ pub struct Source<H: Host> {
     /// Polls that failed in a row.
     failures: u32,
     output: Output,
+    /// Hits in a page, as far as they fit.
+    page_size: u64,
     /// Scrolls that a run left behind which did not end cleanly.
     stale: Vec<Context>,
 }
@@ -85,6 +87,7 @@ impl<H: Host> Source<H> {
         let found = host.resume(state.saved_output(), id_prefix(&config.id_namespace))?;
         let (output, joined) = Output::resumed(&mut state, found, now_ms);
         let stale = state.give_up_unless_settled();
+        let page_size = config.batch_size;
         let saves = Saves::following(saved, &state, now_ms);
         let mut source = Self {
             host,
@@ -96,6 +99,7 @@ impl<H: Host> Source<H> {
             now_ms,
             failures: 0,
             output,
+            page_size,
             stale,
         };
         if !is_first {
@@ -175,6 +179,7 @@ impl<H: Host> Source<H> {
             until_ms,
             state: &mut self.state,
             output: &mut self.output,
+            page_size: &mut self.page_size,
         };
         let done = reader.read(budget, |host, state, now_ms| {
             let interval_ms = config.auto_save_interval_ms.unwrap_or(SAVE_EVERY_MS);

@@ -77,6 +77,20 @@ impl Keys {
         }
     }
 
+    /// A size in bytes.
+    pub(super) fn bytes(&mut self, key: &str) -> Result<Option<u64>, Error> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        match parse_bytes(&text) {
+            Some(bytes @ 1..) => Ok(Some(bytes)),
+            _ => Err(self.error(
+                key,
+                format!("must be a size such as \"512KiB\" or \"16MiB\", not {text:?}"),
+            )),
+        }
+    }
+
     pub(super) fn start(&mut self) -> Result<Option<Start>, Error> {
         let Some(text) = self.text("start")? else {
             return Ok(None);
@@ -173,12 +187,26 @@ impl Keys {
 fn known(prefix: &str) -> &'static str {
     match prefix {
         "" => {
-            "index, timestamp_field, timestamp_unit, tiebreaker_field, start, query, batch_size, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
+            "index, timestamp_field, timestamp_unit, tiebreaker_field, start, query, batch_size, batch_bytes, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
         }
         _ => {
             "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id, lease_time, on_conflict"
         }
     }
+}
+
+/// "100B", "512KiB", "16MiB", "1GiB" in bytes.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim() {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// "5ms", "30s", "5m", "1h", "1d" in milliseconds.

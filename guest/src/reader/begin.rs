@@ -48,7 +48,7 @@ impl<H: Host> Reader<'_, H> {
     }
 
     pub(super) fn plan(&mut self) -> Result<Plan, Error> {
-        let (config, until_ms) = (self.config, self.until_ms);
+        let (config, until_ms, size) = (self.config, self.until_ms, *self.page_size);
         let unit = self.reading()?.unit;
         let again = config.pagination == Pagination::Offset;
         let horizon = unit.from_millis(until_ms);
@@ -60,7 +60,7 @@ impl<H: Host> Reader<'_, H> {
         Ok(Plan {
             horizon,
             keep_from,
-            size: config.batch_size,
+            size,
             slices: config.slices,
             again,
             until_ms,

@@ -74,6 +74,7 @@ impl<H: Host> Reader<'_, H> {
             exact: self.in_scroll(slice),
         };
         let plan = self.progress(slice)?.plan(arrived);
+        self.fit(slice, seen.len() as u64, answer.bytes.len() as u64)?;
         if plan.goes_on && !left.is_spent() {
             ahead.insert(slice, self.ask_page(slice, plan.read)?);
         }
@@ -266,7 +267,7 @@ impl<H: Host> Reader<'_, H> {
     }
 
     /// Whether its pages are those of a scroll.
-    fn in_scroll(&mut self, slice: usize) -> bool {
+    pub(super) fn in_scroll(&mut self, slice: usize) -> bool {
         let context = self.pass(slice).map(|pass| pass.context.as_ref());
         matches!(context, Ok(Some(Context::Scroll(_))))
     }
