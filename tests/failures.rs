@@ -174,9 +174,7 @@ async fn a_document_larger_than_every_limit_is_an_error_that_names_it() {
     let cluster = sample::cluster(Product::Elasticsearch, 10);
     let text = "x".repeat(10_000);
     let document = format!(r#"{{"@timestamp":"2026-02-01","text":"{text}"}}"#);
-    cluster
-        .insert(INDEX, Some("large"), document)
-        .unwrap();
+    cluster.insert(INDEX, Some("large"), document).unwrap();
     let world = world(&cluster).key("max_response_bytes", "8KiB");
     let (failure, summary) = world.once().await.unwrap_err();
     let message = failure.to_string();

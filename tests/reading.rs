@@ -122,9 +122,10 @@ for_each_cluster! {
         for (kind, step) in [("date", 1_000_000), ("date_nanos", 1)] {
             let index = cluster.create(kind, 3, json!({"properties": {"@timestamp": {"type": kind}}})).await;
             load(cluster, &index, &documents(100..3_000, 7, step * 1_000)).await;
-            let world = World::reading(cluster.url(), &index).raw("batch_size", "100").key("overlap", "9000d");
+            let mut world = World::reading(cluster.url(), &index).raw("batch_size", "100").key("overlap", "9000d");
             assert_eq!(world.published_once().await, 2_900);
-            for late in [0..1, 1..50, 50..100] {
+            for (late, slices) in [(0..1, "1"), (1..50, "3"), (50..100, "2")] {
+                world = world.raw("slices", slices);
                 load(cluster, &index, &documents(late.clone(), 7, step * 1_000)).await;
                 assert_eq!(world.published_once().await, late.count() as u64);
                 assert_eq!(world.published_once().await, 0);
@@ -209,6 +210,9 @@ for_each_cluster! {
         assert_eq!(world.published_once().await, 1_000);
         assert_eq!(world.published_once().await, 0);
         world.assert_holds_exactly(ids(0..1_000));
+        // A new version with the old number is another message.
+        load(cluster, &index, &[("d5".to_owned(), r#"{"@timestamp":"2026-02-01","number":5}"#.to_owned())]).await;
+        assert_eq!(world.published_once().await, 1);
     }
 
     async fn a_group_larger_than_the_edge_arrives_once_and_a_surplus_is_an_error(cluster) {

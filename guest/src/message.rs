@@ -31,10 +31,7 @@ pub fn headers(hit: &Hit<'_>) -> Vec<(&'static str, HeaderValue)> {
     vec![
         ("_index", HeaderValue::Text(hit.index.clone().into_owned())),
         ("_id", HeaderValue::Text(hit.id.clone().into_owned())),
-        (
-            "_seq_no",
-            HeaderValue::Unsigned(hit.key.seq_no.unsigned_abs()),
-        ),
+        ("_seq_no", HeaderValue::Unsigned(hit.seq_no)),
         ("_primary_term", HeaderValue::Unsigned(hit.primary_term)),
     ]
 }
@@ -51,7 +48,7 @@ pub fn message_id(namespace: &str, hit: &Hit<'_>) -> u128 {
     for part in [namespace, &hit.index, &hit.id] {
         add(&mut hash, part);
     }
-    hash.update(hit.key.seq_no.to_le_bytes());
+    hash.update(hit.seq_no.to_le_bytes());
     hash.update(hit.primary_term.to_le_bytes());
     begun_with(id_prefix(namespace), hash)
 }

@@ -32,6 +32,8 @@ pub struct Hit<'a> {
     pub index: Cow<'a, str>,
     /// `_id`.
     pub id: Cow<'a, str>,
+    /// `_seq_no`.
+    pub seq_no: u64,
     /// `_primary_term`.
     pub primary_term: u64,
     /// `_source`, byte for byte.
@@ -174,7 +176,8 @@ impl<'a> Hit<'a> {
                 raw._id, raw._index
             ))
         };
-        let (Some(_), Some(primary_term)) = (raw._seq_no, raw._primary_term) else {
+        let seq_no = raw._seq_no.and_then(|seq_no| u64::try_from(seq_no).ok());
+        let (Some(seq_no), Some(primary_term)) = (seq_no, raw._primary_term) else {
             return Err(lacks(
                 "sequence number, as the index is set to keep none; such an index can not be read exactly once",
             ));
@@ -186,6 +189,7 @@ impl<'a> Hit<'a> {
             key: raw.sort.0,
             index: raw._index,
             id: raw._id,
+            seq_no,
             primary_term,
             source: source.get(),
         })

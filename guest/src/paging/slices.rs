@@ -61,8 +61,6 @@ pub struct Plan {
     pub keep_from: i64,
     /// Hits in a page.
     pub size: u64,
-    /// Slices.
-    pub slices: u32,
     /// Whether to read everything again that the edge knows.
     pub again: bool,
     /// The time to which all is offered then, in milliseconds.
@@ -86,22 +84,23 @@ impl Slices {
         }
     }
 
+    /// Takes up another number of slices, between two finished cycles only: then all have come
+    /// equally far, so that no document is between two of them.
+    pub fn divide_into(&mut self, slices: u32) {
+        if self.slices.len() != slices as usize && self.cycle.is_none() && self.has_one_place() {
+            self.divide(slices);
+        }
+    }
+
     /// Begins a cycle. False if there is nothing before the horizon.
-    ///
-    /// Another number of slices than before is taken up between two finished cycles only: then
-    /// all have come equally far, so that no document is between two of them.
     pub fn begin(&mut self, plan: Plan) -> bool {
         let Plan {
             horizon,
             keep_from,
             size,
-            slices,
             again,
             until_ms,
         } = plan;
-        if self.slices.len() != slices as usize && self.has_one_place() {
-            self.divide(slices);
-        }
         let mut begun = false;
         for slice in &mut self.slices {
             if again {

@@ -30,6 +30,8 @@ impl<H: Host> Reader<'_, H> {
         if self.slices()?.is_complete && scroll::is_export(self.config) {
             return Ok(false);
         }
+        let slices = self.config.slices;
+        self.slices()?.divide_into(slices);
         self.check_crowds()?;
         let looked = self.slices()?.is_comparable();
         let pits = self.look_for_late()?;
@@ -61,7 +63,6 @@ impl<H: Host> Reader<'_, H> {
             horizon,
             keep_from,
             size,
-            slices: config.slices,
             again,
             until_ms,
         })

@@ -13,6 +13,7 @@ struct World {
     documents: Vec<Document>,
     source: Slices,
     plan: Plan,
+    slices: u32,
     edge_max: u64,
     delivered: Vec<u128>,
 }
@@ -27,10 +28,10 @@ impl World {
                 horizon,
                 keep_from: horizon - overlap,
                 size: 10,
-                slices,
                 again: false,
                 until_ms: 0,
             },
+            slices,
             edge_max,
             delivered: Vec::new(),
         }
@@ -54,6 +55,7 @@ impl World {
 
     /// One cycle. Returns what it found to be late, and what it could not deliver of that.
     fn cycle(&mut self) -> (Option<Found>, u64) {
+        self.source.divide_into(self.slices);
         let hour = self.source.last_hour(UNIT);
         let found = hour.and_then(|hour| {
             let counts = self.counts(hour);
@@ -166,7 +168,7 @@ fn another_number_of_slices_loses_and_repeats_nothing() {
     let mut world = World::new(1, 5 * MINUTE, 200);
     let mut from = 0;
     for slices in [1, 4, 4, 3, 1, 2] {
-        world.plan.slices = slices;
+        world.slices = slices;
         world.add((from..from + 37).map(|n| n * 1_500));
         from += 37;
         world.cycle();
@@ -179,15 +181,13 @@ fn another_number_of_slices_loses_and_repeats_nothing() {
 fn while_slices_have_come_to_different_places_their_number_stays() {
     let mut world = World::new(2, 5 * MINUTE, 10_000);
     world.add((0..300).map(|n| n * 3_999));
-    world.source.begin(world.plan);
-    world.source.abandon();
     world.plan.horizon = 5 * MINUTE;
     world.cycle();
     world.plan.horizon = 20 * MINUTE;
     world.source.begin(world.plan);
     world.read(1);
     world.source.abandon();
-    world.plan.slices = 1;
+    world.slices = 1;
     assert_eq!((world.cycle(), world.source.slices.len()), ((None, 0), 2));
     world.cycle();
     assert_eq!(world.source.slices.len(), 1);
@@ -198,6 +198,7 @@ fn while_slices_have_come_to_different_places_their_number_stays() {
 fn a_slice_that_came_further_before_a_clock_was_set_back_takes_no_other_with_it() {
     let mut world = World::new(2, 5 * MINUTE, 10_000);
     world.add((0..300).map(|n| n * 3_999));
+    world.source.divide_into(world.slices);
     world.source.begin(world.plan);
     world.read(1);
     world.source.abandon();
@@ -213,7 +214,7 @@ fn late_documents_are_noticed_after_the_number_of_slices_changed_inside_a_minute
     let mut world = World::new(2, 15 * MINUTE, 10_000);
     world.add((0..30).map(|n| 10 * MINUTE + n / 2));
     world.cycle();
-    world.plan.slices = 5;
+    world.slices = 5;
     world.cycle();
     world.add((0..30).map(|n| 10 * MINUTE + 20 + n));
     assert_eq!(world.cycle(), (None, 0));
