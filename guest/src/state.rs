@@ -300,6 +300,14 @@ mod tests {
                 "id_namespace",
                 r#"{"index": "logs-*", "timestamp_field": "t", "id_namespace": "n"}"#,
             ),
+            (
+                "timestamp_unit",
+                r#"{"index": "logs-*", "timestamp_field": "t", "timestamp_unit": "s"}"#,
+            ),
+            (
+                "tiebreaker_field",
+                r#"{"index": "logs-*", "timestamp_field": "t", "tiebreaker_field": "n"}"#,
+            ),
         ] {
             let error = state
                 .check(&Config::parse(json).unwrap())

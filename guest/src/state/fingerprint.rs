@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::time::Unit;
 
 /// What decides which documents there are, and which ids they get.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,12 @@ pub struct Fingerprint {
     pub query: Value,
     /// The namespace of message ids.
     pub id_namespace: String,
+    /// What one step of a numeric timestamp is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp_unit: Option<Unit>,
+    /// What tells documents of one timestamp apart, where that is not the sequence number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiebreaker_field: Option<String>,
 }
 
 impl Fingerprint {
@@ -27,6 +34,8 @@ impl Fingerprint {
             timestamp_field: config.order().to_owned(),
             query: config.query.clone(),
             id_namespace: config.id_namespace.clone(),
+            timestamp_unit: config.timestamp_unit,
+            tiebreaker_field: config.tiebreaker_field.clone(),
         }
     }
 
@@ -45,6 +54,11 @@ impl Fingerprint {
             ),
             ("query", self.query == now.query),
             ("id_namespace", self.id_namespace == now.id_namespace),
+            ("timestamp_unit", self.timestamp_unit == now.timestamp_unit),
+            (
+                "tiebreaker_field",
+                self.tiebreaker_field == now.tiebreaker_field,
+            ),
         ];
         match rows.iter().find(|(_, same)| !same) {
             Some((key, _)) => Err(Error::config(
