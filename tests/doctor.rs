@@ -181,7 +181,6 @@ async fn what_is_refused_is_not_known_and_named() {
             "the format of the timestamp field",
         ),
         ("_search?", Level::Problem, "index privilege \"read\""),
-        ("_count", Level::Problem, "index privilege \"read\""),
         ("_field_caps", Level::Problem, "index privilege \"read\""),
         (
             "_pit",

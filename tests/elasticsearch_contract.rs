@@ -2,6 +2,7 @@
 //! in this process and against real ones, so that the former cannot drift. What only the
 //! server in this process can do is in [`faults`] and [`in_process`].
 
+mod contents;
 mod dates;
 mod documents;
 mod faults;
@@ -10,5 +11,6 @@ mod indices;
 mod paging;
 mod points_in_time;
 mod reader;
+mod routing;
 mod scrolls;
 mod searches;

@@ -26,6 +26,7 @@ mod program;
 mod reading;
 mod readme;
 mod rust_api;
+mod selection;
 mod shared_state;
 mod state_commands;
 mod state_set_back;

@@ -154,3 +154,39 @@ fn every_other_command_of_the_readme_is_run_by_ci() {
         );
     }
 }
+
+/// Every promise of the table is held by tests that are there under their names.
+#[test]
+fn every_test_that_the_readme_names_exists() {
+    let (_, table) = README.split_once("| what users report |").unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(rows.len(), 15);
+    let mut sources = String::new();
+    for folder in ["../tests", "../guest/src", "../host/src"] {
+        let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        add_sources(&manifest.join(folder), &mut sources);
+    }
+    for row in rows {
+        let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let tests: Vec<_> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            assert!(sources.contains(&format!("fn {test}(")), "{test}");
+        }
+    }
+}
+
+fn add_sources(folder: &std::path::Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}

@@ -6,6 +6,7 @@ use crate::cluster::request::{Method, Request};
 use crate::error::Error;
 use crate::host::{Answer, Found, Host, Level, Published, Saved, SavedOutput};
 use crate::message::{HeaderValue, Message};
+use crate::payload::Payload;
 use crate::reader::Budget;
 use crate::source::Source;
 use crate::state::{FORMAT, Mark, State, Stretch};
@@ -205,10 +206,12 @@ fn message(message: Message) -> publisher::Message {
     let low = u64::try_from(message.id & u128::from(u64::MAX)).unwrap_or_default();
     publisher::Message {
         id: publisher::MessageId { high, low },
-        payload: publisher::Payload::Span(publisher::Span {
-            offset: message.offset,
-            length: message.length,
-        }),
+        payload: match message.payload {
+            Payload::Span { offset, length } => {
+                publisher::Payload::Span(publisher::Span { offset, length })
+            }
+            Payload::Own(text) => publisher::Payload::Bytes(text.into()),
+        },
         headers: message.headers.into_iter().map(header).collect(),
     }
 }

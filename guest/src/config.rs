@@ -2,8 +2,12 @@
 //!
 //! Address, credentials, schedule and storage are the host's and never come here.
 
+mod content;
 mod date_math;
 mod keys;
+mod scope;
+#[cfg(test)]
+mod selection_tests;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -12,6 +16,7 @@ use crate::error::Error;
 use crate::paging::Pagination;
 use crate::time::Unit;
 
+pub use content::Content;
 use keys::Keys;
 
 /// The limit of Elasticsearch and OpenSearch for one page (`index.max_result_window`).
@@ -43,6 +48,14 @@ pub struct Config {
     pub index: String,
     /// The user's query; `match_all` by default.
     pub query: Value,
+    /// Fields that the cluster computes in every search, for the query and the content.
+    pub runtime_mappings: Option<Value>,
+    /// The routing values whose shards are asked, with commas between; all shards by default.
+    pub routing: Option<String>,
+    /// Which copies of the shards are asked; the cluster's choice by default.
+    pub preference: Option<String>,
+    /// What of a document is delivered.
+    pub content: Content,
     /// How to read.
     pub pagination: Pagination,
     /// How long a scroll outlives the last request that used it, in milliseconds; 5 minutes by
@@ -111,6 +124,10 @@ impl Config {
                 )
             })?,
             query: keys.query()?,
+            runtime_mappings: keys.runtime_mappings()?,
+            routing: keys.routing()?,
+            preference: keys.preference()?,
+            content: keys.content()?,
             pagination,
             scroll_timeout_ms: keys
                 .duration("scroll_timeout")?
@@ -134,7 +151,8 @@ impl Config {
         };
         keys.finish()?;
         state.finish()?;
-        config.check()
+        config.check()?;
+        Ok(config)
     }
 
     /// The field that orders the documents.
@@ -148,7 +166,7 @@ impl Config {
     }
 
     /// What holds between keys.
-    fn check(self) -> Result<Self, Error> {
+    fn check(&self) -> Result<(), Error> {
         if self.edge_max < 2 * self.batch_size {
             let least = 2 * self.batch_size;
             return Err(Error::config(
@@ -159,7 +177,7 @@ impl Config {
         if self.timestamp_field.is_none() {
             self.check_without_timestamp()?;
         }
-        Ok(self)
+        self.check_runtime_mappings()
     }
 
     fn check_without_timestamp(&self) -> Result<(), Error> {

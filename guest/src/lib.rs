@@ -11,7 +11,7 @@
 //! | `cluster/` | requests, answers, errors and differences of Elasticsearch and OpenSearch |
 //! | `state`, `saves` | what is saved, in the format that users see, and when |
 //! | `output` | where the output ends, and what of it the state may say |
-//! | `edge`, `key`, `message`, `time` | the values that the above are made of |
+//! | `edge`, `key`, `message`, `payload`, `time` | the values that the above are made of |
 //! | `host` | the capabilities as a trait, so that tests can stand in for them |
 //! | `component` | the same capabilities from the generated bindings; nothing else names those |
 
@@ -27,6 +27,7 @@ pub mod key;
 pub mod message;
 pub mod output;
 pub mod paging;
+pub mod payload;
 pub mod reader;
 pub mod saves;
 pub mod source;

@@ -1,18 +1,17 @@
-//! From a hit to a message: an id that never changes, and where its bytes are.
+//! From a hit to a message: an id that never changes, and headers.
 
 use sha2::{Digest, Sha256};
 
 use crate::cluster::answer::Hit;
+use crate::payload::Payload;
 
-/// A message for the publisher. Its payload is a span of the page's body.
+/// A message for the publisher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// See [`message_id`].
     pub id: u128,
-    /// Where the document's bytes begin in the body.
-    pub offset: u32,
-    /// How many bytes they are.
-    pub length: u32,
+    /// What it says.
+    pub payload: Payload,
     /// `_index`, `_id`, `_seq_no` and `_primary_term`.
     pub headers: Vec<(&'static str, HeaderValue)>,
 }

@@ -240,8 +240,7 @@ impl<H: Host> Source<H> {
             product: &mut self.product,
             now_ms,
         };
-        let mut count =
-            |query| client.count(&Request::count(&self.config.index, Slice::WHOLE, query));
+        let mut count = |query| client.count(&Request::count(&self.config, Slice::WHOLE, query));
         Ok(Backlog {
             beyond_horizon: count(selection.since(horizon))?,
             without_timestamp: count(selection.without_timestamp())?,

@@ -308,6 +308,14 @@ mod tests {
                 "tiebreaker_field",
                 r#"{"index": "logs-*", "timestamp_field": "t", "tiebreaker_field": "n"}"#,
             ),
+            (
+                "routing",
+                r#"{"index": "logs-*", "timestamp_field": "t", "routing": "a"}"#,
+            ),
+            (
+                "runtime_mappings",
+                r#"{"index": "logs-*", "timestamp_field": "t", "runtime_mappings": {"a": {"type": "long"}}}"#,
+            ),
         ] {
             let error = state
                 .check(&Config::parse(json).unwrap())

@@ -36,8 +36,10 @@ pub struct Hit<'a> {
     pub seq_no: u64,
     /// `_primary_term`.
     pub primary_term: u64,
-    /// `_source`, byte for byte.
-    pub source: &'a str,
+    /// `_source`, byte for byte, where the search asked for it and the index keeps it.
+    pub source: Option<&'a str>,
+    /// `fields`, byte for byte, where the search asked for some and the document has one.
+    pub fields: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +77,8 @@ struct RawHit<'a> {
     _primary_term: Option<u64>,
     #[serde(borrow)]
     _source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    fields: Option<&'a RawValue>,
     sort: Sort,
 }
 
@@ -170,38 +174,22 @@ impl Total {
 
 impl<'a> Hit<'a> {
     fn from_raw(raw: RawHit<'a>) -> Result<Self, Error> {
-        let lacks = |what: &str| {
-            Error::permanent(format!(
-                "document {:?} of index {:?} has no {what}",
-                raw._id, raw._index
-            ))
-        };
         let seq_no = raw._seq_no.and_then(|seq_no| u64::try_from(seq_no).ok());
         let (Some(seq_no), Some(primary_term)) = (seq_no, raw._primary_term) else {
-            return Err(lacks(
-                "sequence number, as the index is set to keep none; such an index can not be read exactly once",
-            ));
+            return Err(Error::permanent(format!(
+                "document {:?} of index {:?} has no sequence number, as the index is set to keep none; such an index can not be read exactly once",
+                raw._id, raw._index
+            )));
         };
-        let source = raw._source.ok_or_else(|| {
-            lacks("_source, as its mapping disables it; there is nothing to deliver")
-        })?;
         Ok(Self {
             key: raw.sort.0,
             index: raw._index,
             id: raw._id,
             seq_no,
             primary_term,
-            source: source.get(),
+            source: raw._source.map(RawValue::get),
+            fields: raw.fields.map(RawValue::get),
         })
-    }
-
-    /// Where the document stands in `body`, of which it is a part.
-    pub fn span(&self, body: &[u8]) -> Option<(u32, u32)> {
-        let offset = (self.source.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
-        Some((
-            u32::try_from(offset).ok()?,
-            u32::try_from(self.source.len()).ok()?,
-        ))
     }
 }
 
@@ -221,17 +209,14 @@ mod tests {
         let hit = page.hits.first().unwrap();
         assert_eq!(
             (hit.id.as_ref(), hit.key, hit.source),
-            ("a", (5, 3).into(), r#"{"b": 0.10,"a":1}"#)
+            ("a", (5, 3).into(), Some(r#"{"b": 0.10,"a":1}"#))
         );
-        let (offset, length) = hit.span(PAGE.as_bytes()).unwrap();
-        assert_eq!(&PAGE[offset as usize..][..length as usize], hit.source);
     }
 
     #[test]
     fn a_page_that_can_not_be_delivered_exactly_is_refused() {
         let rows = [
             ("\"_seq_no\":3,", "", "has no sequence number"),
-            ("\"_source\":{ },", "", "has no _source"),
             ("\"sort\":[5,4]", "\"sort\":[4,4]", "not in the order"),
             (
                 "\"sort\":[5,4]",

@@ -3,10 +3,12 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::cluster::answer::Page;
 use crate::cluster::failure::{Failure, Shards, check};
 use crate::cluster::product::Product;
 use crate::cluster::request::Request;
 use crate::cluster::shards::Slice;
+use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Answer, Host, Level};
 use crate::paging::context::Context;
@@ -53,22 +55,27 @@ impl<H: Host> Client<'_, H> {
         Ok(answer)
     }
 
-    /// Asks `_count`.
+    /// Asks for a count.
     pub fn count(&mut self, request: &Request) -> Result<u64, Failure> {
         let answer = self.ask(request)?;
+        if request.is_search() {
+            let total = Page::parse(&answer.bytes)?.total;
+            return total
+                .ok_or_else(|| Error::transient("the cluster did not count exactly").into());
+        }
         let count: Count = read(request, &answer.bytes)?;
         count._shards.complete()?;
         Ok(count.count)
     }
 
     /// Opens a point in time; a server that could not be told apart is asked both ways.
-    pub fn open_pit(&mut self, index: &str, slice: Slice) -> Result<String, Failure> {
+    pub fn open_pit(&mut self, config: &Config, slice: Slice) -> Result<String, Failure> {
         let mut product = self.product.unwrap_or(Product::Elasticsearch);
-        let mut request = Request::open_pit(product, index, slice);
+        let mut request = Request::open_pit(product, config, slice);
         let answer = match self.ask(&request) {
             Err(Failure::UnknownPath(_)) if self.product.is_none() => {
                 product = product.other();
-                request = Request::open_pit(product, index, slice);
+                request = Request::open_pit(product, config, slice);
                 self.ask(&request)?
             }
             answer => answer?,

@@ -1,7 +1,11 @@
 //! Every request that the source makes: reading, and nothing else.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Map, Value, json};
 
+use crate::cluster::path::{encode, shards};
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
 use crate::cluster::shards::Slice;
@@ -11,6 +15,8 @@ use crate::paging::context::{Begin, Within};
 
 /// How long a point in time outlives the last request that used it.
 const KEEP_ALIVE: &str = "5m";
+/// An answer has the part of every shard, or it is an error.
+const WHOLE: &str = "allow_partial_search_results=false";
 
 /// HTTP methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +62,11 @@ impl Request {
         self.path.starts_with("/_search?")
     }
 
+    /// Whether it searches, and is answered by a page.
+    pub fn is_search(&self) -> bool {
+        self.path.contains("/_search?")
+    }
+
     /// Which server is it?
     pub fn root() -> Self {
         Self::get("/".to_owned())
@@ -90,27 +101,57 @@ impl Request {
         )
     }
 
-    /// How many documents does this select?
-    pub fn count(index: &str, slice: Slice, query: Value) -> Self {
-        let mut path = format!("/{}/_count", encode(index));
-        if let Some(preference) = slice.preference() {
-            path.push_str(&format!("?preference={preference}"));
+    /// How many documents does this select? Where the query may name fields that the cluster
+    /// computes it is a search, as `_count` knows none.
+    pub fn count(config: &Config, slice: Slice, query: Value) -> Self {
+        if config.runtime_mappings.is_some() {
+            let body = json!({"size": 0, "track_total_hits": true, "query": query});
+            return Self::searching(config, slice, Within::Index, body);
         }
-        Self::post(path, json!({"query": query}))
+        let shards = shards(config, slice).replacen('&', "?", 1);
+        Self::post(
+            format!("/{}/_count{shards}", encode(&config.index)),
+            json!({"query": query}),
+        )
     }
 
-    /// Opens a point in time.
-    pub fn open_pit(product: Product, index: &str, slice: Slice) -> Self {
-        let index = encode(index);
-        let mut path = match product {
-            Product::Elasticsearch => format!("/{index}/_pit?keep_alive={KEEP_ALIVE}"),
+    /// A search with the fields that the source defines, in a point in time or in the shards
+    /// that are asked.
+    fn searching(config: &Config, slice: Slice, within: Within<'_>, mut body: Value) -> Self {
+        if let Some(mappings) = &config.runtime_mappings {
+            set(&mut body, "runtime_mappings", mappings.clone());
+        }
+        let shards = format!(
+            "/{}/_search?{WHOLE}{}",
+            encode(&config.index),
+            shards(config, slice)
+        );
+        let path = match within {
+            Within::Index => shards,
+            Within::NewScroll => format!("{shards}&scroll={}ms", config.scroll_timeout_ms),
+            Within::Pit(id) => {
+                set(
+                    &mut body,
+                    "pit",
+                    json!({"id": id, "keep_alive": KEEP_ALIVE}),
+                );
+                format!("/_search?{WHOLE}")
+            }
+        };
+        Self::post(path, body)
+    }
+
+    /// Opens a point in time, of the shards that are asked.
+    pub fn open_pit(product: Product, config: &Config, slice: Slice) -> Self {
+        let (index, shards) = (encode(&config.index), shards(config, slice));
+        let path = match product {
+            Product::Elasticsearch => format!("/{index}/_pit?keep_alive={KEEP_ALIVE}{shards}"),
             Product::OpenSearch => {
                 format!(
-                    "/{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}&allow_partial_pit_creation=false"
+                    "/{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}&allow_partial_pit_creation=false{shards}"
                 )
             }
         };
-        prefer(&mut path, slice);
         Self {
             method: Method::Post,
             path,
@@ -133,15 +174,12 @@ impl Request {
 
     /// A page, or with `size: 0` a count of the same point in time.
     pub fn search(search: &Search<'_>) -> Self {
-        let index = &search.selection.config.index;
-        let path = search_path(index, search.pit(), search.slice);
-        match search.within {
-            Within::NewScroll => {
-                let keep_ms = search.selection.config.scroll_timeout_ms;
-                Self::post(format!("{path}&scroll={keep_ms}ms"), search.body())
-            }
-            Within::Index | Within::Pit(_) => Self::post(path, search.body()),
-        }
+        Self::searching(
+            search.selection.config,
+            search.slice,
+            search.within,
+            search.body(),
+        )
     }
 
     /// The next page of a scroll, which moves on, whether the answer arrives or not.
@@ -179,38 +217,14 @@ impl Request {
             (minute.to_string(), within)
         });
         let minutes: Map<_, _> = minutes.collect();
-        let mut body = json!({
+        let body = json!({
             "size": 0,
             "track_total_hits": false,
             "query": selection.between(first, Key::at(to)),
             "aggs": {"minutes": {"filters": {"filters": minutes}}},
         });
-        set_pit(&mut body, pit);
-        Self::post(search_path(&selection.config.index, pit, slice), body)
-    }
-}
-
-/// A point in time knows its indices and its shards.
-fn search_path(index: &str, pit: Option<&str>, slice: Slice) -> String {
-    const WHOLE: &str = "allow_partial_search_results=false";
-    if pit.is_some() {
-        return format!("/_search?{WHOLE}");
-    }
-    let mut path = format!("/{}/_search?{WHOLE}", encode(index));
-    prefer(&mut path, slice);
-    path
-}
-
-fn prefer(path: &mut String, slice: Slice) {
-    if let Some(preference) = slice.preference() {
-        path.push_str("&preference=");
-        path.push_str(&preference);
-    }
-}
-
-fn set_pit(body: &mut Value, pit: Option<&str>) {
-    if let Some(pit) = pit {
-        set(body, "pit", json!({"id": pit, "keep_alive": KEEP_ALIVE}));
+        let within = pit.map_or(Within::Index, Within::Pit);
+        Self::searching(selection.config, slice, within, body)
     }
 }
 
@@ -238,20 +252,12 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn pit(&self) -> Option<&str> {
-        match self.within {
-            Within::Pit(pit) => Some(pit),
-            Within::Index | Within::NewScroll => None,
-        }
-    }
-
     fn body(&self) -> Value {
         let mut body = json!({
             "size": self.size,
             "track_total_hits": self.count,
             "query": self.selection.between(self.from, self.to),
         });
-        set_pit(&mut body, self.pit());
         if self.size > 0 {
             set(
                 &mut body,
@@ -259,6 +265,9 @@ impl Search<'_> {
                 json!([self.timestamp_sort(), {self.selection.config.tiebreaker(): "asc"}]),
             );
             set(&mut body, "seq_no_primary_term", json!(true));
+            for (key, value) in self.selection.config.content.wanted() {
+                set(&mut body, key, value);
+            }
         }
         match self.begin {
             Begin::First => {}
@@ -294,26 +303,4 @@ fn set(object: &mut Value, key: &str, value: Value) {
     if let Value::Object(keys) = object {
         keys.insert(key.to_owned(), value);
     }
-}
-
-/// Percent-encodes what may not stand in a path as it is; index expressions with date
-/// math (`<logs-{now/d}>`) need it.
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z'
-            | b'A'..=b'Z'
-            | b'0'..=b'9'
-            | b'-'
-            | b'_'
-            | b'.'
-            | b'*'
-            | b','
-            | b'@'
-            | b':' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }

@@ -187,7 +187,7 @@ impl Keys {
 fn known(prefix: &str) -> &'static str {
     match prefix {
         "" => {
-            "index, timestamp_field, timestamp_unit, tiebreaker_field, start, query, batch_size, batch_bytes, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
+            "index, timestamp_field, timestamp_unit, tiebreaker_field, start, query, runtime_mappings, routing, preference, _source, fields, batch_size, batch_bytes, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
         }
         _ => {
             "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id, lease_time, on_conflict"

@@ -109,7 +109,7 @@ impl<H: Host> Reader<'_, H> {
             if self.count_minutes(hour, None, slice)?.is_empty() {
                 continue;
             }
-            let pit = self.client.open_pit(&self.config.index, slice)?;
+            let pit = self.client.open_pit(self.config, slice)?;
             pits.push((number, Context::Pit(pit.clone())));
             all.join(self.count_minutes(hour, Some(&pit), slice)?);
         }

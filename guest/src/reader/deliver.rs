@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::host::{Answer, Host};
 use crate::message::{Message, headers};
 use crate::paging::progress::Plan;
+use crate::payload::Payload;
 
 impl<H: Host> Reader<'_, H> {
     /// Publishes what is new in a page, and takes note once it is acknowledged.
@@ -21,20 +22,16 @@ impl<H: Host> Reader<'_, H> {
             .iter()
             .filter_map(|(at, id)| Some((page.hits.get(*at)?, *id)));
         let messages = hits.map(|(hit, id)| {
-            let (offset, length) = hit.span(&answer.bytes).ok_or_else(|| {
-                Error::permanent("a page is larger than 4 GiB; lower \"batch_size\"")
-            })?;
             Ok(Message {
                 id,
-                offset,
-                length,
+                payload: Payload::of(hit, &self.config.content, &answer.bytes)?,
                 headers: headers(hit),
             })
         });
         let messages = messages.collect::<Result<Vec<_>, Error>>()?;
         let (documents, bytes) = (
             messages.len() as u64,
-            messages.iter().map(|m| u64::from(m.length)).sum(),
+            messages.iter().map(|m| m.payload.length()).sum(),
         );
         if documents == 0 {
             return Ok(0);

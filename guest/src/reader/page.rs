@@ -128,7 +128,7 @@ impl<H: Host> Reader<'_, H> {
             self.ask(slice, Within::NewScroll, Begin::First)?
         } else {
             let shards = self.slice(slice)?;
-            let pit = self.client.open_pit(&self.config.index, shards)?;
+            let pit = self.client.open_pit(self.config, shards)?;
             self.keep(slice, Some(Context::Pit(pit)));
             self.ask_page(slice, Read::NOTHING)?
         };

@@ -152,9 +152,7 @@ impl<H: Host> Reader<'_, H> {
     fn check_crowd(&mut self, crowd: Crowd, known_from: Key, part: Slice) -> Result<u64, Error> {
         let (config, unit) = (self.config, self.reading()?.unit);
         let query = Selection { config, unit }.between(Key::at(crowd.timestamp), known_from);
-        let counted = self
-            .client
-            .count(&Request::count(&config.index, part, query))?;
+        let counted = self.client.count(&Request::count(config, part, query))?;
         let surplus = counted.saturating_sub(crowd.count);
         if surplus == 0 {
             return Ok(counted);

@@ -24,6 +24,12 @@ pub struct Fingerprint {
     /// What tells documents of one timestamp apart, where that is not the sequence number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiebreaker_field: Option<String>,
+    /// The routing values whose shards are asked. States of versions without it asked all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<String>,
+    /// Fields that the query may name; none in states of versions without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_mappings: Option<Value>,
 }
 
 impl Fingerprint {
@@ -36,6 +42,8 @@ impl Fingerprint {
             id_namespace: config.id_namespace.clone(),
             timestamp_unit: config.timestamp_unit,
             tiebreaker_field: config.tiebreaker_field.clone(),
+            routing: config.routing.clone(),
+            runtime_mappings: config.runtime_mappings.clone(),
         }
     }
 
@@ -59,6 +67,11 @@ impl Fingerprint {
                 "tiebreaker_field",
                 self.tiebreaker_field == now.tiebreaker_field,
             ),
+            ("routing", self.routing == now.routing),
+            (
+                "runtime_mappings",
+                self.runtime_mappings == now.runtime_mappings,
+            ),
         ];
         match rows.iter().find(|(_, same)| !same) {
             Some((key, _)) => Err(Error::config(
@@ -67,5 +80,23 @@ impl Fingerprint {
             )),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_a_version_without_routing_and_runtime_mappings_is_of_all_shards() {
+        let saved = r#"{"index": "i", "timestamp_field": "t", "query": {"match_all": {}}, "id_namespace": ""}"#;
+        let saved: Fingerprint = serde_json::from_str(saved).unwrap();
+        let now = |more: &str| {
+            let json = format!(r#"{{"index": "i", "timestamp_field": "t"{more}}}"#);
+            saved.check(&Config::parse(&json).unwrap())
+        };
+        assert_eq!(now(""), Ok(()));
+        assert_eq!(now(r#", "_source": ["a"], "preference": "_local""#), Ok(()));
+        assert!(now(r#", "routing": "a""#).is_err());
     }
 }

@@ -143,9 +143,14 @@ mod tests {
                 "POST",
                 "/logs-*/_search/point_in_time?keep_alive=5m&allow_partial_pit_creation=false",
             ),
+            (
+                "POST",
+                "/logs-*/_pit?keep_alive=5m&routing=a,b&preference=_shards:0,2%7C_local",
+            ),
             ("DELETE", "/_pit"),
             ("DELETE", "/_search/point_in_time"),
             ("POST", "/logs-*/_count"),
+            ("POST", "/logs-*/_count?routing=a%20b&preference=_local"),
             ("GET", "/logs-*/_field_caps?fields=%40timestamp"),
             (
                 "GET",

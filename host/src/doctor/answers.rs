@@ -139,5 +139,5 @@ async fn count(
     unanswered: &mut Vec<Unanswered>,
 ) -> Option<u64> {
     let count: Count = known(asking, question, unanswered).await?;
-    Some(count.count)
+    Some(count.documents())
 }

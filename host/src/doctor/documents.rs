@@ -6,10 +6,26 @@ use super::finding::{Finding, Topic::Documents};
 use super::mapping::Order;
 use super::words::{date, documents};
 
-/// The answer to `_count`.
+/// The answer to a search that counts.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Count {
-    pub(super) count: u64,
+    hits: Hits,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Hits {
+    total: Total,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Total {
+    value: u64,
+}
+
+impl Count {
+    pub(super) fn documents(self) -> u64 {
+        self.hits.total.value
+    }
 }
 
 /// What is known of all documents that match.

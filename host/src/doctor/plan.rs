@@ -17,6 +17,13 @@ pub(super) struct Plan {
     pub(super) timestamp_field: Option<String>,
     #[serde(default = "everything")]
     pub(super) query: Value,
+    /// Fields that every search defines, for the query.
+    pub(super) runtime_mappings: Option<Value>,
+    pub(super) routing: Option<String>,
+    pub(super) preference: Option<String>,
+    /// What is delivered of a document.
+    #[serde(rename = "_source")]
+    pub(super) source: Option<Value>,
     #[serde(default = "batch_size")]
     pub(super) batch_size: u64,
     #[serde(default = "edge_max")]

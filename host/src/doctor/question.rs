@@ -47,11 +47,15 @@ impl Question {
     pub(super) fn request(self, plan: &Plan) -> Request {
         let index = encode(&plan.index);
         let field = plan.timestamp_field.as_deref().unwrap_or("_id");
-        let count = |query| post(format!("/{index}/_count"), Some(json!({"query": query})));
-        let search = |body| {
-            let path = format!("/{index}/_search?allow_partial_search_results=false");
+        let shards = shards(plan);
+        let search = |mut body: Value| {
+            if let (Some(mappings), Some(keys)) = (&plan.runtime_mappings, body.as_object_mut()) {
+                keys.insert("runtime_mappings".to_owned(), mappings.clone());
+            }
+            let path = format!("/{index}/_search?allow_partial_search_results=false{shards}");
             post(path, Some(body))
         };
+        let count = |query| search(json!({"size": 0, "track_total_hits": true, "query": query}));
         let aggregate = |aggs| {
             search(json!({"size": 0, "track_total_hits": false, "query": plan.query, "aggs": aggs}))
         };
@@ -94,12 +98,17 @@ impl Question {
                 json!({"group": {"terms": {"field": field, "size": 1, "shard_size": GROUPS_OF_A_SHARD}}}),
             ),
             Self::Sample => {
-                search(json!({"size": SAMPLE.min(plan.batch_size), "track_total_hits": false, "query": plan.query}))
+                search(json!({
+                    "size": SAMPLE.min(plan.batch_size),
+                    "track_total_hits": false,
+                    "query": plan.query,
+                    "_source": plan.source.as_ref().unwrap_or(&json!(true)),
+                }))
             }
-            Self::OpenPit => post(format!("/{index}/_pit?keep_alive={KEEP_ALIVE}"), None),
+            Self::OpenPit => post(format!("/{index}/_pit?keep_alive={KEEP_ALIVE}{shards}"), None),
             Self::OpenPointInTime => post(
                 format!(
-                    "/{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}&allow_partial_pit_creation=false"
+                    "/{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}&allow_partial_pit_creation=false{shards}"
                 ),
                 None,
             ),
@@ -207,6 +216,16 @@ fn with_parents(field: &str) -> String {
     fields.join(",")
 }
 
+/// The parameters that choose the shards which the source asks.
+fn shards(plan: &Plan) -> String {
+    let parameters = [("routing", &plan.routing), ("preference", &plan.preference)];
+    let set = parameters
+        .iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    set.map(|(name, value)| format!("&{name}={}", encode(value)))
+        .collect()
+}
+
 /// Percent-encodes what may not stand in a path as it is, such as date math.
 fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*,@:".contains(&byte);
@@ -238,6 +257,31 @@ mod tests {
         let body = Question::WithField.request(&plan).body.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap();
         let selected = json!([{"term": {"level": "error"}}, {"exists": {"field": "t"}}]);
-        assert_eq!(body, json!({"query": {"bool": {"filter": selected}}}));
+        assert_eq!(body["query"], json!({"bool": {"filter": selected}}));
+    }
+
+    #[test]
+    fn what_the_source_selects_is_what_is_looked_at() {
+        let fields = json!({"level": {"type": "keyword"}});
+        let plan = plan(
+            json!({"runtime_mappings": fields, "routing": "a b", "preference": "_local", "_source": ["c"]}),
+        );
+        for question in [
+            Question::Matching,
+            Question::Span,
+            Question::Group,
+            Question::Sample,
+        ] {
+            let Request { path, body, .. } = question.request(&plan);
+            assert!(path.ends_with("&routing=a%20b&preference=_local"), "{path}");
+            let body: Value = serde_json::from_slice(&body.unwrap()).unwrap();
+            assert_eq!(body["runtime_mappings"], fields);
+            let delivered = (question == Question::Sample).then(|| json!(["c"]));
+            assert_eq!(body.get("_source"), delivered.as_ref());
+        }
+        for question in [Question::OpenPit, Question::OpenPointInTime] {
+            let path = question.request(&plan).path;
+            assert!(path.ends_with("&routing=a%20b&preference=_local"), "{path}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::document::Document;
+use super::fields;
 use super::search::Page;
 use super::search_request::{SearchRequest, TrackTotal};
 
@@ -131,8 +132,8 @@ fn hit(page: &Page, request: &SearchRequest, position: usize, into: &mut Vec<u8>
         .as_ref()
         .and_then(|order| order.places.get(position))
         .copied();
-    let Some((place, document)) = place.and_then(|place| Some((place, page.view.document(place)?)))
-    else {
+    let found = place.and_then(|place| Some((place, page.view.entry(place)?)));
+    let Some((place, (searcher, _, document))) = found else {
         return;
     };
     into.extend_from_slice(b"{\"_index\":");
@@ -163,10 +164,11 @@ fn hit(page: &Page, request: &SearchRequest, position: usize, into: &mut Vec<u8>
         into.extend_from_slice(b",\"_routing\":");
         quoted(into, routing);
     }
-    if request.source {
+    if let Some(source) = request.source.of(&document.source) {
         into.extend_from_slice(b",\"_source\":");
-        into.extend_from_slice(&document.source);
+        into.extend_from_slice(&source);
     }
+    fields(page, request, searcher, document, into);
     if let (Some(order), false) = (&page.order, request.sort.is_empty()) {
         into.extend_from_slice(b",\"sort\":[");
         order.write_values(position, into);
@@ -176,4 +178,20 @@ fn hit(page: &Page, request: &SearchRequest, position: usize, into: &mut Vec<u8>
         into.push(b']');
     }
     into.push(b'}');
+}
+
+fn fields(
+    page: &Page,
+    request: &SearchRequest,
+    searcher: usize,
+    document: &Document,
+    into: &mut Vec<u8>,
+) {
+    let Some(searcher) = page.view.searchers.get(searcher) else {
+        return;
+    };
+    let fields = fields::values(&request.fields, &searcher.mapping, document);
+    if !fields.is_empty() {
+        put(into, format_args!(",\"fields\":{}", json!(fields)));
+    }
 }

@@ -175,12 +175,14 @@ impl Endpoint {
                 "pre_filter_shard_size",
                 "request_cache",
                 "preference",
+                "routing",
             ],
             Self::Count => &[
                 "ignore_unavailable",
                 "allow_no_indices",
                 "expand_wildcards",
                 "preference",
+                "routing",
             ],
             Self::Refresh | Self::Index => {
                 &["ignore_unavailable", "allow_no_indices", "expand_wildcards"]
@@ -193,6 +195,7 @@ impl Endpoint {
                 "allow_partial_search_results",
                 "allow_partial_pit_creation",
                 "preference",
+                "routing",
             ],
             Self::Scroll => &["scroll", "scroll_id"],
             Self::FieldCaps => &[

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::call::Params;
 use super::contexts::Contexts;
 use super::error::Cause;
 use super::index::Index;
@@ -85,25 +86,24 @@ impl Cluster {
         Ok(names)
     }
 
-    /// What a search over these indices sees now, in the shards that a `preference` names.
-    pub(super) fn preferred_view(
-        &mut self,
-        names: &[String],
-        preference: Option<&str>,
-    ) -> Arc<View> {
+    /// What a search over these indices sees now, in the shards of its `routing` that its
+    /// `preference` names.
+    pub(super) fn view_of(&mut self, names: &[String], params: &Params) -> Arc<View> {
         let view = self.view(names);
-        let Some(shards) = preference.and_then(|text| text.strip_prefix("_shards:")) else {
+        let (routing, preference) = (params.get("routing"), preferred(params));
+        if routing.is_none() && preference.is_none() {
             return view;
-        };
-        let numbers = shards.split('|').next().unwrap_or_default().split(',');
-        let numbers: BTreeSet<usize> = numbers.filter_map(|number| number.parse().ok()).collect();
-        let searchers = view.searchers.iter();
-        let chosen = searchers.map(|searcher| Arc::new(searcher.of_shards(&numbers)));
+        }
+        let chosen = view.searchers.iter().filter_map(|searcher| {
+            let mut shards = self.indices.get(&*searcher.index)?.shards_of(routing);
+            shards.retain(|shard| preference.as_ref().is_none_or(|only| only.contains(shard)));
+            Some(Arc::new(searcher.of_shards(&shards)))
+        });
         Arc::new(View::new(chosen.collect()))
     }
 
-    /// What a search over these indices sees now.
-    pub(super) fn view(&mut self, names: &[String]) -> Arc<View> {
+    /// What a search over all shards of these indices sees now.
+    fn view(&mut self, names: &[String]) -> Arc<View> {
         let mut searchers = Vec::new();
         for name in names {
             if let Some(index) = self.indices.get_mut(name) {
@@ -173,6 +173,13 @@ impl Cluster {
             self.last_id.wrapping_mul(0x9e37_79b9_7f4a_7c15)
         )
     }
+}
+
+/// The shards that a `preference` names; nothing where it is about their copies.
+fn preferred(params: &Params) -> Option<BTreeSet<usize>> {
+    let numbers = params.get("preference")?.strip_prefix("_shards:")?;
+    let numbers = numbers.split('|').next()?.split(',');
+    Some(numbers.filter_map(|number| number.parse().ok()).collect())
 }
 
 fn check_name(name: &str) -> Result<(), Cause> {

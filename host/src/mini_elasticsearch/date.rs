@@ -7,6 +7,7 @@
 use chrono::{DateTime, SecondsFormat};
 
 use super::civil::Civil;
+use super::mapping::Kind;
 
 /// Seconds since the epoch, and nanoseconds within the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,14 @@ pub(super) fn iso_millis(millis: i64) -> String {
     )
 }
 
+/// Nanoseconds since the epoch as the servers print them: with three digits at least.
+fn iso_nanos(nanos: i64) -> String {
+    let date = DateTime::from_timestamp_nanos(nanos).to_rfc3339_opts(SecondsFormat::Nanos, true);
+    let (millis, rest) = date.split_at(date.len() - "000000Z".len());
+    let rest = rest.trim_end_matches(['0', 'Z']);
+    format!("{millis}{rest}Z")
+}
+
 /// The formats of a field or of a range, tried in order.
 #[derive(Debug, Clone)]
 pub(super) struct Formats {
@@ -66,6 +75,8 @@ pub(super) struct Formats {
 #[derive(Debug, Clone)]
 enum Format {
     Iso,
+    /// Read alike, and written with all digits.
+    IsoNanos,
     EpochMillis,
     EpochSecond,
     Pattern(Vec<Part>),
@@ -99,6 +110,17 @@ impl Formats {
         &self.text
     }
 
+    /// A value of a date field in the first format; nothing where that is not known here, as
+    /// nanoseconds in a format without them, which the two products write differently.
+    pub(super) fn write(&self, kind: Kind, value: i64) -> Option<String> {
+        match (self.formats.first()?, kind) {
+            (Format::IsoNanos, Kind::DateNanos) => Some(iso_nanos(value)),
+            (Format::Iso | Format::IsoNanos, Kind::Date) => Some(iso_millis(value)),
+            (Format::EpochMillis, Kind::Date) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
     /// The instant that `text` names; `round_up` fills what it leaves open with the
     /// largest value instead of the smallest.
     pub(super) fn instant(&self, text: &str, round_up: bool) -> Option<Instant> {
@@ -111,10 +133,8 @@ impl Formats {
 impl Format {
     fn parse(text: &str) -> Result<Self, String> {
         match text {
-            "strict_date_optional_time"
-            | "strict_date_optional_time_nanos"
-            | "date_optional_time"
-            | "iso8601" => Ok(Self::Iso),
+            "strict_date_optional_time" | "date_optional_time" | "iso8601" => Ok(Self::Iso),
+            "strict_date_optional_time_nanos" => Ok(Self::IsoNanos),
             "epoch_millis" => Ok(Self::EpochMillis),
             "epoch_second" => Ok(Self::EpochSecond),
             _ => pattern(text).map(Self::Pattern),
@@ -123,7 +143,7 @@ impl Format {
 
     fn instant(&self, text: &str, round_up: bool) -> Option<Instant> {
         match self {
-            Self::Iso => Civil::iso(text)?.instant(round_up),
+            Self::Iso | Self::IsoNanos => Civil::iso(text)?.instant(round_up),
             Self::EpochMillis => epoch(text, 3, round_up),
             Self::EpochSecond => epoch(text, 0, round_up),
             Self::Pattern(parts) => Civil::pattern(text, parts)?.instant(round_up),

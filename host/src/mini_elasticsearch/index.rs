@@ -3,7 +3,7 @@
 //! Writes take effect at once for reads by id, and become visible to searches with a
 //! refresh, as in the real servers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -93,6 +93,17 @@ impl Index {
     /// Where a document with this routing (its id, unless another was given) lives.
     pub(super) fn shard_of(&self, routing: &str) -> usize {
         usize::try_from(hash(routing) % self.shards.len().max(1) as u64).unwrap_or(0)
+    }
+
+    /// The shards of routing values, which stand with commas between; all without any.
+    pub(super) fn shards_of(&self, routing: Option<&str>) -> BTreeSet<usize> {
+        match routing {
+            None => (0..self.shards.len()).collect(),
+            Some(values) => values
+                .split(',')
+                .map(|value| self.shard_of(value))
+                .collect(),
+        }
     }
 
     pub(super) fn get(&self, id: &str, routing: Option<&str>) -> Option<&Arc<Document>> {

@@ -24,6 +24,7 @@ mod document_api;
 mod error;
 mod fault;
 mod field_caps_api;
+mod fields;
 mod http;
 mod index;
 mod index_api;
@@ -43,6 +44,7 @@ mod searcher;
 mod settings;
 mod sort;
 mod sort_value;
+mod source_filter;
 mod view;
 
 use std::fmt;

@@ -28,7 +28,7 @@ pub(super) fn open_pit(
     let keep_alive = parse_keep_alive(keep_alive, "keep_alive")?;
     let mut cluster = server.cluster();
     let names = cluster.resolve(call.expression(index))?;
-    let view = cluster.preferred_view(&names, call.params.get("preference"));
+    let view = cluster.view_of(&names, &call.params);
     let total = view.shards();
     let shards = json!({"total": total, "successful": total, "skipped": 0, "failed": 0});
     match server.product {

@@ -44,6 +44,8 @@ pub(super) fn prepare(
         .iter()
         .map(|key| Source::new(key, searcher, mode.product))
         .collect::<Result<_, _>>()?;
+    let mut fields = request.fields.iter();
+    fields.try_for_each(|field| field.check(&searcher.mapping))?;
     let numbers_are_millis = mode.product == Product::Elasticsearch;
     Ok(Prepared {
         matcher: matcher(&request.query, searcher, numbers_are_millis)?,

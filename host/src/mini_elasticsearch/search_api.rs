@@ -35,10 +35,7 @@ pub(super) fn search(
         None => {
             let mut cluster = server.cluster();
             let names = cluster.resolve(call.expression(index))?;
-            (
-                cluster.preferred_view(&names, call.params.get("preference")),
-                None,
-            )
+            (cluster.view_of(&names, &call.params), None)
         }
     };
     let mode = Mode {
@@ -85,6 +82,11 @@ fn in_pit(
         .any(|name| call.params.get(name).is_some())
     {
         return Err(Cause::validation("[indicesOptions] cannot be used with point in time").into());
+    }
+    let shards = ["routing", "preference"];
+    if let Some(name) = shards.iter().find(|name| call.params.get(name).is_some()) {
+        let reason = format!("[{name}] cannot be used with point in time");
+        return Err(Cause::validation(&reason).into());
     }
     let Some(pit) = &request.pit else {
         return Err(no_context(NoContext::Malformed, "pit"));
@@ -170,7 +172,7 @@ pub(super) fn count(
     let view = {
         let mut cluster = server.cluster();
         let names = cluster.resolve(call.expression(index))?;
-        cluster.preferred_view(&names, call.params.get("preference"))
+        cluster.view_of(&names, &call.params)
     };
     let lost_shard = lost_shard(effect);
     let mode = Mode {

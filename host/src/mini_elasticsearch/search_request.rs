@@ -5,8 +5,10 @@ use serde_json::{Map, Value};
 use super::Product;
 use super::aggregation::Aggregation;
 use super::error::{ApiError, Cause};
+use super::fields::FieldRequest;
 use super::query::{Query, object};
 use super::sort::SortKey;
+use super::source_filter::SourceFilter;
 
 /// What a search asks for.
 #[derive(Debug, Clone)]
@@ -21,7 +23,8 @@ pub(super) struct SearchRequest {
     pub(super) search_after: Option<Vec<Value>>,
     pub(super) pit: Option<Pit>,
     pub(super) total: TrackTotal,
-    pub(super) source: bool,
+    pub(super) source: SourceFilter,
+    pub(super) fields: Vec<FieldRequest>,
     pub(super) seq_no_primary_term: bool,
     pub(super) version: bool,
     pub(super) aggregations: Vec<(String, Aggregation)>,
@@ -41,7 +44,7 @@ pub(super) enum TrackTotal {
     UpTo(usize),
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "size",
     "from",
     "query",
@@ -51,6 +54,7 @@ const KEYS: [&str; 14] = [
     "track_total_hits",
     "track_scores",
     "_source",
+    "fields",
     "seq_no_primary_term",
     "version",
     "aggs",
@@ -85,7 +89,8 @@ impl SearchRequest {
             search_after: get("search_after").as_array().cloned(),
             pit: pit(get("pit"))?,
             total: track_total(get("track_total_hits"))?,
-            source: source(get("_source"))?,
+            source: SourceFilter::parse(get("_source"))?,
+            fields: FieldRequest::parse_all(get("fields"))?,
             seq_no_primary_term: flag("seq_no_primary_term").unwrap_or(false),
             version: flag("version").unwrap_or(false),
             aggregations: Aggregation::parse_all(
@@ -191,15 +196,5 @@ fn track_total(json: &Value) -> Result<TrackTotal, Cause> {
                 .map(TrackTotal::UpTo)
                 .ok_or_else(|| Cause::parsing("[track_total_hits] must be a boolean or a number"))
         }
-    }
-}
-
-fn source(json: &Value) -> Result<bool, Cause> {
-    match json {
-        Value::Null => Ok(true),
-        Value::Bool(source) => Ok(*source),
-        _ => Err(Cause::parsing(
-            "source filtering is not supported here: [_source] must be a boolean",
-        )),
     }
 }

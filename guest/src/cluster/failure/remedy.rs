@@ -27,6 +27,7 @@ use Remedy::{Change, Index, OtherPath, Reopen, Shrink, ShrinkOrWait, Wait};
 
 const ANYTHING: &str = "check \"url\", \"index\", \"timestamp_field\" and \"query\"";
 const QUERY: &str = "check \"query\"";
+const RUNTIME: &str = "check \"runtime_mappings\", and scripts in \"query\"";
 const CREDENTIALS: &str = "check \"username\" and \"password\", \"api_key\", \"token\" or \"aws\" of the source's configuration";
 const PRIVILEGES: &str =
     "give the user the privileges \"read\" and \"view_index_metadata\" on the configured index";
@@ -97,6 +98,13 @@ const KNOWN: &[(&str, &str, Remedy)] = &[
         "FORBIDDEN",
         Change("lift the block of the index, or write an \"index\" that leaves it out"),
     ),
+    (
+        "parsing_exception",
+        "[runtime_mappings]",
+        Change("leave \"runtime_mappings\" out, which only Elasticsearch knows, from 7.11 on"),
+    ),
+    ("mapper_parsing_exception", "", Change(RUNTIME)),
+    ("script_exception", "", Change(RUNTIME)),
     ("parsing_exception", "", Change(QUERY)),
     ("x_content_parse_exception", "", Change(QUERY)),
     ("query_shard_exception", "", Change(QUERY)),
