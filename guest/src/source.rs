@@ -86,7 +86,7 @@ impl<H: Host> Source<H> {
         state.start(config.start, now_ms);
         let found = host.resume(state.saved_output(), id_prefix(&config.id_namespace))?;
         let (output, joined) = Output::resumed(&mut state, found, now_ms);
-        let stale = state.give_up_unless_settled();
+        let stale = state.give_up_contexts(config.pagination);
         let page_size = config.batch_size;
         let saves = Saves::following(saved, &state, now_ms);
         let mut source = Self {

@@ -12,8 +12,8 @@ use crate::config::{Config, Start, TRACKABLE};
 use crate::error::Error;
 use crate::host::SavedOutput;
 use crate::key::Key;
+use crate::paging::Pagination;
 use crate::paging::context::Context;
-use crate::paging::progress::Pass;
 use crate::paging::slices::Slices;
 use crate::time::{Unit, millis_to_date};
 
@@ -190,19 +190,21 @@ impl State {
         Ok(self.reading.get_or_insert_with(fresh))
     }
 
-    /// Gives up scrolls of a run that did not end cleanly, as a call may have been under way.
-    /// Returns them, to be closed.
-    pub fn give_up_unless_settled(&mut self) -> Vec<Context> {
-        let Some(reading) = self.reading.as_mut().filter(|_| !self.settled) else {
+    /// Gives up what the cluster keeps where reading can not go on in it: scrolls of a run that
+    /// did not end cleanly, as a call may have been under way, and what belongs to another way
+    /// of reading. Returns it, to be closed.
+    pub fn give_up_contexts(&mut self, pagination: Pagination) -> Vec<Context> {
+        let (by_scroll, settled) = (pagination == Pagination::Scroll, self.settled);
+        let Some(reading) = &mut self.reading else {
             return Vec::new();
         };
-        let passes = reading
-            .slices
-            .slices
-            .iter()
-            .filter_map(|slice| slice.pass.as_ref());
-        let is_scroll = |pass: &Pass| matches!(pass.context, Some(Context::Scroll(_)));
-        if passes.into_iter().any(is_scroll) {
+        let passes = reading.slices.slices.iter();
+        let mut contexts = passes.filter_map(|slice| slice.pass.as_ref()?.context.as_ref());
+        let is_useless = |context: &Context| match context {
+            Context::Scroll(_) => !by_scroll || !settled,
+            Context::Pit(_) => by_scroll,
+        };
+        if contexts.any(is_useless) {
             reading.slices.abandon()
         } else {
             Vec::new()
@@ -299,6 +301,10 @@ mod tests {
             (
                 "id_namespace",
                 r#"{"index": "logs-*", "timestamp_field": "t", "id_namespace": "n"}"#,
+            ),
+            (
+                "pagination",
+                r#"{"index": "logs-*", "timestamp_field": "t", "pagination": "offset"}"#,
             ),
             (
                 "timestamp_unit",

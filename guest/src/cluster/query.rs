@@ -27,8 +27,13 @@ impl Selection<'_> {
         json!({"bool": {"filter": filter}})
     }
 
+    /// One value from `from` on and before `to`, whatever the query.
+    pub fn stretch(&self, from: i64, to: i64) -> Value {
+        self.range(&[("gte", from), ("lt", to)])
+    }
+
     /// From `from` on and before `to`, whatever the query.
-    pub fn within(&self, from: Key, to: Key) -> Value {
+    fn within(&self, from: Key, to: Key) -> Value {
         let mut filter = self.not_before(from);
         filter.push(self.before(to));
         json!({"bool": {"filter": filter}})

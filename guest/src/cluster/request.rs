@@ -207,20 +207,18 @@ impl Request {
         slice: Slice,
         (from, to): (i64, i64),
     ) -> Self {
-        let (unit, first) = (selection.unit, Key::at(from));
+        let length = selection.unit.minute_length();
+        let unit = selection.unit;
         let minutes = (unit.minute(from)..=unit.minute(to.saturating_sub(1))).map(|minute| {
-            let begins = Key::at(minute.saturating_mul(unit.minute_length())).max(first);
-            let ends = minute
-                .saturating_add(1)
-                .saturating_mul(unit.minute_length());
-            let within = selection.within(begins, Key::at(ends.min(to)));
-            (minute.to_string(), within)
+            let begins = minute.saturating_mul(length).max(from);
+            let ends = minute.saturating_add(1).saturating_mul(length).min(to);
+            (minute.to_string(), selection.stretch(begins, ends))
         });
         let minutes: Map<_, _> = minutes.collect();
         let body = json!({
             "size": 0,
             "track_total_hits": false,
-            "query": selection.between(first, Key::at(to)),
+            "query": selection.between(Key::at(from), Key::at(to)),
             "aggs": {"minutes": {"filters": {"filters": minutes}}},
         });
         let within = pit.map_or(Within::Index, Within::Pit);
@@ -262,7 +260,7 @@ impl Search<'_> {
             set(
                 &mut body,
                 "sort",
-                json!([self.timestamp_sort(), {self.selection.config.tiebreaker(): "asc"}]),
+                json!([self.timestamp_sort(), self.tie_sort()]),
             );
             set(&mut body, "seq_no_primary_term", json!(true));
             for (key, value) in self.selection.config.content.wanted() {
@@ -279,6 +277,13 @@ impl Search<'_> {
             Begin::Hit(hits) => set(&mut body, "from", json!(hits)),
         }
         body
+    }
+
+    fn tie_sort(&self) -> Value {
+        match &self.selection.config.tiebreaker_field {
+            Some(field) => json!({field: {"order": "asc", "unmapped_type": "long"}}),
+            None => json!({self.selection.config.tiebreaker(): "asc"}),
+        }
     }
 
     /// `numeric_type` fixes the unit, whatever an index that joins the pattern maps.

@@ -49,6 +49,7 @@ impl Slices {
         let before = self.start().timestamp;
         let first = self.minutes.first(unit.minute(before));
         let from = first.saturating_mul(unit.minute_length());
+        let from = from.max(self.minutes.begin);
         (self.is_comparable() && from < before).then_some((from, before))
     }
 
@@ -64,6 +65,7 @@ impl Slices {
         self.minutes.accept(counted, border);
         let Surplus { since, documents } = surplus?;
         let since = since.saturating_mul(unit.minute_length());
+        let since = since.max(self.minutes.begin);
         let (from, start) = (Key::at(since).max(self.known_from()), self.start());
         let within_reach = from < start;
         if within_reach {
@@ -102,10 +104,13 @@ impl Slices {
         }
     }
 
-    /// A document was delivered.
+    /// A document was delivered. What stands behind the place where late ones were noticed is
+    /// counted already; an update of what was delivered before is there, too.
     pub fn deliver(&mut self, key: Key, unit: Unit) {
         match &mut self.late {
-            Some(late) if key.timestamp < late.before && late.missing > 0 => late.missing -= 1,
+            Some(late) if key.timestamp < late.before => {
+                late.missing = late.missing.saturating_sub(1);
+            }
             _ if unit.is_time() => self.minutes.deliver(unit.minute(key.timestamp)),
             _ => {}
         }
@@ -116,8 +121,12 @@ impl Slices {
     ///
     /// Where it read the whole minute, what is left was counted twice: a document with several
     /// dates is in the minute of each.
+    ///
+    /// A cycle whose horizon is before the place where they were noticed leaves some to the
+    /// next one.
     pub fn end_late(&mut self) -> u64 {
-        let Some(late) = self.late.take() else {
+        let start = self.start().timestamp;
+        let Some(late) = self.late.take_if(|late| late.before <= start) else {
             return 0;
         };
         let missed = if late.whole { 0 } else { late.missing };

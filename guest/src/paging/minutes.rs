@@ -19,8 +19,10 @@ pub struct Counts(BTreeMap<i64, u64>);
 /// The last hour before the place where reading goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Minutes {
-    /// The first of them that was counted from its beginning on.
+    /// The first of them that was counted.
     pub since: i64,
+    /// The timestamp from which on it was.
+    pub begin: i64,
     /// What was delivered in them.
     pub delivered: Counts,
 }
@@ -91,10 +93,11 @@ impl FromIterator<(i64, u64)> for Counts {
 }
 
 impl Minutes {
-    /// Counts from this minute on.
-    pub fn since(since: i64) -> Self {
+    /// Counts from this timestamp on, which lies in this minute.
+    pub fn since(since: i64, begin: i64) -> Self {
         Self {
             since,
+            begin,
             delivered: Counts::default(),
         }
     }
@@ -167,7 +170,11 @@ mod tests {
     fn delivered(counts: &[(i64, u64)]) -> Minutes {
         let delivered = counts.iter().copied().collect();
         let since = i64::MIN;
-        Minutes { since, delivered }
+        Minutes {
+            since,
+            begin: i64::MIN,
+            delivered,
+        }
     }
 
     #[test]
@@ -201,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_last_hour_is_remembered_and_what_was_not_counted_is_not_looked_at() {
-        let mut minutes = Minutes::since(100);
+        let mut minutes = Minutes::since(100, 0);
         for minute in [99, 100, 150, 170] {
             minutes.deliver(minute);
         }

@@ -96,6 +96,9 @@ pub struct Pass {
     pub rereads: u32,
     /// Hits asked for; more than configured where a page brought nothing new.
     pub size: u64,
+    /// A page of so many hits brought nothing new; 0 where the last one did.
+    #[serde(default)]
+    pub too_few: u64,
 }
 
 /// A hit, as far as paging is concerned.
@@ -178,6 +181,7 @@ impl Progress {
             hits: 0,
             rereads: 0,
             size,
+            too_few: 0,
         });
         true
     }
@@ -231,6 +235,7 @@ impl Progress {
         if pass.total == Some(pass.met) || stuck || lacks_hits {
             return Next::Receipt(pass.end());
         }
+        pass.too_few = if fresh == 0 { page.size } else { 0 };
         if fresh == 0 {
             // More documents than the page holds share the place where it begins.
             pass.size = pass.size.max(page.size * 2).min(PAGE_MAX);
@@ -249,7 +254,14 @@ impl Progress {
         let met = self.edge.met_from(self.start) + size;
         let long = met > SEGMENT_MIN.max(SEGMENT_PAGES * size) && border.begins_group();
         let full = self.edge.count_from(self.start) + size > edge_max;
-        border > self.start && (long || full)
+        let keeps_all = self.keeps_all();
+        border > self.start && !keeps_all && (long || full)
+    }
+
+    /// Whether the edge has to hold everything, as everything is read again.
+    fn keeps_all(&self) -> bool {
+        let pass = self.pass.as_ref();
+        pass.is_some_and(|pass| pass.keep_from == Key::MIN)
     }
 
     /// Remembers the hits. Returns how many of them the pass had not met before.
@@ -274,7 +286,7 @@ impl Progress {
     /// Forgets what is settled, oldest first, where the edge could not hold so many more.
     fn make_room(&mut self, more: u64, edge_max: u64) {
         let surplus = (self.edge.len() as u64 + more).saturating_sub(edge_max);
-        if surplus > 0 {
+        if surplus > 0 && !self.keeps_all() {
             let last = self.edge.place_of(surplus - 1);
             let place = last.map_or(self.start, |key| Key::behind(key.timestamp));
             self.forget_before(place.min(self.start));

@@ -70,14 +70,15 @@ pub struct Plan {
 impl Slices {
     /// A source that has delivered everything before `start`.
     pub fn from(start: Key, unit: Unit) -> Self {
+        let begin = start.timestamp;
         let since = match start {
             Key::MIN => i64::MIN,
-            start => unit.minute(start.timestamp).saturating_add(1),
+            _ => unit.minute(begin),
         };
         Self {
             slices: vec![Progress::from(start)],
             cycle: None,
-            minutes: Minutes::since(since),
+            minutes: Minutes::since(since, begin),
             late: None,
             missed: 0,
             is_complete: false,
@@ -201,9 +202,12 @@ impl Slices {
 
     /// The group of equal timestamps that is cut off at the end of what is forgotten.
     fn joined_crowd(&self, edge: &Edge) -> Option<Crowd> {
+        let timestamp = self.position()?.timestamp;
         let crowds = self.slices.iter().filter_map(|slice| slice.crowd);
-        let timestamp = crowds.clone().map(|crowd| crowd.timestamp).max()?;
-        let counted = crowds.filter(|crowd| crowd.timestamp == timestamp);
+        let mut counted = crowds
+            .filter(|crowd| crowd.timestamp == timestamp)
+            .peekable();
+        counted.peek()?;
         let group = Key::at(timestamp);
         let known_from = self.known_from().min(Key::behind(timestamp));
         let cut_off = edge.between(group, known_from).count() as u64;

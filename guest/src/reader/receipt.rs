@@ -60,12 +60,13 @@ impl<H: Host> Reader<'_, H> {
     }
 
     fn finish_cycle(&mut self) -> Result<(), Error> {
-        self.end_late()?;
         let Some(cycle) = self.slices()?.finish() else {
             return Ok(());
         };
+        self.end_late()?;
         self.state.count_cycle(cycle.documents, self.client.now_ms);
-        if scroll::is_export(self.config) {
+        let found_any = self.slices()?.position().is_some();
+        if found_any && scroll::is_export(self.config) {
             self.slices()?.is_complete = true;
             let host = &mut self.client.host;
             host.log(Level::Info, "the export is complete", &[]);

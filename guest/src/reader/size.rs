@@ -27,7 +27,7 @@ impl<H: Host> Reader<'_, H> {
         let Some(pass) = &mut self.progress(slice)?.pass else {
             return Ok(());
         };
-        let size = fitting(pass.size, hits, bytes, most);
+        let size = fitting(pass.size, hits, bytes, most).max(pass.too_few + 1);
         if !in_scroll {
             pass.size = size;
         }
@@ -46,11 +46,11 @@ impl<H: Host> Reader<'_, H> {
         error: Error,
     ) -> Result<(), Error> {
         ahead.remove(&slice);
-        let size = self.pass(slice)?.size;
-        if size <= SIZE_MIN {
+        let pass = self.pass(slice)?;
+        let smaller = (pass.size / 2).max(SIZE_MIN);
+        if pass.size <= SIZE_MIN || smaller <= pass.too_few {
             return Err(error);
         }
-        let smaller = (size / 2).max(SIZE_MIN);
         let fields = [
             ("documents", smaller.to_string()),
             ("reason", error.to_string()),

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::paging::Pagination;
 use crate::time::Unit;
 
 /// What decides which documents there are, and which ids they get.
@@ -18,6 +19,9 @@ pub struct Fingerprint {
     pub query: Value,
     /// The namespace of message ids.
     pub id_namespace: String,
+    /// By offset, a state is about all documents; in other ways about those from a place on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_offset: bool,
     /// What one step of a numeric timestamp is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp_unit: Option<Unit>,
@@ -32,6 +36,10 @@ pub struct Fingerprint {
     pub runtime_mappings: Option<Value>,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Fingerprint {
     /// Of this configuration.
     pub fn of(config: &Config) -> Self {
@@ -40,6 +48,7 @@ impl Fingerprint {
             timestamp_field: config.order().to_owned(),
             query: config.query.clone(),
             id_namespace: config.id_namespace.clone(),
+            by_offset: config.pagination == Pagination::Offset,
             timestamp_unit: config.timestamp_unit,
             tiebreaker_field: config.tiebreaker_field.clone(),
             routing: config.routing.clone(),
@@ -62,6 +71,7 @@ impl Fingerprint {
             ),
             ("query", self.query == now.query),
             ("id_namespace", self.id_namespace == now.id_namespace),
+            ("pagination", self.by_offset == now.by_offset),
             ("timestamp_unit", self.timestamp_unit == now.timestamp_unit),
             (
                 "tiebreaker_field",

@@ -14,7 +14,9 @@ use serde_json::{Error, Map, Value};
 
 use crate::edge::Edge;
 use crate::key::Key;
+use crate::paging::minutes::Minutes;
 use crate::paging::slices::Slices;
+use crate::time::Unit;
 
 /// The data of a state in the newest format. Fields that are not known stay.
 pub(super) fn to_newest(data: &[u8], format: u32) -> Result<Value, Error> {
@@ -34,8 +36,14 @@ fn slice(state: &mut Value) -> Result<(), Error> {
     let Some(Value::Object(reading)) = state.get_mut("reading") else {
         return Ok(());
     };
-    let (start, unit) = (field(reading, "start")?, field(reading, "unit")?);
+    let start: Key = field(reading, "start")?;
+    let unit: Unit = field(reading, "unit")?;
     let mut slices = Slices::from(start, unit);
+    // Nobody counted the minute in which it stands.
+    if start != Key::MIN {
+        let next = unit.minute(start.timestamp).saturating_add(1);
+        slices.minutes = Minutes::since(next, i64::MIN);
+    }
     if let Some(slice) = slices.slices.first_mut() {
         slice.position = field(reading, "position")?;
         slice.edge = field(reading, "edge")?;

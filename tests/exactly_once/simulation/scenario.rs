@@ -243,7 +243,10 @@ impl Scenario {
                 (_, true) => "offset",
                 _ => "timestamp",
             },
-            slices: if sliced { (3, 2) } else { (1, 1) },
+            slices: *[(3, 2), (1, 3)]
+                .choose(&mut dice)
+                .filter(|_| sliced)
+                .unwrap_or(&(1, 1)),
             updates,
             foreign,
             refusals,

@@ -29,7 +29,7 @@ impl Progress {
         pass.rereads = 0;
         let keep_from = pass.keep_from;
         if to == pass.to {
-            self.finish(keep_from);
+            self.finish(to, keep_from);
             return Ok(Settled::PassOver);
         }
         if pass.until.take().is_some() {
@@ -43,8 +43,9 @@ impl Progress {
     }
 
     /// The pass is over: the next one starts at the watermark, inclusive, as far as the
-    /// edge knows all of its documents; else just behind it.
-    fn finish(&mut self, keep_from: Key) {
+    /// edge knows all of its documents; else just behind it. Where a clock was set back, or the
+    /// settle time grew, the pass ended before the watermark, and the next one starts there.
+    fn finish(&mut self, to: Key, keep_from: Key) {
         self.pass = None;
         if keep_from == Key::MIN {
             // All was read: what was not met is not there any more.
@@ -59,8 +60,8 @@ impl Progress {
         self.crowd = self.crowd.filter(at_watermark);
         let behind = Key::behind(position.timestamp);
         if self.known_from <= watermark {
-            self.start = watermark;
-            self.forget_before(watermark.min(keep_from));
+            self.start = watermark.min(to);
+            self.forget_before(self.start.min(keep_from));
         } else if self.known_from < behind {
             let seq_no = i64::MAX;
             self.forget_before(Key {

@@ -65,9 +65,8 @@ impl World {
         for number in 0..self.source.slices.len() {
             self.read(number);
         }
-        let missed = self.source.end_late();
         self.source.finish();
-        (found, missed)
+        (found, self.source.end_late())
     }
 
     fn read(&mut self, number: usize) {
@@ -77,7 +76,12 @@ impl World {
         let slice = &mut self.source.slices[number];
         let read = read_pass(slice, &mut Snapshot::new(mine), self.edge_max).unwrap();
         for id in &read {
-            let key = self.documents[usize::try_from(*id).unwrap()].key;
+            let key = self
+                .documents
+                .iter()
+                .find(|document| document.id == *id)
+                .unwrap()
+                .key;
             self.source.deliver(key, UNIT);
         }
         self.delivered.extend(read);
@@ -222,4 +226,53 @@ fn late_documents_are_noticed_after_the_number_of_slices_changed_inside_a_minute
     let (found, _) = world.cycle();
     assert_eq!(found.map(|found| found.documents), Some(1));
     world.assert_holds_all();
+}
+
+#[test]
+fn an_update_that_is_read_with_late_documents_hides_no_later_one() {
+    let mut world = World::new(1, 10 * MINUTE, 10_000);
+    world.add((0..300).map(|n| n * 4_000));
+    world.cycle();
+    let updated = world
+        .documents
+        .iter_mut()
+        .find(|document| document.key.timestamp == 15 * MINUTE);
+    let updated = updated.unwrap();
+    (updated.id, updated.key.seq_no) = (10_000, 10_000);
+    world.add([15 * MINUTE + 1]);
+    world.cycle();
+    assert_eq!(world.delivered.len(), 302, "the update and the late one");
+    world.add([15 * MINUTE + 2]);
+    assert!(world.cycle().0.is_some());
+    assert_eq!(world.delivered.len(), 303);
+}
+
+#[test]
+fn late_documents_beyond_a_horizon_that_was_set_back_are_read_by_the_next_cycle() {
+    let mut world = World::new(1, 15 * MINUTE, 10_000);
+    world.add((0..300).map(|n| n * 4_000));
+    world.cycle();
+    world.add([8 * MINUTE + 1, 12 * MINUTE + 1]);
+    for horizon in [10, 20] {
+        world.plan.horizon = horizon * MINUTE;
+        world.cycle();
+    }
+    world.assert_holds_all();
+    world.add([12 * MINUTE + 2]);
+    assert!(world.cycle().0.is_some(), "nothing was counted twice");
+    world.assert_holds_all();
+}
+
+#[test]
+fn late_documents_in_the_minute_of_the_start_are_noticed_but_nothing_before_it() {
+    let mut world = World::new(1, 15 * MINUTE, 10_000);
+    let start = 10 * MINUTE + 20_000;
+    world.source = Slices::from(Key::at(start), UNIT);
+    world.add((0..100).map(|n| start + n * 1_000));
+    world.cycle();
+    world.add([start + 1]);
+    world.cycle();
+    world.assert_holds_all();
+    world.add([start - 1]);
+    assert_eq!((world.cycle(), world.delivered.len()), ((None, 0), 101));
 }
