@@ -201,19 +201,23 @@ impl Request {
     }
 
     /// How many documents are there in each minute from this timestamp on and before that one?
+    /// All minutes before `each_from` are counted as one, which is the first.
     pub fn minutes(
         selection: Selection<'_>,
         pit: Option<&str>,
         slice: Slice,
         (from, to): (i64, i64),
+        each_from: i64,
     ) -> Self {
-        let length = selection.unit.minute_length();
         let unit = selection.unit;
-        let minutes = (unit.minute(from)..=unit.minute(to.saturating_sub(1))).map(|minute| {
-            let begins = minute.saturating_mul(length).max(from);
-            let ends = minute.saturating_add(1).saturating_mul(length).min(to);
-            (minute.to_string(), selection.stretch(begins, ends))
-        });
+        let begin_of = |minute: i64| minute.saturating_mul(unit.minute_length()).clamp(from, to);
+        let (first, last) = (unit.minute(from), unit.minute(to.saturating_sub(1)));
+        let each_from = each_from.clamp(first.saturating_add(1), last.saturating_add(1));
+        let begins = std::iter::once(first).chain(each_from..=last);
+        let ends = (each_from..=last.saturating_add(1)).map(begin_of);
+        let minutes = begins
+            .zip(ends)
+            .map(|(minute, end)| (minute.to_string(), selection.stretch(begin_of(minute), end)));
         let minutes: Map<_, _> = minutes.collect();
         let body = json!({
             "size": 0,

@@ -107,6 +107,11 @@ impl Minutes {
         self.since.max(before.saturating_sub(MINUTES_MAX))
     }
 
+    /// The first minute in which something was delivered.
+    pub fn first_delivered(&self) -> Option<i64> {
+        self.delivered.0.first_key_value().map(|(first, _)| *first)
+    }
+
     /// A document was delivered.
     pub fn deliver(&mut self, minute: i64) {
         if minute >= self.since {

@@ -80,9 +80,16 @@ impl<H: Host> Reader<'_, H> {
         let Some(hour) = hour.filter(|_| pagination != Pagination::Offset) else {
             return Ok(Vec::new());
         };
-        let counted = self.count_minutes(hour, None, Slice::WHOLE)?;
-        let is_late = self.slices()?.surplus(&counted, unit).is_some();
-        if !is_late || pagination == Pagination::Scroll {
+        // Minutes in which nothing was delivered need not be told apart, unless there is something.
+        let each_from = self.slices()?.minutes.first_delivered();
+        let each_from = each_from.unwrap_or(i64::MAX);
+        let counted = self.count_minutes(hour, None, Slice::WHOLE, each_from)?;
+        if self.slices()?.surplus(&counted, unit).is_none() {
+            self.take_note(&counted, hour)?;
+            return Ok(Vec::new());
+        }
+        if pagination == Pagination::Scroll {
+            let counted = self.count_minutes(hour, None, Slice::WHOLE, i64::MIN)?;
             self.take_note(&counted, hour)?;
             return Ok(Vec::new());
         }
@@ -106,12 +113,12 @@ impl<H: Host> Reader<'_, H> {
         let mut all = Counts::default();
         for number in 0..self.slices()?.slices.len() {
             let slice = self.slice(number)?;
-            if self.count_minutes(hour, None, slice)?.is_empty() {
+            if self.count_minutes(hour, None, slice, i64::MAX)?.is_empty() {
                 continue;
             }
             let pit = self.client.open_pit(self.config, slice)?;
             pits.push((number, Context::Pit(pit.clone())));
-            all.join(self.count_minutes(hour, Some(&pit), slice)?);
+            all.join(self.count_minutes(hour, Some(&pit), slice, i64::MIN)?);
         }
         Ok(all)
     }
@@ -129,9 +136,10 @@ impl<H: Host> Reader<'_, H> {
         hour: (i64, i64),
         pit: Option<&str>,
         slice: Slice,
+        each_from: i64,
     ) -> Result<Counts, Failure> {
         let (config, unit) = (self.config, self.reading()?.unit);
-        let request = Request::minutes(Selection { config, unit }, pit, slice, hour);
+        let request = Request::minutes(Selection { config, unit }, pit, slice, hour, each_from);
         let answer = self.client.ask(&request)?;
         histogram::parse(&answer.bytes)
     }

@@ -27,7 +27,7 @@ fn searches(config: &Config, within: Within<'_>) -> Vec<Request> {
             product: Some(Product::Elasticsearch),
         })
     };
-    let minutes = |pit| Request::minutes(selection, pit, Slice::WHOLE, (0, 5));
+    let minutes = |pit| Request::minutes(selection, pit, Slice::WHOLE, (0, 5), i64::MIN);
     let mut all = vec![search(10), search(0)];
     match within {
         Within::Pit(pit) => all.push(minutes(Some(pit))),
@@ -142,5 +142,41 @@ fn a_slice_asks_its_own_shards_in_the_preferred_copies() {
             path,
             format!("/i/_pit?keep_alive=5m&preference={preference}")
         );
+    }
+}
+
+#[test]
+fn minutes_are_told_apart_from_where_it_matters_and_leave_no_gap() {
+    let config = config(r#"{"index": "i", "timestamp_field": "t", "timestamp_unit": "s"}"#);
+    let unit = Unit::NumberS;
+    let selection = Selection {
+        config: &config,
+        unit,
+    };
+    let rows = [
+        (
+            i64::MIN,
+            vec![("1", 90, 120), ("2", 120, 180), ("3", 180, 200)],
+        ),
+        (3, vec![("1", 90, 180), ("3", 180, 200)]),
+        (i64::MAX, vec![("1", 90, 200)]),
+    ];
+    for (each_from, expected) in rows {
+        let request = Request::minutes(selection, None, Slice::WHOLE, (90, 200), each_from);
+        let body = request.body.unwrap();
+        let filters = body["aggs"]["minutes"]["filters"]["filters"]
+            .as_object()
+            .unwrap();
+        let range = |(minute, filter): (&String, &Value)| {
+            let range = &filter["range"]["t"];
+            let bound = |name: &str| range[name].as_i64().unwrap();
+            (minute.clone(), bound("gte"), bound("lt"))
+        };
+        let found: Vec<_> = filters.iter().map(range).collect();
+        let expected = expected.into_iter();
+        let expected: Vec<_> = expected
+            .map(|(m, from, to)| (m.to_owned(), from, to))
+            .collect();
+        assert_eq!(found, expected, "{each_from}");
     }
 }
