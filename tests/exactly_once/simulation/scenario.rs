@@ -152,7 +152,7 @@ pub const SCENARIOS: [Scenario; 17] = [
     Scenario {
         name: "offsets",
         initial: 20,
-        later: 40,
+        later: 15,
         late_ms: VERY_LATE_MS,
         pagination: "offset",
         ..PLAIN

@@ -8,7 +8,7 @@ use super::script::Script;
 use crate::tally::TALLY;
 
 /// Schedules where `SCHEDULES` names no other number.
-const SCHEDULES: usize = 10_000;
+const SCHEDULES: usize = 4_000;
 
 /// Runs as many schedules as are wanted, from consecutive seeds.
 pub fn random_schedules() -> Result<(), Failed> {
