@@ -51,7 +51,7 @@ impl exported::Guest for Component {
         Ok(exported::Polled {
             documents: done.documents,
             more: done.more,
-            wait_hint_ms: None,
+            wait_hint_ms: done.wait_ms,
         })
     }
 

@@ -8,6 +8,7 @@ mod keys;
 mod scope;
 #[cfg(test)]
 mod selection_tests;
+mod ways;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -28,6 +29,8 @@ const OVERLAP_MS: u64 = 5 * 60_000;
 const SCROLL_TIMEOUT_MS: u64 = 5 * 60_000;
 /// The sequence number of a document, in its shard.
 const SEQUENCE: &str = "_seq_no";
+/// The id of a document, in its index.
+pub const ID: &str = "_id";
 /// The fields of the reference's state; `tracked_fields` may name these.
 pub const TRACKABLE: [&str; 9] = [
     "last_poll_timestamp",
@@ -61,9 +64,12 @@ pub struct Config {
     /// How long a scroll outlives the last request that used it, in milliseconds; 5 minutes by
     /// default.
     pub scroll_timeout_ms: u64,
-    /// The field that orders the documents. None: their sequence numbers do.
+    /// The field that orders the documents. None: their ids or sequence numbers do.
     pub timestamp_field: Option<String>,
-    /// What one step of a field is that is mapped as a whole number. None: it is a date.
+    /// The field that holds a growing id, for pagination by document id; `_id` by default.
+    pub id_field: Option<String>,
+    /// What one step of a field is that is mapped as a whole number, or that it only grows.
+    /// None: it is a date.
     pub timestamp_unit: Option<Unit>,
     /// A field whose whole numbers tell documents of one timestamp apart; `_seq_no` by default.
     pub tiebreaker_field: Option<String>,
@@ -114,6 +120,7 @@ impl Config {
             prefix: "",
             keys: value,
         };
+        let given: Vec<_> = keys.keys.keys().cloned().collect();
         let mut state = keys.table("state")?;
         let pagination = keys.pagination()?;
         let config = Self {
@@ -133,6 +140,7 @@ impl Config {
                 .duration("scroll_timeout")?
                 .unwrap_or(SCROLL_TIMEOUT_MS),
             timestamp_field: keys.text("timestamp_field")?,
+            id_field: keys.text("id_field")?,
             timestamp_unit: keys.timestamp_unit()?,
             tiebreaker_field: keys.text("tiebreaker_field")?,
             start: keys.start()?,
@@ -151,13 +159,29 @@ impl Config {
         };
         keys.finish()?;
         state.finish()?;
-        config.check()?;
+        config.check(&given)?;
         Ok(config)
     }
 
     /// The field that orders the documents.
     pub fn order(&self) -> &str {
-        self.timestamp_field.as_deref().unwrap_or(SEQUENCE)
+        match self.pagination {
+            Pagination::DocumentId => self.id_field.as_deref().unwrap_or(ID),
+            _ => self.timestamp_field.as_deref().unwrap_or(SEQUENCE),
+        }
+    }
+
+    /// The same, if it is one of the index's own, which a document may lack.
+    pub fn field(&self) -> Option<&str> {
+        self.id_field.as_deref().or(self.timestamp_field.as_deref())
+    }
+
+    /// The key that names that field.
+    pub fn field_key(&self) -> &'static str {
+        match self.pagination {
+            Pagination::DocumentId => "id_field",
+            _ => "timestamp_field",
+        }
     }
 
     /// The field that tells documents of one timestamp apart.
@@ -165,8 +189,8 @@ impl Config {
         self.tiebreaker_field.as_deref().unwrap_or(SEQUENCE)
     }
 
-    /// What holds between keys.
-    fn check(&self) -> Result<(), Error> {
+    /// What holds between keys, of which these are given.
+    fn check(&self, given: &[String]) -> Result<(), Error> {
         if self.edge_max < 2 * self.batch_size {
             let least = 2 * self.batch_size;
             return Err(Error::config(
@@ -174,32 +198,8 @@ impl Config {
                 format!("must be at least {least}, twice batch_size"),
             ));
         }
-        if self.timestamp_field.is_none() {
-            self.check_without_timestamp()?;
-        }
+        self.check_ways(given)?;
         self.check_runtime_mappings()
-    }
-
-    fn check_without_timestamp(&self) -> Result<(), Error> {
-        if self.pagination == Pagination::Timestamp {
-            return Err(Error::config(
-                "timestamp_field",
-                "is missing; name the date field that orders the documents, or set \"pagination\" to \"scroll\" for one export, or to \"offset\" for at most 10,000 documents",
-            ));
-        }
-        let needs_one = [
-            ("timestamp_unit", self.timestamp_unit.is_some()),
-            ("tiebreaker_field", self.tiebreaker_field.is_some()),
-            ("start", self.start.is_some()),
-            ("settle", self.settle_ms.is_some()),
-        ];
-        match needs_one.iter().find(|(_, is_set)| *is_set) {
-            Some((key, _)) => Err(Error::config(
-                *key,
-                "needs a \"timestamp_field\", which is missing",
-            )),
-            None => Ok(()),
-        }
     }
 }
 

@@ -10,7 +10,9 @@
 
 mod begin;
 mod budget;
+mod count;
 mod deliver;
+mod horizon;
 mod page;
 mod receipt;
 mod size;
@@ -22,6 +24,7 @@ use crate::cluster::failure::Failure;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
+use crate::key::Point;
 use crate::output::Output;
 use crate::paging::Pagination;
 use crate::paging::progress::Progress;
@@ -42,6 +45,8 @@ pub struct Done {
     pub documents: u64,
     /// The cycle is not over.
     pub more: bool,
+    /// When there will be more, in milliseconds from now, where that is known.
+    pub wait_ms: Option<u64>,
 }
 
 /// A poll's work.
@@ -50,8 +55,10 @@ pub struct Reader<'a, H: Host> {
     pub client: Client<'a, H>,
     /// What to read.
     pub config: &'a Config,
-    /// Documents before this time are old enough to be read, in milliseconds.
-    pub until_ms: u64,
+    /// The time that the poll was told, in milliseconds.
+    pub poll_ms: u64,
+    /// How long a document is given to become visible, in milliseconds.
+    pub settle_ms: u64,
     /// What is known; changed page by page.
     pub state: &'a mut State,
     /// Where the output ends.
@@ -79,7 +86,7 @@ impl<H: Host> Reader<'_, H> {
         let (mut done, mut left, mut reopens) = (Done::default(), Left::of(budget), 0);
         let (mut ahead, mut last) = (Ahead::new(), None);
         while let Ok(cycle) = self.cycle() {
-            last = Some((cycle.horizon, cycle.looked));
+            last = Some((cycle.horizon.clone(), cycle.looked));
             for slice in self.unread()? {
                 if left.is_spent() && !self.must_go_on(&ahead) {
                     done.more = true;
@@ -103,9 +110,12 @@ impl<H: Host> Reader<'_, H> {
         }
         // A cycle that an earlier poll began ends at an older horizon, and one that went on from
         // different places knows of no late documents: another one follows.
-        let (until, comparable) = (self.plan()?.horizon, self.slices()?.is_comparable());
-        let another = |(horizon, looked): (i64, bool)| horizon < until || (comparable && !looked);
+        let (plan, comparable) = (self.plan()?, self.slices()?.is_comparable());
+        let until = plan.map(|plan| plan.horizon);
+        let another =
+            |(horizon, looked): (Point, bool)| Some(horizon) < until || (comparable && !looked);
         done.more = last.is_some_and(another);
+        done.wait_ms = self.horizon()?.and_then(|horizon| horizon.wait_ms);
         Ok(done)
     }
 

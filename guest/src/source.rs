@@ -8,11 +8,11 @@ mod learn;
 use crate::cluster::client::Client;
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
-use crate::cluster::request::Request;
 use crate::cluster::shards::Slice;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
+use crate::key::Point;
 use crate::message::id_prefix;
 use crate::output::Output;
 use crate::paging::Pagination;
@@ -172,11 +172,11 @@ impl<H: Host> Source<H> {
             product: &mut self.product,
             now_ms: self.now_ms,
         };
-        let until_ms = now_ms.saturating_sub(settle_ms);
         let mut reader = Reader {
             client,
             config,
-            until_ms,
+            poll_ms: now_ms,
+            settle_ms,
             state: &mut self.state,
             output: &mut self.output,
             page_size: &mut self.page_size,
@@ -227,23 +227,26 @@ impl<H: Host> Source<H> {
         else {
             return Ok(Backlog::default());
         };
-        let selection = Selection {
-            config: &self.config,
-            unit,
-        };
-        if !unit.is_time() {
+        if unit == Unit::Sequence {
             return Ok(Backlog::default());
         }
-        let horizon = unit.from_millis(now_ms.saturating_sub(settle_ms));
         let mut client = Client {
             host: &mut self.host,
             product: &mut self.product,
-            now_ms,
+            now_ms: self.now_ms.max(now_ms),
         };
-        let mut count = |query| client.count(&Request::count(&self.config, Slice::WHOLE, query));
+        let (config, reading) = (&self.config, self.state.reading.as_ref());
+        let selection = Selection { config, unit };
+        let sightings = reading.map(|reading| &reading.slices.sightings);
+        let seen = sightings.filter(|_| unit.grows());
+        let until_ms = now_ms.saturating_sub(settle_ms);
+        let horizon = match seen.map(|seen| seen.horizon(now_ms, client.now_ms, settle_ms, 0)) {
+            Some(seen) => seen.last.map_or(Point::MIN, |last| last.next()),
+            None => unit.from_millis(until_ms).into(),
+        };
         Ok(Backlog {
-            beyond_horizon: count(selection.since(horizon))?,
-            without_timestamp: count(selection.without_timestamp())?,
+            beyond_horizon: client.count_since(selection, Slice::WHOLE, &horizon)?,
+            without_timestamp: client.count_without_field(selection, Slice::WHOLE)?,
         })
     }
 

@@ -14,6 +14,7 @@ use crate::host::SavedOutput;
 use crate::key::Key;
 use crate::paging::Pagination;
 use crate::paging::context::Context;
+use crate::paging::document_id;
 use crate::paging::slices::Slices;
 use crate::time::{Unit, millis_to_date};
 
@@ -142,9 +143,10 @@ impl State {
         encoded.map_err(|e| Error::permanent(format!("the state can not be written as json: {e}")))
     }
 
-    /// Until a mapping was seen, this timestamp is all that says where to go on.
+    /// Until a mapping was seen, these are all that says where to go on.
     fn is_needed(&self, field: &str) -> bool {
-        field == "last_poll_timestamp" && self.reading.is_none()
+        let names_a_place = matches!(field, "last_poll_timestamp" | "last_document_id");
+        names_a_place && self.reading.is_none()
     }
 
     /// Refuses a configuration that selects other documents than the state is about.
@@ -172,14 +174,16 @@ impl State {
         }
     }
 
-    /// Where reading begins: at the saved place, or at the timestamp that a state without
-    /// this connector's own fields names, inclusive, or at the beginning.
+    /// Where reading begins: at the saved place, or at the timestamp or document id that a
+    /// state without this connector's own fields names, inclusive, or at the beginning.
     ///
     /// # Errors
     /// Permanent, if that timestamp is no date.
     pub fn reading(&mut self, config: &Config, unit: Unit) -> Result<&mut Reading, Error> {
-        let start = match (&self.reading, &self.last_poll_timestamp) {
-            (None, Some(date)) if unit.is_time() => Key::at(unit.from_date(parse_date(date)?)),
+        let start = match (&self.last_poll_timestamp, &self.last_document_id) {
+            _ if self.reading.is_some() => Key::MIN,
+            (Some(date), _) if unit.is_time() => Key::at(unit.from_date(parse_date(date)?)),
+            (_, Some(id)) if document_id::has_no_ranges(config) => Key::at(&**id),
             _ => Key::MIN,
         };
         let fresh = || Reading {
@@ -355,7 +359,7 @@ mod tests {
             .reading(&config(), Unit::Ns)
             .unwrap()
             .slices
-            .deliver(Key::at(i64::MAX), Unit::Ns);
+            .deliver(&Key::at(i64::MAX), Unit::Ns);
         let saved = state.to_json(None).unwrap();
         assert_eq!(State::parse(&saved, FORMAT).unwrap(), state);
         assert!(

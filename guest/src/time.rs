@@ -3,7 +3,9 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-/// What one step of a timestamp is.
+use crate::key::Point;
+
+/// What the values of the field that orders are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -19,8 +21,12 @@ pub enum Unit {
     NumberUs,
     /// A whole number of nanoseconds.
     NumberNs,
-    /// A sequence number, which is no time.
+    /// The sequence number of a document, which is no time.
     Sequence,
+    /// A whole number that only grows.
+    Number,
+    /// A text that only grows.
+    Text,
 }
 
 impl Unit {
@@ -33,6 +39,15 @@ impl Unit {
         }
     }
 
+    /// The type of the field where an index does not map it.
+    pub const fn unmapped_type(self) -> &'static str {
+        match self {
+            Self::Ms | Self::Ns => "date",
+            Self::Text => "keyword",
+            _ => "long",
+        }
+    }
+
     /// For people.
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,32 +56,52 @@ impl Unit {
             Self::NumberUs => "us",
             Self::Ns | Self::NumberNs => "ns",
             Self::Sequence => "sequence numbers",
+            Self::Number => "growing numbers",
+            Self::Text => "growing texts",
         }
     }
 
     /// Whether it says when something was.
     pub const fn is_time(self) -> bool {
-        !matches!(self, Self::Sequence)
+        !matches!(self, Self::Sequence | Self::Number | Self::Text)
     }
 
-    /// Steps in a second; of a sequence, as good as any.
+    /// Whether new documents have larger values than all before them, at which time that may
+    /// have been.
+    pub const fn grows(self) -> bool {
+        matches!(self, Self::Number | Self::Text)
+    }
+
+    /// Steps in a second; of what is no time, as good as any.
     const fn per_second(self) -> i64 {
         match self {
             Self::NumberS => 1,
             Self::Ms | Self::NumberMs => 1_000,
             Self::NumberUs => 1_000_000,
-            Self::Ns | Self::NumberNs | Self::Sequence => 1_000_000_000,
+            _ => 1_000_000_000,
         }
     }
 
     /// Steps in a minute.
-    pub const fn minute_length(self) -> i64 {
+    const fn minute_length(self) -> i64 {
         60 * self.per_second()
     }
 
-    /// In which minute since the epoch it lies.
-    pub const fn minute(self, timestamp: i64) -> i64 {
-        timestamp.div_euclid(self.minute_length())
+    /// In which minute since the epoch it lies. What is no time lies in one.
+    pub fn minute(self, point: &Point) -> i64 {
+        match point.number().filter(|_| self.is_time()) {
+            Some(timestamp) => timestamp.div_euclid(self.minute_length()),
+            None => 0,
+        }
+    }
+
+    /// The first value of a minute; the least of all where there is only one.
+    pub fn begin_of_minute(self, minute: i64) -> Point {
+        if self.is_time() {
+            minute.saturating_mul(self.minute_length()).into()
+        } else {
+            Point::MIN
+        }
     }
 
     /// A point in time, rounded down; beyond the range of the unit, its last value. Every
@@ -100,10 +135,18 @@ impl Unit {
         DateTime::from_timestamp(seconds, nanos)
     }
 
-    /// The milliseconds since the epoch, rounded down; 0 before it.
-    pub fn to_millis(self, timestamp: i64) -> u64 {
-        let millis = self.to_date(timestamp).map(|date| date.timestamp_millis());
-        millis.map_or(u64::MAX, |millis| u64::try_from(millis).unwrap_or(0))
+    /// The milliseconds since the epoch, rounded down; 0 before it. None where it is no date.
+    pub fn to_millis(self, point: &Point) -> Option<u64> {
+        let millis = self.to_date(point.number()?)?.timestamp_millis();
+        Some(u64::try_from(millis).unwrap_or(0))
+    }
+
+    /// For people: a date where it is one.
+    pub fn describe(self, point: &Point) -> String {
+        match point.number() {
+            Some(timestamp) => self.to_iso(timestamp),
+            None => point.to_string(),
+        }
     }
 
     /// For people, and as `strict_date_optional_time_nanos` reads it, the one format that

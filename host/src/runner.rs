@@ -97,6 +97,8 @@ pub enum Until {
 enum Step {
     /// There is more to read at once.
     More,
+    /// There will be some at this time, which a run with an end waits for.
+    NotYet(Duration),
     /// There is not, for this time.
     CaughtUp(Duration),
     /// The run was stopped before the source was open.
@@ -167,7 +169,7 @@ impl Run<'_> {
             progress(self.summary.documents);
             match step {
                 Step::CaughtUp(_) if self.until == Until::CaughtUp => return Ok(()),
-                Step::CaughtUp(wait) => self.sleep(wait).await,
+                Step::CaughtUp(wait) | Step::NotYet(wait) => self.sleep(wait).await,
                 Step::More | Step::NotOpen => {}
             }
         }
@@ -206,6 +208,10 @@ impl Run<'_> {
         if polled.more {
             return Ok(Step::More);
         }
+        let hint = polled.wait_hint_ms.map(Duration::from_millis);
+        if let (Until::CaughtUp, Some(wait)) = (self.until, hint) {
+            return Ok(Step::NotYet(wait));
+        }
         if self.until == Until::CaughtUp {
             let Undelivered {
                 beyond_horizon,
@@ -213,10 +219,8 @@ impl Run<'_> {
             } = instance.backlog(now_ms).await?;
             self.summary.left = Some((beyond_horizon, without_timestamp));
         }
-        let hint = polled
-            .wait_hint_ms
-            .map_or(Duration::MAX, Duration::from_millis);
-        Ok(Step::CaughtUp(source.polling_interval.min(hint)))
+        let wait = hint.unwrap_or(Duration::MAX);
+        Ok(Step::CaughtUp(source.polling_interval.min(wait)))
     }
 
     /// Waits before the next try, or gives up.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::cluster::failure::{Failure, Shards};
 use crate::error::Error;
-use crate::key::Key;
+use crate::key::{Key, Point};
 use crate::paging::context::Context;
 
 /// One page of hits.
@@ -82,7 +82,7 @@ struct RawHit<'a> {
     sort: Sort,
 }
 
-/// Timestamp and sequence number; a point in time may add a third value.
+/// The value that orders and the sequence number; a point in time may add a third value.
 struct Sort(Key);
 
 impl<'de> Deserialize<'de> for Sort {
@@ -97,15 +97,15 @@ impl<'de> Visitor<'de> for SortVisitor {
     type Value = Sort;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("two integers, the timestamp and the sequence number")
+        f.write_str("an integer or a text, and the sequence number")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Sort, A::Error> {
         let missing = |at| serde::de::Error::invalid_length(at, &self);
-        let timestamp = values.next_element()?.ok_or_else(|| missing(0))?;
+        let point: Point = values.next_element()?.ok_or_else(|| missing(0))?;
         let seq_no = values.next_element()?.ok_or_else(|| missing(1))?;
         while values.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Sort(Key { timestamp, seq_no }))
+        Ok(Sort(Key { point, seq_no }))
     }
 }
 
@@ -134,7 +134,7 @@ impl<'a> Page<'a> {
             .into_iter()
             .map(Hit::from_raw)
             .collect::<Result<Vec<_>, _>>()?;
-        if !hits.is_sorted_by_key(|hit| hit.key) {
+        if !hits.is_sorted_by(|one, next| one.key <= next.key) {
             return Err(Error::transient(
                 "the cluster's answer is not in the order that was asked for",
             )
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!((page.context, page.total), (Some(pit), Some(2)));
         let hit = page.hits.first().unwrap();
         assert_eq!(
-            (hit.id.as_ref(), hit.key, hit.source),
+            (hit.id.as_ref(), hit.key.clone(), hit.source),
             ("a", (5, 3).into(), Some(r#"{"b": 0.10,"a":1}"#))
         );
     }
@@ -218,11 +218,7 @@ mod tests {
         let rows = [
             ("\"_seq_no\":3,", "", "has no sequence number"),
             ("\"sort\":[5,4]", "\"sort\":[4,4]", "not in the order"),
-            (
-                "\"sort\":[5,4]",
-                "\"sort\":[\"x\",4]",
-                "not a search result",
-            ),
+            ("\"sort\":[5,4]", "\"sort\":[4.5,4]", "not a search result"),
             ("]}}", "", "not a search result"),
             ("\"timed_out\":false", "\"timed_out\":true", "timed out"),
             ("\"failed\":0", "\"failed\":1", "1 shards did not answer"),

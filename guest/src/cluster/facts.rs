@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::paging::Pagination;
 use crate::time::Unit;
 
 /// The least time that a document is given to become visible.
@@ -14,10 +15,10 @@ const SETTLE_MIN_MS: u64 = 5_000;
 /// The time where the refresh interval can not be known.
 pub const SETTLE_UNKNOWN_MS: u64 = 60_000;
 
-/// How the timestamp field is mapped in the indices that exist.
+/// How the field that orders is mapped in the indices that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mapping {
-    /// As dates, or as whole numbers, that sort in this unit.
+    /// As something that sorts in this unit.
     Sorted(Unit),
     /// In no index; without documents that is no mistake yet.
     Nowhere,
@@ -34,8 +35,8 @@ impl Mapping {
     /// Where `date` and `date_nanos` mix, milliseconds: they hold every date of both.
     ///
     /// # Errors
-    /// Permanent, if the field is neither a date nor a whole number of a known unit, or lies in a
-    /// nested object.
+    /// Permanent, if the field is neither a date nor a whole number of a known unit (nor, by
+    /// document id, a keyword), or lies in a nested object.
     pub fn parse(config: &Config, body: &[u8]) -> Result<Self, Error> {
         let caps: FieldCaps = serde_json::from_slice(body).map_err(|e| {
             Error::transient(format!(
@@ -44,11 +45,8 @@ impl Mapping {
         })?;
         for (parent, types) in &caps.fields {
             if types.contains_key("nested") {
-                return Err(not_readable(
-                    config,
-                    &format!("lies in {parent:?}, which is mapped as nested"),
-                    config.timestamp_unit.is_some(),
-                ));
+                let how = format!("lies in {parent:?}, which is mapped as nested");
+                return Err(not_readable(config, &how));
             }
         }
         let types = caps.fields.get(config.order());
@@ -59,40 +57,50 @@ impl Mapping {
             .filter(|t| *t != "unmapped")
             .collect();
         let is_number = |kind: &&str| NUMBERS.contains(kind);
+        let by_id = config.pagination == Pagination::DocumentId;
         match (mapped.as_slice(), config.timestamp_unit) {
             ([], _) => Ok(Self::Nowhere),
+            (["keyword"], _) if by_id => Ok(Self::Sorted(Unit::Text)),
+            (kinds, _) if by_id && kinds.iter().all(is_number) => Ok(Self::Sorted(Unit::Number)),
+            (kinds, _) if by_id => Err(is_mapped(config, kinds)),
             (["date_nanos"], None) => Ok(Self::Sorted(Unit::Ns)),
             (["date"] | ["date", "date_nanos"], None) => Ok(Self::Sorted(Unit::Ms)),
             (kinds, Some(unit)) if kinds.iter().all(is_number) => Ok(Self::Sorted(unit)),
             (kinds, None) if kinds.iter().all(is_number) => Err(Error::config(
                 "timestamp_unit",
                 format!(
-                    "is missing, as timestamp_field {:?} is mapped as {}; say what one step of it is: \"s\", \"ms\", \"us\" or \"ns\"",
+                    "is missing, as timestamp_field {:?} is mapped as {}; say what one step of it is, \"s\", \"ms\", \"us\" or \"ns\", or \"sequence\" if it is no time but only grows",
                     config.order(),
                     kinds.join(" and ")
                 ),
             )),
-            (kinds, unit) => Err(not_readable(
-                config,
-                &format!("is mapped as {}", kinds.join(" and ")),
-                unit.is_some(),
-            )),
+            (kinds, _) => Err(is_mapped(config, kinds)),
         }
     }
+}
+
+fn is_mapped(config: &Config, kinds: &[&str]) -> Error {
+    not_readable(config, &format!("is mapped as {}", kinds.join(" and ")))
 }
 
 /// Types of whole numbers that 64 bits with a sign hold.
 const NUMBERS: [&str; 4] = ["byte", "integer", "long", "short"];
 
-fn not_readable(config: &Config, how: &str, has_unit: bool) -> Error {
-    let (field, index) = (config.order(), &config.index);
-    let wanted = if has_unit {
-        "with \"timestamp_unit\" it must be mapped as long, integer, short or byte (leave that key out for dates"
-    } else {
-        "it must be mapped as date or date_nanos, or as a whole number with \"timestamp_unit\" (give it such a mapping and reindex"
+fn not_readable(config: &Config, how: &str) -> Error {
+    let (key, field, index) = (config.field_key(), config.order(), &config.index);
+    let wanted = match (config.pagination, config.timestamp_unit) {
+        (Pagination::DocumentId, _) => {
+            "it must be mapped as keyword, long, integer, short or byte (give it such a mapping and reindex"
+        }
+        (_, Some(_)) => {
+            "with \"timestamp_unit\" it must be mapped as long, integer, short or byte (leave that key out for dates"
+        }
+        (_, None) => {
+            "it must be mapped as date or date_nanos, or as a whole number with \"timestamp_unit\" (give it such a mapping and reindex"
+        }
     };
     Error::permanent(format!(
-        "timestamp_field {field:?} of index {index:?} {how}; {wanted}, or name another field)"
+        "{key} {field:?} of index {index:?} {how}; {wanted}, or name another field)"
     ))
 }
 

@@ -5,6 +5,7 @@ pub mod client;
 pub mod facts;
 pub mod failure;
 pub mod histogram;
+pub mod listing;
 mod path;
 pub mod product;
 pub mod query;

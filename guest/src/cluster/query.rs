@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
-use crate::key::Key;
+use crate::key::{Key, Point};
+use crate::paging::document_id;
 use crate::time::Unit;
 
 /// The format that `date` and `date_nanos` fields accept alike.
@@ -19,8 +20,18 @@ pub struct Selection<'a> {
 }
 
 impl Selection<'_> {
-    /// Documents from `from` on and before `to`.
-    pub fn between(&self, from: Key, to: Key) -> Value {
+    /// Documents that have a value to be ordered by.
+    pub fn all(&self) -> Value {
+        let mut filter = vec![self.config.query.clone()];
+        filter.extend(self.exists());
+        json!({"bool": {"filter": filter}})
+    }
+
+    /// Documents from `from` on and before `to`; all of them where no range can be asked for.
+    pub fn between(&self, from: &Key, to: &Key) -> Value {
+        if document_id::has_no_ranges(self.config) {
+            return self.all();
+        }
         let mut filter = vec![self.config.query.clone()];
         filter.extend(self.exists());
         filter.push(self.within(from, to));
@@ -28,20 +39,22 @@ impl Selection<'_> {
     }
 
     /// One value from `from` on and before `to`, whatever the query.
-    pub fn stretch(&self, from: i64, to: i64) -> Value {
-        self.range(&[("gte", from), ("lt", to)])
+    pub fn stretch(&self, from: &Point, to: &Point) -> Value {
+        let from = (*from != Point::MIN).then_some(("gte", from));
+        let bounds: Vec<_> = from.into_iter().chain([("lt", to)]).collect();
+        self.range(&bounds)
     }
 
     /// From `from` on and before `to`, whatever the query.
-    fn within(&self, from: Key, to: Key) -> Value {
+    fn within(&self, from: &Key, to: &Key) -> Value {
         let mut filter = self.not_before(from);
         filter.push(self.before(to));
         json!({"bool": {"filter": filter}})
     }
 
-    /// Documents at or after this timestamp.
-    pub fn since(&self, timestamp: i64) -> Value {
-        let since = self.range(&[("gte", timestamp)]);
+    /// Documents at or after this value.
+    pub fn since(&self, point: &Point) -> Value {
+        let since = self.range(&[("gte", point)]);
         json!({"bool": {"filter": [self.config.query, since]}})
     }
 
@@ -50,25 +63,25 @@ impl Selection<'_> {
         json!({"bool": {"filter": [self.config.query], "must_not": self.exists().as_slice()}})
     }
 
-    /// Every document has a sequence number.
+    /// Every document has a sequence number, and an id.
     fn exists(&self) -> Option<Value> {
-        let field = self.config.timestamp_field.as_ref()?;
+        let field = self.config.field()?;
         Some(json!({"exists": {"field": field}}))
     }
 
-    fn not_before(&self, from: Key) -> Vec<Value> {
-        if from.timestamp == i64::MIN {
+    fn not_before(&self, from: &Key) -> Vec<Value> {
+        if from.point == Point::MIN {
             return Vec::new();
         }
-        let mut filter = vec![self.range(&[("gte", from.timestamp)])];
+        let mut filter = vec![self.range(&[("gte", &from.point)])];
         if !from.begins_group() {
             filter.push(json!({"bool": {"must_not": [self.earlier_in_group(from)]}}));
         }
         filter
     }
 
-    fn before(&self, to: Key) -> Value {
-        let earlier = self.range(&[("lt", to.timestamp)]);
+    fn before(&self, to: &Key) -> Value {
+        let earlier = self.range(&[("lt", &to.point)]);
         if to.begins_group() {
             return earlier;
         }
@@ -76,26 +89,26 @@ impl Selection<'_> {
         json!({"bool": {"minimum_should_match": 1, "should": should}})
     }
 
-    /// Of the timestamp of this place, but before it.
-    fn earlier_in_group(&self, Key { timestamp, seq_no }: Key) -> Value {
-        let group = self.range(&[("gte", timestamp), ("lt", timestamp.saturating_add(1))]);
+    /// Of the value of this place, but before it.
+    fn earlier_in_group(&self, Key { point, seq_no }: &Key) -> Value {
+        let group = self.range(&[("gte", point), ("lt", &point.next())]);
         let earlier = json!({"range": {self.config.tiebreaker(): {"lt": seq_no}}});
         json!({"bool": {"filter": [group, earlier]}})
     }
 
-    /// Dates are written as such, which fields of every date format read; numbers as they are.
-    fn range(&self, bounds: &[(&str, i64)]) -> Value {
+    /// Dates are written as such, which fields of every date format read; others as they are.
+    fn range(&self, bounds: &[(&str, &Point)]) -> Value {
         let is_date = self.unit.numeric_type().is_some();
-        let bound = |timestamp| {
+        let bound = |point: &Point| {
             if is_date {
-                json!(self.unit.to_iso(timestamp))
+                json!(self.unit.describe(point))
             } else {
-                json!(timestamp)
+                json!(point)
             }
         };
         let bounds = bounds
             .iter()
-            .map(|(name, at)| ((*name).to_owned(), bound(*at)));
+            .map(|(name, at)| ((*name).to_owned(), bound(at)));
         let format = is_date.then(|| ("format".to_owned(), json!(FORMAT)));
         let range: Map<_, _> = bounds.chain(format).collect();
         json!({"range": {self.config.order(): range}})

@@ -9,8 +9,8 @@ use crate::cluster::path::{encode, shards};
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
 use crate::cluster::shards::Slice;
-use crate::config::Config;
-use crate::key::Key;
+use crate::config::{Config, ID};
+use crate::key::{Key, Point};
 use crate::paging::context::{Begin, Within};
 
 /// How long a point in time outlives the last request that used it.
@@ -200,29 +200,50 @@ impl Request {
         }
     }
 
-    /// How many documents are there in each minute from this timestamp on and before that one?
+    /// Which value is the largest?
+    pub fn largest(selection: Selection<'_>, slice: Slice) -> Self {
+        let order = |field: &str, kind: &str| match field.starts_with('_') {
+            true => json!({field: "desc"}),
+            false => json!({field: {"order": "desc", "unmapped_type": kind}}),
+        };
+        let config = selection.config;
+        let kind = selection.unit.unmapped_type();
+        let body = json!({
+            "size": 1,
+            "track_total_hits": false,
+            "query": selection.all(),
+            "sort": [order(config.order(), kind), order(config.tiebreaker(), "long")],
+            "seq_no_primary_term": true,
+            "_source": false,
+        });
+        Self::searching(config, slice, Within::Index, body)
+    }
+
+    /// How many documents are there in each minute from this value on and before that one?
     /// All minutes before `each_from` are counted as one, which is the first.
     pub fn minutes(
         selection: Selection<'_>,
         pit: Option<&str>,
         slice: Slice,
-        (from, to): (i64, i64),
+        (from, to): &(Point, Point),
         each_from: i64,
     ) -> Self {
         let unit = selection.unit;
-        let begin_of = |minute: i64| minute.saturating_mul(unit.minute_length()).clamp(from, to);
-        let (first, last) = (unit.minute(from), unit.minute(to.saturating_sub(1)));
+        let (first, last) = (unit.minute(from), unit.minute(to));
+        // The last minute ends at the end of all, which may be where it begins.
         let each_from = each_from.clamp(first.saturating_add(1), last.saturating_add(1));
         let begins = std::iter::once(first).chain(each_from..=last);
-        let ends = (each_from..=last.saturating_add(1)).map(begin_of);
-        let minutes = begins
-            .zip(ends)
-            .map(|(minute, end)| (minute.to_string(), selection.stretch(begin_of(minute), end)));
+        let begins = begins.map(|minute| (minute, unit.begin_of_minute(minute).max(from.clone())));
+        let begins: Vec<_> = begins.filter(|(_, begin)| begin < to).collect();
+        let ends = begins.iter().skip(1).map(|(_, begin)| begin).chain([to]);
+        let minutes = begins.iter().zip(ends);
+        let minutes = minutes
+            .map(|((minute, begin), end)| (minute.to_string(), selection.stretch(begin, end)));
         let minutes: Map<_, _> = minutes.collect();
         let body = json!({
             "size": 0,
             "track_total_hits": false,
-            "query": selection.between(Key::at(from), Key::at(to)),
+            "query": selection.between(&Key::at(from.clone()), &Key::at(to.clone())),
             "aggs": {"minutes": {"filters": {"filters": minutes}}},
         });
         let within = pit.map_or(Within::Index, Within::Pit);
@@ -249,6 +270,8 @@ pub struct Search<'a> {
     pub size: u64,
     /// Whether the total is wanted, which costs on every page.
     pub count: bool,
+    /// Whether the documents' contents are wanted, and not only their places.
+    pub contents: bool,
     /// OpenSearch needs a workaround; what is not known to be Elasticsearch gets it too.
     pub product: Option<Product>,
 }
@@ -258,24 +281,29 @@ impl Search<'_> {
         let mut body = json!({
             "size": self.size,
             "track_total_hits": self.count,
-            "query": self.selection.between(self.from, self.to),
+            "query": self.selection.between(&self.from, &self.to),
         });
         if self.size > 0 {
             set(
                 &mut body,
                 "sort",
-                json!([self.timestamp_sort(), self.tie_sort()]),
+                json!([self.point_sort(), self.tie_sort()]),
             );
             set(&mut body, "seq_no_primary_term", json!(true));
+            if !self.contents {
+                set(&mut body, "_source", json!(false));
+            }
             for (key, value) in self.selection.config.content.wanted() {
-                set(&mut body, key, value);
+                if self.contents {
+                    set(&mut body, key, value);
+                }
             }
         }
-        match self.begin {
+        match &self.begin {
             Begin::First => {}
             // One less: documents of other shards may share the last place of a page.
-            Begin::At(Key { timestamp, seq_no }) => {
-                let after = json!([timestamp, seq_no.saturating_sub(1)]);
+            Begin::At(Key { point, seq_no }) => {
+                let after = json!([point, seq_no.saturating_sub(1)]);
                 set(&mut body, "search_after", after);
             }
             Begin::Hit(hits) => set(&mut body, "from", json!(hits)),
@@ -295,16 +323,19 @@ impl Search<'_> {
     /// `missing` does nothing for documents that have the field, and only such are
     /// selected. But it keeps OpenSearch (2.19, 3.6, 3.8) from skipping documents of
     /// dense `date_nanos` timestamps over several shards.
-    fn timestamp_sort(&self) -> Value {
-        let mut order = json!({"order": "asc", "unmapped_type": "long"});
-        if let Some(numeric_type) = self.selection.unit.numeric_type() {
-            set(&mut order, "unmapped_type", json!("date"));
+    fn point_sort(&self) -> Value {
+        let (field, unit) = (self.selection.config.order(), self.selection.unit);
+        if field == ID {
+            return json!({field: "asc"});
+        }
+        let mut order = json!({"order": "asc", "unmapped_type": unit.unmapped_type()});
+        if let Some(numeric_type) = unit.numeric_type() {
             set(&mut order, "numeric_type", json!(numeric_type));
         }
         if self.product != Some(Product::Elasticsearch) {
             set(&mut order, "missing", json!("_first"));
         }
-        json!({self.selection.config.order(): order})
+        json!({field: order})
     }
 }
 

@@ -116,9 +116,10 @@ impl Keys {
             "ms" => Ok(Some(Unit::NumberMs)),
             "us" => Ok(Some(Unit::NumberUs)),
             "ns" => Ok(Some(Unit::NumberNs)),
+            "sequence" => Ok(Some(Unit::Number)),
             other => Err(self.error(
                 "timestamp_unit",
-                format!("must be \"s\", \"ms\", \"us\" or \"ns\", what one step of the number is, not {other:?}"),
+                format!("must be \"s\", \"ms\", \"us\" or \"ns\", what one step of the number is, or \"sequence\" if it only grows, not {other:?}"),
             )),
         }
     }
@@ -126,11 +127,14 @@ impl Keys {
     pub(super) fn pagination(&mut self) -> Result<Pagination, Error> {
         match self.text("pagination")?.as_deref() {
             None | Some("timestamp") => Ok(Pagination::Timestamp),
+            Some("document_id") => Ok(Pagination::DocumentId),
             Some("scroll") => Ok(Pagination::Scroll),
             Some("offset") => Ok(Pagination::Offset),
             Some(other) => Err(self.error(
                 "pagination",
-                format!("must be \"timestamp\", \"scroll\" or \"offset\", not {other:?}"),
+                format!(
+                    "must be \"timestamp\", \"document_id\", \"scroll\" or \"offset\", not {other:?}"
+                ),
             )),
         }
     }
@@ -187,7 +191,7 @@ impl Keys {
 fn known(prefix: &str) -> &'static str {
     match prefix {
         "" => {
-            "index, timestamp_field, timestamp_unit, tiebreaker_field, start, query, runtime_mappings, routing, preference, _source, fields, batch_size, batch_bytes, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
+            "index, timestamp_field, id_field, timestamp_unit, tiebreaker_field, start, query, runtime_mappings, routing, preference, _source, fields, batch_size, batch_bytes, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
         }
         _ => {
             "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id, lease_time, on_conflict"

@@ -36,7 +36,7 @@ pub enum Within<'a> {
 }
 
 /// Where a page begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
     /// At the first hit.
     First,

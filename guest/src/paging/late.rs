@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::minutes::{Border, Counts, Surplus};
 use super::slices::Slices;
-use crate::key::Key;
+use crate::key::{Key, Point};
 use crate::time::Unit;
 
 /// Late documents that are being read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Late {
     /// Where reading went on before they were noticed.
-    pub before: i64,
+    pub before: Point,
     /// How many of them are not delivered yet.
     pub missing: u64,
     /// Whether everything that was counted is read, and not a part of a minute.
@@ -25,12 +25,12 @@ pub struct Late {
 }
 
 /// Where late documents stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// How many.
     pub documents: u64,
-    /// The first timestamp at which one may stand.
-    pub since: i64,
+    /// The first value at which one may stand.
+    pub since: Point,
     /// Whether at least some of them can be delivered.
     pub within_reach: bool,
 }
@@ -42,14 +42,13 @@ impl Slices {
         self.late.is_none() && self.has_one_place()
     }
 
-    /// The timestamps between which to count by the minute, the second exclusive. None where
+    /// The values between which to count by the minute, the second exclusive. None where
     /// there is nothing to compare.
-    pub fn last_hour(&self, unit: Unit) -> Option<(i64, i64)> {
-        self.position().filter(|_| unit.is_time())?;
-        let before = self.start().timestamp;
-        let first = self.minutes.first(unit.minute(before));
-        let from = first.saturating_mul(unit.minute_length());
-        let from = from.max(self.minutes.begin);
+    pub fn last_hour(&self, unit: Unit) -> Option<(Point, Point)> {
+        self.position().filter(|_| unit != Unit::Sequence)?;
+        let before = self.start().point;
+        let first = self.minutes.first(unit.minute(&before));
+        let from = unit.begin_of_minute(first).max(self.minutes.begin.clone());
         (self.is_comparable() && from < before).then_some((from, before))
     }
 
@@ -64,17 +63,18 @@ impl Slices {
         let (border, surplus) = (self.border(unit), self.surplus(counted, unit));
         self.minutes.accept(counted, border);
         let Surplus { since, documents } = surplus?;
-        let since = since.saturating_mul(unit.minute_length());
-        let since = since.max(self.minutes.begin);
-        let (from, start) = (Key::at(since).max(self.known_from()), self.start());
+        let since = unit.begin_of_minute(since).max(self.minutes.begin.clone());
+        let (begin, start) = (Key::at(since.clone()), self.start());
+        let from = self.known_from().max(begin.clone());
         let within_reach = from < start;
         if within_reach {
             self.late = Some(Late {
-                before: start.timestamp,
+                before: start.point,
                 missing: documents,
-                whole: from == Key::at(since),
+                whole: from == begin,
             });
-            self.slices.iter_mut().for_each(|slice| slice.start = from);
+            let slices = self.slices.iter_mut();
+            slices.for_each(|slice| slice.start = from.clone());
         } else {
             self.missed += documents;
         }
@@ -87,16 +87,14 @@ impl Slices {
 
     /// After their number changed, slices remember the same documents.
     fn border(&self, unit: Unit) -> Border {
-        let start = Key::at(self.start().timestamp);
-        let minute = unit.minute(start.timestamp);
-        let end = minute
-            .saturating_add(1)
-            .saturating_mul(unit.minute_length());
+        let start = self.start().group();
+        let minute = unit.minute(&start.point);
+        let within = |(key, _): &&(Key, u64)| unit.minute(&key.point) == minute;
         let edges = self.slices.iter().map(|slice| &slice.edge);
-        let ahead = edges.flat_map(|edge| edge.between(start, Key::at(end)));
+        let ahead = edges.flat_map(|edge| edge.since(&start).take_while(within));
         let ahead: BTreeSet<_> = ahead.collect();
-        let crowds = self.slices.iter().filter_map(|slice| slice.crowd);
-        let here = crowds.filter(|crowd| crowd.timestamp == start.timestamp);
+        let crowds = self.slices.iter().filter_map(|slice| slice.crowd.as_ref());
+        let here = crowds.filter(|crowd| crowd.point == start.point);
         let forgotten: u64 = here.map(|crowd| crowd.count).sum();
         Border {
             minute,
@@ -106,12 +104,12 @@ impl Slices {
 
     /// A document was delivered. What stands behind the place where late ones were noticed is
     /// counted already; an update of what was delivered before is there, too.
-    pub fn deliver(&mut self, key: Key, unit: Unit) {
+    pub fn deliver(&mut self, key: &Key, unit: Unit) {
         match &mut self.late {
-            Some(late) if key.timestamp < late.before => {
+            Some(late) if key.point < late.before => {
                 late.missing = late.missing.saturating_sub(1);
             }
-            _ if unit.is_time() => self.minutes.deliver(unit.minute(key.timestamp)),
+            _ if unit != Unit::Sequence => self.minutes.deliver(unit.minute(&key.point)),
             _ => {}
         }
     }
@@ -125,7 +123,7 @@ impl Slices {
     /// A cycle whose horizon is before the place where they were noticed leaves some to the
     /// next one.
     pub fn end_late(&mut self) -> u64 {
-        let start = self.start().timestamp;
+        let start = self.start().point;
         let Some(late) = self.late.take_if(|late| late.before <= start) else {
             return 0;
         };

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::Point;
+
 /// How many minutes are remembered.
 const MINUTES_MAX: i64 = 60;
 
@@ -21,8 +23,8 @@ pub struct Counts(BTreeMap<i64, u64>);
 pub struct Minutes {
     /// The first of them that was counted.
     pub since: i64,
-    /// The timestamp from which on it was.
-    pub begin: i64,
+    /// The value from which on it was.
+    pub begin: Point,
     /// What was delivered in them.
     pub delivered: Counts,
 }
@@ -93,13 +95,19 @@ impl FromIterator<(i64, u64)> for Counts {
 }
 
 impl Minutes {
-    /// Counts from this timestamp on, which lies in this minute.
-    pub fn since(since: i64, begin: i64) -> Self {
+    /// Counts from this value on, which lies in this minute.
+    pub fn since(since: i64, begin: impl Into<Point>) -> Self {
         Self {
             since,
-            begin,
+            begin: begin.into(),
             delivered: Counts::default(),
         }
+    }
+
+    /// Counts what stands before its begin as delivered.
+    pub fn include(&mut self, before: Counts) {
+        self.delivered.join(before);
+        (self.since, self.begin) = (i64::MIN, Point::MIN);
     }
 
     /// The first minute to look at, for the last hour before this one.
@@ -177,7 +185,7 @@ mod tests {
         let since = i64::MIN;
         Minutes {
             since,
-            begin: i64::MIN,
+            begin: Point::MIN,
             delivered,
         }
     }

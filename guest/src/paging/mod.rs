@@ -4,11 +4,13 @@
 //! Pure: nothing here fetches, publishes, saves or looks at a clock.
 
 pub mod context;
+pub mod document_id;
 pub mod late;
 pub mod minutes;
 pub mod offset;
 pub mod progress;
 pub mod scroll;
+pub mod sightings;
 pub mod slices;
 pub mod timestamp;
 
@@ -20,6 +22,8 @@ use context::Begin;
 pub enum Pagination {
     /// See [`timestamp`].
     Timestamp,
+    /// See [`document_id`].
+    DocumentId,
     /// See [`scroll`].
     Scroll,
     /// See [`offset`].
@@ -30,14 +34,14 @@ impl Pagination {
     /// Where a page begins in a point in time, after what was read.
     pub fn begin(self, read: Read) -> Begin {
         match self {
-            Self::Timestamp | Self::Scroll => timestamp::begin(read),
+            Self::Timestamp | Self::DocumentId | Self::Scroll => timestamp::begin(read),
             Self::Offset => offset::begin(read),
         }
     }
 }
 
 /// What a pass has read so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     /// Where its last page ended.
     pub after: Option<Key>,

@@ -19,7 +19,7 @@ pub use settle::Settled;
 use super::Read;
 use super::context::Context;
 use crate::edge::Edge;
-use crate::key::Key;
+use crate::key::{Key, Point};
 
 /// The largest page a cluster answers.
 const PAGE_MAX: u64 = 10_000;
@@ -54,11 +54,12 @@ pub struct Progress {
     pub pass: Option<Pass>,
 }
 
-/// How many documents of one timestamp were delivered and forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How many documents of one value were delivered and forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crowd {
-    /// The timestamp.
-    pub timestamp: i64,
+    /// The value.
+    #[serde(rename = "timestamp")]
+    pub point: Point,
     /// The documents.
     pub count: u64,
 }
@@ -102,7 +103,7 @@ pub struct Pass {
 }
 
 /// A hit, as far as paging is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Its place.
     pub key: Key,
@@ -121,6 +122,8 @@ pub struct Arrived<'a> {
     pub size: u64,
     /// Whether it repeats nothing, so that it is known beforehand how many hits it has.
     pub exact: bool,
+    /// Whether all that follows is behind the end of the pass.
+    pub is_last: bool,
 }
 
 /// What a page means, worked out before it is published.
@@ -135,7 +138,7 @@ pub struct Plan {
 }
 
 /// What comes after a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// Another page.
     Page,
@@ -153,8 +156,8 @@ impl Progress {
     /// A slice that has delivered everything before `start`.
     pub fn from(start: Key) -> Self {
         Self {
+            known_from: start.clone(),
             start,
-            known_from: start,
             position: None,
             edge: Edge::default(),
             crowd: None,
@@ -164,8 +167,8 @@ impl Progress {
 
     /// Begins a pass from the start to the horizon. The edge keeps what it delivered from
     /// `keep_from` on. False if there is nothing before the horizon.
-    pub fn begin(&mut self, horizon: i64, keep_from: i64, size: u64) -> bool {
-        if self.start.timestamp >= horizon {
+    pub fn begin(&mut self, horizon: Point, keep_from: Point, size: u64) -> bool {
+        if self.start.point >= horizon {
             return false;
         }
         self.edge.begin_pass();
@@ -173,7 +176,7 @@ impl Progress {
             context: None,
             to: Key::at(horizon),
             keep_from: Key::at(keep_from),
-            from: self.start,
+            from: self.start.clone(),
             until: None,
             after: None,
             total: None,
@@ -203,7 +206,8 @@ impl Progress {
         };
         // The page may repeat hits of the last one, so that more may follow than this says.
         let met = pass.met.saturating_add(hits.len() as u64);
-        let goes_on = !page.is_short() && pass.total.or(page.total).is_none_or(|total| met < total);
+        let is_over = page.is_short() || page.is_last;
+        let goes_on = !is_over && pass.total.or(page.total).is_none_or(|total| met < total);
         Plan {
             publish,
             goes_on,
@@ -214,7 +218,7 @@ impl Progress {
     /// What sorts before the edge was delivered there: a document with several dates is
     /// selected by any of them, but sorts by the smallest.
     fn is_new(&self, seen: &Seen) -> bool {
-        seen.key >= self.known_from && !self.edge.holds(seen.key, seen.id)
+        seen.key >= self.known_from && !self.edge.holds(&seen.key, seen.id)
     }
 
     /// Applies an acknowledged page and says what comes next.
@@ -232,7 +236,7 @@ impl Progress {
         } = pass.read_with(page.hits);
         let stuck = fresh == 0 && (page.is_short() || page.size >= PAGE_MAX);
         let lacks_hits = page.exact && page.is_short();
-        if pass.total == Some(pass.met) || stuck || lacks_hits {
+        if pass.total == Some(pass.met) || stuck || lacks_hits || page.is_last {
             return Next::Receipt(pass.end());
         }
         pass.too_few = if fresh == 0 { page.size } else { 0 };
@@ -240,9 +244,9 @@ impl Progress {
             // More documents than the page holds share the place where it begins.
             pass.size = pass.size.max(page.size * 2).min(PAGE_MAX);
         }
-        let (after, size) = (pass.after, pass.size);
+        let (after, size) = (pass.after.clone(), pass.size);
         let border = after.map(|after| self.border(after));
-        match border.filter(|border| self.is_to_settle(*border, size, edge_max)) {
+        match border.filter(|border| self.is_to_settle(border, size, edge_max)) {
             Some(border) => Next::Receipt(border),
             None => Next::Page,
         }
@@ -250,12 +254,12 @@ impl Progress {
 
     /// Whether the segment ends here, as the edge could not hold the next page, or as it is
     /// long enough. A group of equal timestamps is cut only for the edge's sake.
-    fn is_to_settle(&self, border: Key, size: u64, edge_max: u64) -> bool {
-        let met = self.edge.met_from(self.start) + size;
+    fn is_to_settle(&self, border: &Key, size: u64, edge_max: u64) -> bool {
+        let met = self.edge.met_from(&self.start) + size;
         let long = met > SEGMENT_MIN.max(SEGMENT_PAGES * size) && border.begins_group();
-        let full = self.edge.count_from(self.start) + size > edge_max;
+        let full = self.edge.count_from(&self.start) + size > edge_max;
         let keeps_all = self.keeps_all();
-        border > self.start && !keeps_all && (long || full)
+        *border > self.start && !keeps_all && (long || full)
     }
 
     /// Whether the edge has to hold everything, as everything is read again.
@@ -268,10 +272,10 @@ impl Progress {
     fn meet(&mut self, hits: &[Seen]) -> u64 {
         let mut fresh = 0;
         for seen in hits {
-            if self.is_new(seen) {
-                self.position = self.position.max(Some(seen.key));
+            if self.is_new(seen) && self.position.as_ref() < Some(&seen.key) {
+                self.position = Some(seen.key.clone());
             }
-            fresh += u64::from(self.edge.meet(seen.key, seen.id));
+            fresh += u64::from(self.edge.meet(&seen.key, seen.id));
         }
         fresh
     }
@@ -279,7 +283,7 @@ impl Progress {
     /// Up to where a full edge can be settled: a whole group of equal timestamps where the
     /// segment has one, else a part of it.
     fn border(&self, after: Key) -> Key {
-        let group = Key::at(after.timestamp);
+        let group = after.group();
         if self.start < group { group } else { after }
     }
 
@@ -288,8 +292,8 @@ impl Progress {
         let surplus = (self.edge.len() as u64 + more).saturating_sub(edge_max);
         if surplus > 0 && !self.keeps_all() {
             let last = self.edge.place_of(surplus - 1);
-            let place = last.map_or(self.start, |key| Key::behind(key.timestamp));
-            self.forget_before(place.min(self.start));
+            let place = last.map_or(self.start.clone(), |key| Key::behind(&key.point));
+            self.forget_before(place.min(self.start.clone()));
         }
     }
 
@@ -297,26 +301,23 @@ impl Progress {
     /// a group of equal timestamps.
     fn forget_before(&mut self, place: Key) {
         if place > self.known_from {
-            let group = Key::at(place.timestamp);
-            let cut_off = self.edge.between(group.max(self.known_from), place).count();
-            let crowd = self
-                .crowd
-                .filter(|crowd| crowd.timestamp == place.timestamp);
+            let known = place.group().max(self.known_from.clone());
+            let cut_off = self.edge.between(&known, &place).count();
+            let crowd = self.crowd.take();
+            let crowd = crowd.filter(|crowd| crowd.point == place.point);
             let count = crowd.map_or(0, |crowd| crowd.count) + cut_off as u64;
-            self.crowd = (count > 0).then_some(Crowd {
-                timestamp: place.timestamp,
-                count,
-            });
+            let point = place.point.clone();
+            self.crowd = (count > 0).then_some(Crowd { point, count });
             self.known_from = place;
         }
-        self.edge.forget_before(self.known_from);
+        self.edge.forget_before(&self.known_from);
     }
 
     /// Begins the pass again at the segment's start, as what the cluster kept for it is gone.
     /// Returns what that was.
     pub fn reopen(&mut self, size: u64) -> Option<Context> {
         let pass = self.pass.take()?;
-        self.begin(pass.to.timestamp, pass.keep_from.timestamp, size);
+        self.begin(pass.to.point, pass.keep_from.point, size);
         pass.context
     }
 
@@ -336,7 +337,7 @@ impl Pass {
 
     /// Where it ends, or the segment that is read again.
     pub fn end(&self) -> Key {
-        self.until.unwrap_or(self.to)
+        self.until.as_ref().unwrap_or(&self.to).clone()
     }
 
     /// What it has read so far.
@@ -346,7 +347,11 @@ impl Pass {
 
     fn read_with(&self, hits: &[Seen]) -> Read {
         Read {
-            after: hits.last().map(|seen| seen.key).or(self.after),
+            after: hits
+                .last()
+                .map(|seen| &seen.key)
+                .or(self.after.as_ref())
+                .cloned(),
             hits: self.hits + hits.len() as u64,
         }
     }

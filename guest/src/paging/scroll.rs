@@ -22,8 +22,8 @@ pub fn is_export(config: &Config) -> bool {
 
 /// How many documents a receipt goes by. What a scroll holds can not be counted again, but its
 /// first page counted it: what lacks is what no page brought.
-pub fn counted(pass: Option<&Pass>, met: u64, to: Key) -> u64 {
-    let ended = pass.filter(|pass| to == pass.end());
+pub fn counted(pass: Option<&Pass>, met: u64, to: &Key) -> u64 {
+    let ended = pass.filter(|pass| *to == pass.end());
     let lacks = ended.and_then(|pass| Some(pass.total?.saturating_sub(pass.met)));
     met + lacks.unwrap_or(0)
 }

@@ -12,8 +12,9 @@ use super::context::Context;
 use super::late::Late;
 use super::minutes::Minutes;
 use super::progress::{Crowd, Progress};
+use super::sightings::Sightings;
 use crate::edge::Edge;
-use crate::key::Key;
+use crate::key::{Key, Point};
 use crate::time::Unit;
 
 /// All that is read, slice by slice.
@@ -35,13 +36,16 @@ pub struct Slices {
     /// An export has ended: there is nothing more to read.
     #[serde(default)]
     pub is_complete: bool,
+    /// The largest value over time, where values only grow.
+    #[serde(default, skip_serializing_if = "Sightings::is_empty")]
+    pub sightings: Sightings,
 }
 
 /// One scheduled read, to the horizon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
-    /// The timestamp at which it ends, exclusive.
-    pub horizon: i64,
+    /// The value at which it ends, exclusive.
+    pub horizon: Point,
     /// The time to which all is offered then, in milliseconds.
     pub until_ms: u64,
     /// Documents published in it.
@@ -53,12 +57,12 @@ pub struct Cycle {
 }
 
 /// How a cycle reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The timestamp at which it ends, exclusive.
-    pub horizon: i64,
-    /// What is delivered from this timestamp on is remembered, as far as the edge reaches.
-    pub keep_from: i64,
+    /// The value at which it ends, exclusive.
+    pub horizon: Point,
+    /// What is delivered from this value on is remembered, as far as the edge reaches.
+    pub keep_from: Point,
     /// Hits in a page.
     pub size: u64,
     /// Whether to read everything again that the edge knows.
@@ -70,10 +74,10 @@ pub struct Plan {
 impl Slices {
     /// A source that has delivered everything before `start`.
     pub fn from(start: Key, unit: Unit) -> Self {
-        let begin = start.timestamp;
-        let since = match start {
-            Key::MIN => i64::MIN,
-            _ => unit.minute(begin),
+        let begin = start.point.clone();
+        let since = match start == Key::MIN {
+            true => i64::MIN,
+            false => unit.minute(&begin),
         };
         Self {
             slices: vec![Progress::from(start)],
@@ -82,6 +86,7 @@ impl Slices {
             late: None,
             missed: 0,
             is_complete: false,
+            sightings: Sightings::default(),
         }
     }
 
@@ -105,9 +110,9 @@ impl Slices {
         let mut begun = false;
         for slice in &mut self.slices {
             if again {
-                slice.start = slice.known_from;
+                slice.start = slice.known_from.clone();
             }
-            begun |= slice.begin(horizon, keep_from, size);
+            begun |= slice.begin(horizon.clone(), keep_from.clone(), size);
         }
         self.cycle = begun.then_some(Cycle {
             horizon,
@@ -122,23 +127,27 @@ impl Slices {
     pub fn start(&self) -> Key {
         self.slices
             .iter()
-            .map(|slice| slice.start)
+            .map(|slice| &slice.start)
             .max()
-            .unwrap_or(Key::MIN)
+            .map_or(Key::MIN, Key::clone)
     }
 
     /// The last delivered document.
     pub fn position(&self) -> Option<Key> {
-        self.slices.iter().filter_map(|slice| slice.position).max()
+        let positions = self
+            .slices
+            .iter()
+            .filter_map(|slice| slice.position.as_ref());
+        positions.max().cloned()
     }
 
     /// From this place on it is known what is delivered, in every slice.
     pub fn known_from(&self) -> Key {
         self.slices
             .iter()
-            .map(|slice| slice.known_from)
+            .map(|slice| &slice.known_from)
             .max()
-            .unwrap_or(Key::MIN)
+            .map_or(Key::MIN, Key::clone)
     }
 
     /// Whether every slice is read to the horizon.
@@ -152,9 +161,9 @@ impl Slices {
     pub fn finish(&mut self) -> Option<Cycle> {
         let cycle = self.cycle.take()?;
         if let Some(position) = self.position() {
-            let read = Key::at(position.timestamp.min(cycle.horizon));
+            let read = Key::at(position.point.min(cycle.horizon.clone()));
             for slice in &mut self.slices {
-                slice.start = slice.start.max(read);
+                slice.start = read.clone().max(slice.start.clone());
             }
         }
         Some(cycle)
@@ -170,7 +179,7 @@ impl Slices {
     /// Whether no document that is delivered stands before one that is still to be read in
     /// another slice.
     pub(super) fn has_one_place(&self) -> bool {
-        let watermark = self.position().map_or(Key::MIN, |at| Key::at(at.timestamp));
+        let watermark = self.position().map_or(Key::MIN, |at| at.group());
         let has_come = |slice: &Progress| slice.start >= watermark;
         self.slices.len() == 1 || self.slices.iter().all(has_come)
     }
@@ -185,7 +194,7 @@ impl Slices {
         let known_from = self.known_from();
         edge.begin_pass();
         let crowd = self.joined_crowd(&edge);
-        edge.forget_before(known_from);
+        edge.forget_before(&known_from);
         let slice = Progress {
             start: self.start(),
             known_from,
@@ -202,16 +211,14 @@ impl Slices {
 
     /// The group of equal timestamps that is cut off at the end of what is forgotten.
     fn joined_crowd(&self, edge: &Edge) -> Option<Crowd> {
-        let timestamp = self.position()?.timestamp;
-        let crowds = self.slices.iter().filter_map(|slice| slice.crowd);
-        let mut counted = crowds
-            .filter(|crowd| crowd.timestamp == timestamp)
-            .peekable();
+        let point = self.position()?.point;
+        let crowds = self.slices.iter().filter_map(|slice| slice.crowd.as_ref());
+        let mut counted = crowds.filter(|crowd| crowd.point == point).peekable();
         counted.peek()?;
-        let group = Key::at(timestamp);
-        let known_from = self.known_from().min(Key::behind(timestamp));
-        let cut_off = edge.between(group, known_from).count() as u64;
+        let known_from = self.known_from().min(Key::behind(&point));
+        let group = Key::at(point.clone());
+        let cut_off = edge.between(&group, &known_from).count() as u64;
         let count = counted.map(|crowd| crowd.count).sum::<u64>() + cut_off;
-        Some(Crowd { timestamp, count })
+        Some(Crowd { point, count })
     }
 }

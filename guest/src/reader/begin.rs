@@ -3,18 +3,16 @@
 
 use super::Reader;
 use crate::cluster::failure::Failure;
-use crate::cluster::histogram;
-use crate::cluster::query::Selection;
-use crate::cluster::request::Request;
 use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Host, Level};
+use crate::key::Point;
 use crate::paging::context::Context;
 use crate::paging::late::Found;
 use crate::paging::minutes::Counts;
-use crate::paging::slices::Plan;
-use crate::paging::{Pagination, scroll};
+use crate::paging::{Pagination, document_id, scroll};
 use crate::state::Reading;
+use crate::time::Unit;
 
 impl<H: Host> Reader<'_, H> {
     /// Begins a cycle unless one is under way or there is nothing to read.
@@ -33,10 +31,13 @@ impl<H: Host> Reader<'_, H> {
         let slices = self.config.slices;
         self.slices()?.divide_into(slices);
         self.check_crowds()?;
+        self.see_largest()?;
         let looked = self.slices()?.is_comparable();
         let pits = self.look_for_late()?;
-        let plan = self.plan()?;
-        let begun = self.slices()?.begin(plan);
+        let begun = match self.plan()? {
+            Some(plan) => self.slices()?.begin(plan),
+            None => false,
+        };
         for (slice, pit) in pits {
             match self.progress(slice).map(|progress| progress.pass.as_mut()) {
                 Ok(Some(pass)) => pass.context = Some(pit),
@@ -49,29 +50,11 @@ impl<H: Host> Reader<'_, H> {
         Ok(begun)
     }
 
-    pub(super) fn plan(&mut self) -> Result<Plan, Error> {
-        let (config, until_ms, size) = (self.config, self.until_ms, *self.page_size);
-        let unit = self.reading()?.unit;
-        let again = config.pagination == Pagination::Offset;
-        let horizon = unit.from_millis(until_ms);
-        let keep_from = match unit.is_time() {
-            _ if again => i64::MIN,
-            true => horizon.saturating_sub(unit.from_millis(config.overlap_ms)),
-            false => horizon,
-        };
-        Ok(Plan {
-            horizon,
-            keep_from,
-            size,
-            again,
-            until_ms,
-        })
-    }
-
     /// Compares what the cluster counts in the last hour with what was delivered there. If
     /// there is more, it is counted again in the points in time in which it will be read, so
     /// that what is counted and what is read are the same.
     fn look_for_late(&mut self) -> Result<Vec<(usize, Context)>, Failure> {
+        self.count_what_is_not_read()?;
         let pagination = self.config.pagination;
         let Reading { unit, slices, .. } = self.reading()?;
         let unit = *unit;
@@ -80,6 +63,7 @@ impl<H: Host> Reader<'_, H> {
         let Some(hour) = hour.filter(|_| pagination != Pagination::Offset) else {
             return Ok(Vec::new());
         };
+        let hour = &hour;
         // Minutes in which nothing was delivered need not be told apart, unless there is something.
         let each_from = self.slices()?.minutes.first_delivered();
         let each_from = each_from.unwrap_or(i64::MAX);
@@ -104,10 +88,23 @@ impl<H: Host> Reader<'_, H> {
         Ok(pits)
     }
 
+    /// What stands before the place where a source began is as good as delivered. Where a range
+    /// can be asked for, it is left out of every count instead.
+    fn count_what_is_not_read(&mut self) -> Result<(), Failure> {
+        let slices = self.slices()?;
+        let begin = slices.minutes.begin.clone();
+        let is_new = slices.position().is_none() && begin != Point::MIN;
+        if is_new && document_id::has_no_ranges(self.config) {
+            let before = self.count_minutes(&(Point::MIN, begin), None, Slice::WHOLE, i64::MIN)?;
+            self.slices()?.minutes.include(before);
+        }
+        Ok(())
+    }
+
     /// Counts slice by slice, in a new point in time of each that has something there.
     fn count_in_pits(
         &mut self,
-        hour: (i64, i64),
+        hour: &(Point, Point),
         pits: &mut Vec<(usize, Context)>,
     ) -> Result<Counts, Failure> {
         let mut all = Counts::default();
@@ -123,36 +120,22 @@ impl<H: Host> Reader<'_, H> {
         Ok(all)
     }
 
-    fn take_note(&mut self, counted: &Counts, hour: (i64, i64)) -> Result<(), Error> {
+    fn take_note(&mut self, counted: &Counts, hour: &(Point, Point)) -> Result<(), Error> {
         let Reading { unit, slices, .. } = self.reading()?;
         match slices.take_note(counted, *unit) {
-            Some(found) => self.report_late(found, hour),
+            Some(found) => self.report_late(&found, &hour.1),
             None => Ok(()),
         }
     }
 
-    fn count_minutes(
-        &mut self,
-        hour: (i64, i64),
-        pit: Option<&str>,
-        slice: Slice,
-        each_from: i64,
-    ) -> Result<Counts, Failure> {
-        let (config, unit) = (self.config, self.reading()?.unit);
-        let request = Request::minutes(Selection { config, unit }, pit, slice, hour, each_from);
-        let answer = self.client.ask(&request)?;
-        histogram::parse(&answer.bytes)
-    }
-
-    fn report_late(&mut self, found: Found, (_, before): (i64, i64)) -> Result<(), Error> {
+    fn report_late(&mut self, found: &Found, before: &Point) -> Result<(), Error> {
         let unit = self.reading()?.unit;
-        let late_ms = unit
-            .to_millis(before)
-            .saturating_sub(unit.to_millis(found.since));
-        let mut fields = vec![
-            ("documents", found.documents.to_string()),
-            ("at_most_late_s", late_ms.div_ceil(1_000).to_string()),
-        ];
+        let mut fields = vec![("documents", found.documents.to_string())];
+        let times = unit.to_millis(before).zip(unit.to_millis(&found.since));
+        if let Some((before_ms, since_ms)) = times {
+            let late_ms = before_ms.saturating_sub(since_ms);
+            fields.push(("at_most_late_s", late_ms.div_ceil(1_000).to_string()));
+        }
         let (level, message) = if found.within_reach {
             (
                 Level::Info,
@@ -162,7 +145,7 @@ impl<H: Host> Reader<'_, H> {
             (Level::Error, TOO_LATE)
         };
         if !found.within_reach {
-            fields.push(("remedy", REMEDY.to_owned()));
+            fields.push(("remedy", remedy(unit)));
         }
         self.client.host.log(level, message, &fields);
         Ok(())
@@ -174,7 +157,7 @@ impl<H: Host> Reader<'_, H> {
         if missed > 0 {
             let fields = [
                 ("documents", missed.to_string()),
-                ("remedy", REMEDY.to_owned()),
+                ("remedy", remedy(self.reading()?.unit)),
             ];
             self.client.host.log(Level::Error, TOO_LATE, &fields);
         }
@@ -183,4 +166,15 @@ impl<H: Host> Reader<'_, H> {
 }
 
 const TOO_LATE: &str = "documents appeared too far behind the watermark to be told from those that were delivered; they are not delivered";
-const REMEDY: &str = "raise \"overlap\" and \"edge_max\", or \"settle\" above the time until a document is visible; a new \"state_id\" delivers everything again";
+
+fn remedy(unit: Unit) -> String {
+    let first = match unit.grows() {
+        true => {
+            "what orders the documents must only grow: name a date in \"timestamp_field\" instead; or"
+        }
+        false => "raise \"overlap\" and \"edge_max\", or",
+    };
+    format!(
+        "{first} raise \"settle\" above the time until a document is visible; a new \"state_id\" delivers everything again"
+    )
+}

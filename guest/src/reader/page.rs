@@ -15,7 +15,7 @@ use crate::key::Key;
 use crate::message::message_id;
 use crate::paging::context::{Begin, Context, Within};
 use crate::paging::progress::{Arrived, Next, Pass, Seen, Settled};
-use crate::paging::{Pagination, Read, offset};
+use crate::paging::{Pagination, Read, document_id, offset};
 use crate::state::Reading;
 
 /// A page's request under way, and when it was made.
@@ -34,7 +34,7 @@ struct Fetched<B> {
 }
 
 /// Which part of a slice to search.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) slice: usize,
     pub(super) from: Key,
@@ -66,21 +66,26 @@ impl<H: Host> Reader<'_, H> {
             .inspect_err(|_| self.keep(slice, answer::context(&answer.bytes)))?;
         self.keep(slice, page.context.clone());
         self.check_window(&page)?;
-        let seen = self.seen(&page);
+        let mut seen = self.seen(&page);
+        let is_last = self.cut_off(slice, &mut seen)?;
+        let total = page
+            .total
+            .filter(|_| !document_id::has_no_ranges(self.config));
         let arrived = Arrived {
             hits: &seen,
-            total: page.total,
+            total,
             size,
             exact: self.in_scroll(slice),
+            is_last,
         };
         let plan = self.progress(slice)?.plan(arrived);
-        self.fit(slice, seen.len() as u64, answer.bytes.len() as u64)?;
+        self.fit(slice, page.hits.len() as u64, answer.bytes.len() as u64)?;
         if plan.goes_on && !left.is_spent() {
-            ahead.insert(slice, self.ask_page(slice, plan.read)?);
+            ahead.insert(slice, self.ask_page(slice, plan.read.clone())?);
         }
         let documents = self.deliver(&answer, &page, &plan, asked_ms)?;
         if let Next::Receipt(to) = self.apply(slice, arrived, &plan.publish)?
-            && self.receipt(slice, to, page.total)? != Settled::GoesOn
+            && self.receipt(slice, &to, total)? != Settled::GoesOn
         {
             ahead.remove(&slice);
         }
@@ -121,7 +126,8 @@ impl<H: Host> Reader<'_, H> {
             return Ok(fetched);
         }
         let page = Page::parse(&fetched.answer.bytes)?;
-        if page.total == Some(page.hits.len() as u64) {
+        let is_whole = page.total == Some(page.hits.len() as u64);
+        if is_whole && !document_id::has_no_ranges(self.config) {
             return Ok(fetched);
         }
         let asked = if self.config.pagination == Pagination::Scroll {
@@ -156,14 +162,19 @@ impl<H: Host> Reader<'_, H> {
         within: Within<'_>,
         begin: Begin,
     ) -> Result<Asked<H::Fetch>, Error> {
+        let has_no_ranges = document_id::has_no_ranges(self.config);
         let pass = self.pass(slice)?;
+        let begin = match begin {
+            Begin::First if has_no_ranges && pass.from != Key::MIN => Begin::At(pass.from.clone()),
+            begin => begin,
+        };
         let size = match begin {
             Begin::Hit(hits) => offset::size(pass.size, hits),
             Begin::First | Begin::At(_) => pass.size,
         };
         let part = Part {
             slice,
-            from: pass.from,
+            from: pass.from.clone(),
             to: pass.end(),
             begin,
             size,
@@ -204,6 +215,7 @@ impl<H: Host> Reader<'_, H> {
             begin: part.begin,
             size: part.size,
             count: part.count,
+            contents: true,
             product,
         }))
     }
@@ -220,10 +232,23 @@ impl<H: Host> Reader<'_, H> {
         page.hits
             .iter()
             .map(|hit| Seen {
-                key: hit.key,
+                key: hit.key.clone(),
                 id: message_id(namespace, hit),
             })
             .collect()
+    }
+
+    /// Where no range can be asked for, a page also has what is behind the end of the pass. True
+    /// if it had some, which is left out.
+    fn cut_off(&mut self, slice: usize, seen: &mut Vec<Seen>) -> Result<bool, Error> {
+        if !document_id::has_no_ranges(self.config) {
+            return Ok(false);
+        }
+        let end = self.pass(slice)?.end();
+        let before = document_id::before(seen.iter().map(|seen| &seen.key), &end);
+        let is_last = before < seen.len();
+        seen.truncate(before);
+        Ok(is_last)
     }
 
     /// Advances position, edge, watermark and counts together.
@@ -236,13 +261,13 @@ impl<H: Host> Reader<'_, H> {
         let edge_max = self.config.edge_max;
         let Reading { unit, slices, .. } = self.reading()?;
         for seen in published.iter().filter_map(|(at, _)| page.hits.get(*at)) {
-            slices.deliver(seen.key, *unit);
+            slices.deliver(&seen.key, *unit);
         }
         let progress = slices.slices.get_mut(slice).ok_or_else(not_begun)?;
         let next = progress.apply(page, edge_max);
         let offset = progress.pass.as_ref().map(|pass| pass.hits);
         let position = slices.position().filter(|_| unit.is_time());
-        let watermark = position.map(|at| unit.to_iso(at.timestamp));
+        let watermark = position.map(|at| unit.describe(&at.point));
         if let Some(cycle) = &mut slices.cycle {
             cycle.documents += published.len() as u64;
         }

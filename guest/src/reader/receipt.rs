@@ -1,25 +1,21 @@
 //! Receipts: proof that what matched was delivered, before anything may be forgotten.
 
-use super::page::Part;
-use super::{Reader, not_begun};
-use crate::cluster::answer::Page;
+use super::Reader;
 use crate::cluster::failure::Failure;
-use crate::cluster::query::Selection;
-use crate::cluster::request::Request;
 use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::key::Key;
-use crate::paging::context::{Begin, Context, Within};
-use crate::paging::progress::{Crowd, Progress, Settled};
-use crate::paging::{Pagination, scroll};
+use crate::paging::context::Context;
+use crate::paging::progress::{Crowd, Settled};
+use crate::paging::scroll;
 
 impl<H: Host> Reader<'_, H> {
     /// Compares what was read before `to` with what the cluster counts there.
     pub(super) fn receipt(
         &mut self,
         slice: usize,
-        to: Key,
+        to: &Key,
         total: Option<u64>,
     ) -> Result<Settled, Failure> {
         let counted = match total {
@@ -103,45 +99,15 @@ impl<H: Host> Reader<'_, H> {
         self.client.host.log(level, message, fields);
     }
 
-    fn count_before(&mut self, slice: usize, to: Key) -> Result<u64, Failure> {
-        let is_scroll = self.config.pagination == Pagination::Scroll;
-        let progress = self.progress(slice)?;
-        let from = progress.start;
-        if is_scroll {
-            let met = progress.edge.met_before(to);
-            return Ok(scroll::counted(progress.pass.as_ref(), met, to));
-        }
-        let part = Part {
-            slice,
-            from,
-            to,
-            begin: Begin::First,
-            size: 0,
-            count: true,
-        };
-        let pit = match self.pass(slice)?.context.clone() {
-            Some(Context::Pit(pit)) => pit,
-            _ => return Err(not_begun().into()),
-        };
-        let request = self.search(part, Within::Pit(&pit))?;
-        let answer = self.client.ask(&request)?;
-        let page = Page::parse(&answer.bytes)?;
-        let context = page.context;
-        self.keep(slice, context);
-        page.total
-            .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
-    }
-
     /// A group larger than the edge is forgotten as far as it was counted; more of it in there
     /// can not be told from what was delivered.
     pub(super) fn check_crowds(&mut self) -> Result<(), Error> {
         for slice in 0..self.slices()?.slices.len() {
-            let Progress {
-                crowd, known_from, ..
-            } = *self.progress(slice)?;
-            if let Some(crowd) = crowd {
+            let progress = self.progress(slice)?;
+            let known_from = progress.known_from.clone();
+            if let Some(crowd) = progress.crowd.clone() {
                 let part = self.slice(slice)?;
-                let count = self.check_crowd(crowd, known_from, part)?;
+                let count = self.check_crowd(&crowd, &known_from, part)?;
                 self.progress(slice)?.crowd = Some(Crowd { count, ..crowd });
             }
         }
@@ -150,16 +116,15 @@ impl<H: Host> Reader<'_, H> {
 
     /// Returns how many there are now: fewer, as some were deleted, after which more than
     /// these are new.
-    fn check_crowd(&mut self, crowd: Crowd, known_from: Key, part: Slice) -> Result<u64, Error> {
+    fn check_crowd(&mut self, crowd: &Crowd, known_from: &Key, part: Slice) -> Result<u64, Error> {
         let (config, unit) = (self.config, self.reading()?.unit);
-        let query = Selection { config, unit }.between(Key::at(crowd.timestamp), known_from);
-        let counted = self.client.count(&Request::count(config, part, query))?;
+        let group = Key::at(crowd.point.clone());
+        let counted = self.count_between(part, &group, known_from)?;
         let surplus = counted.saturating_sub(crowd.count);
         if surplus == 0 {
             return Ok(counted);
         }
-        let (at, delivered, edge_max) =
-            (unit.to_iso(crowd.timestamp), crowd.count, config.edge_max);
+        let (at, delivered, edge_max) = (unit.describe(&crowd.point), crowd.count, config.edge_max);
         Err(Error::permanent(format!(
             "{surplus} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} with a new \"state_id\", which delivers everything again"
         )))

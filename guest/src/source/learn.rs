@@ -10,6 +10,7 @@ use crate::cluster::request::Request;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
+use crate::paging::Pagination;
 use crate::time::Unit;
 
 /// How long what was learned holds, in milliseconds.
@@ -43,7 +44,7 @@ impl<H: Host> Source<H> {
         };
         let settle_ms = match config.settle_ms {
             Some(settle_ms) => settle_ms,
-            None if !unit.is_time() => 0,
+            None if unit == Unit::Sequence => 0,
             None => settle(&mut client, config)?,
         };
         // A state keeps the unit of its keys, whatever an index that joined maps.
@@ -89,24 +90,25 @@ fn detect<H: Host>(client: &mut Client<'_, H>) -> Result<Option<Product>, Error>
 
 /// The unit of the field. None while it is mapped nowhere and nothing is there to read.
 fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<Unit>, Error> {
-    let Some(field) = &config.timestamp_field else {
-        return Ok(Some(Unit::Sequence));
+    let Some(field) = config.field() else {
+        let by_id = config.pagination == Pagination::DocumentId;
+        return Ok(Some(if by_id { Unit::Text } else { Unit::Sequence }));
     };
     let answer = client.ask(&Request::field_caps(&config.index, field))?;
     if let Mapping::Sorted(unit) = Mapping::parse(config, &answer.bytes)? {
         return Ok(Some(unit));
     }
     let documents = client.count(&Request::count_all(&config.index))?;
-    let index = &config.index;
+    let (index, key) = (&config.index, config.field_key());
     if documents > 0 {
         return Err(Error::permanent(format!(
-            "timestamp_field {field:?} is mapped in no index of {index:?}, though {documents} documents are there; check the field's name, or map it as a date"
+            "{key} {field:?} is mapped in no index of {index:?}, though {documents} documents are there; check the field's name, or map it"
         )));
     }
     client.host.log(
         Level::Info,
         "no document to read yet",
-        &[("index", index.clone()), ("field", field.clone())],
+        &[("index", index.clone()), ("field", field.to_owned())],
     );
     Ok(None)
 }

@@ -13,7 +13,7 @@ use serde::de::Error as _;
 use serde_json::{Error, Map, Value};
 
 use crate::edge::Edge;
-use crate::key::Key;
+use crate::key::{Key, Point};
 use crate::paging::minutes::Minutes;
 use crate::paging::slices::Slices;
 use crate::time::Unit;
@@ -38,11 +38,11 @@ fn slice(state: &mut Value) -> Result<(), Error> {
     };
     let start: Key = field(reading, "start")?;
     let unit: Unit = field(reading, "unit")?;
-    let mut slices = Slices::from(start, unit);
+    let mut slices = Slices::from(start.clone(), unit);
     // Nobody counted the minute in which it stands.
     if start != Key::MIN {
-        let next = unit.minute(start.timestamp).saturating_add(1);
-        slices.minutes = Minutes::since(next, i64::MIN);
+        let next = unit.minute(&start.point).saturating_add(1);
+        slices.minutes = Minutes::since(next, Point::MIN);
     }
     if let Some(slice) = slices.slices.first_mut() {
         slice.position = field(reading, "position")?;
@@ -85,7 +85,7 @@ fn entry(entry: &[u8; 33]) -> Option<(Key, u128, bool)> {
     let (seq_no, rest) = rest.split_first_chunk()?;
     let (id, met) = rest.split_first_chunk()?;
     let key = Key {
-        timestamp: i64::from_le_bytes(*timestamp),
+        point: i64::from_le_bytes(*timestamp).into(),
         seq_no: i64::from_le_bytes(*seq_no),
     };
     Some((key, u128::from_le_bytes(*id), met.first() == Some(&1)))
@@ -118,8 +118,8 @@ mod tests {
         let packed: Edge =
             serde_json::from_value(state["reading"]["slices"][0]["edge"].clone()).unwrap();
         assert_eq!(packed.len(), 2);
-        assert!(packed.holds((5, 1).into(), id) && packed.holds((6, 2).into(), id));
-        assert_eq!(packed.met_before(Key::at(9)), 1);
+        assert!(packed.holds(&(5, 1).into(), id) && packed.holds(&(6, 2).into(), id));
+        assert_eq!(packed.met_before(&Key::at(9)), 1);
         assert_eq!(
             (&state["poll_count"], &state["others"]),
             (&3.into(), &serde_json::json!([1]))

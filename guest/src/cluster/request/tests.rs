@@ -24,10 +24,19 @@ fn searches(config: &Config, within: Within<'_>) -> Vec<Request> {
             begin: Begin::First,
             size,
             count: true,
+            contents: true,
             product: Some(Product::Elasticsearch),
         })
     };
-    let minutes = |pit| Request::minutes(selection, pit, Slice::WHOLE, (0, 5), i64::MIN);
+    let minutes = |pit| {
+        Request::minutes(
+            selection,
+            pit,
+            Slice::WHOLE,
+            &(0.into(), 5.into()),
+            i64::MIN,
+        )
+    };
     let mut all = vec![search(10), search(0)];
     match within {
         Within::Pit(pit) => all.push(minutes(Some(pit))),
@@ -162,7 +171,13 @@ fn minutes_are_told_apart_from_where_it_matters_and_leave_no_gap() {
         (i64::MAX, vec![("1", 90, 200)]),
     ];
     for (each_from, expected) in rows {
-        let request = Request::minutes(selection, None, Slice::WHOLE, (90, 200), each_from);
+        let request = Request::minutes(
+            selection,
+            None,
+            Slice::WHOLE,
+            &(90.into(), 200.into()),
+            each_from,
+        );
         let body = request.body.unwrap();
         let filters = body["aggs"]["minutes"]["filters"]["filters"]
             .as_object()

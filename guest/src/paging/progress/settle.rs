@@ -1,6 +1,6 @@
 //! What a receipt does: settle a segment, or have it read again.
 
-use super::{Crowd, Pass, Progress};
+use super::{Pass, Progress};
 use crate::error::Error;
 use crate::key::Key;
 
@@ -15,63 +15,63 @@ impl Progress {
     ///
     /// # Errors
     /// Permanent, if it was read again three times and still differs. Nothing has moved.
-    pub fn settle(&mut self, to: Key, counted: u64) -> Result<Settled, Error> {
+    pub fn settle(&mut self, to: &Key, counted: u64) -> Result<Settled, Error> {
         let met = self.edge.met_before(to);
         let Some(pass) = self.pass.as_mut() else {
             return Ok(Settled::PassOver);
         };
         if met != counted {
             reread(pass, to, met, counted)?;
-            pass.begin_again(self.start);
+            pass.begin_again(self.start.clone());
             self.edge.begin_pass();
             return Ok(Settled::Reread);
         }
         pass.rereads = 0;
-        let keep_from = pass.keep_from;
-        if to == pass.to {
+        let keep_from = pass.keep_from.clone();
+        if *to == pass.to {
             self.finish(to, keep_from);
             return Ok(Settled::PassOver);
         }
         if pass.until.take().is_some() {
-            pass.begin_again(to);
+            pass.begin_again(to.clone());
             self.edge.begin_pass();
         }
         self.edge.account_before(to);
-        self.start = to;
-        self.forget_before(to.min(keep_from));
+        self.start = to.clone();
+        self.forget_before(keep_from.min(to.clone()));
         Ok(Settled::GoesOn)
     }
 
     /// The pass is over: the next one starts at the watermark, inclusive, as far as the
     /// edge knows all of its documents; else just behind it. Where a clock was set back, or the
     /// settle time grew, the pass ended before the watermark, and the next one starts there.
-    fn finish(&mut self, to: Key, keep_from: Key) {
+    fn finish(&mut self, to: &Key, keep_from: Key) {
         self.pass = None;
         if keep_from == Key::MIN {
             // All was read: what was not met is not there any more.
             self.edge.forget_unmet();
         }
         self.edge.begin_pass();
-        let Some(position) = self.position else {
-            return self.forget_before(self.known_from);
+        let Some(Key { point, .. }) = self.position.clone() else {
+            return self.forget_before(self.known_from.clone());
         };
-        let watermark = Key::at(position.timestamp);
-        let at_watermark = |crowd: &Crowd| crowd.timestamp == position.timestamp;
-        self.crowd = self.crowd.filter(at_watermark);
-        let behind = Key::behind(position.timestamp);
+        let behind = Key::behind(&point);
+        let watermark = Key::at(point);
+        let crowd = self.crowd.take();
+        self.crowd = crowd.filter(|crowd| crowd.point == watermark.point);
         if self.known_from <= watermark {
-            self.start = watermark.min(to);
-            self.forget_before(self.start.min(keep_from));
+            self.start = watermark.min(to.clone());
+            self.forget_before(keep_from.min(self.start.clone()));
         } else if self.known_from < behind {
             let seq_no = i64::MAX;
             self.forget_before(Key {
                 seq_no,
                 ..watermark
             });
-            (self.start, self.known_from) = (behind, behind);
+            (self.start, self.known_from) = (behind.clone(), behind);
         } else {
-            self.start = self.known_from;
-            self.forget_before(self.known_from);
+            self.start = self.known_from.clone();
+            self.forget_before(self.known_from.clone());
         }
     }
 }
@@ -87,13 +87,13 @@ pub enum Settled {
     PassOver,
 }
 
-fn reread(pass: &mut Pass, to: Key, met: u64, counted: u64) -> Result<(), Error> {
+fn reread(pass: &mut Pass, to: &Key, met: u64, counted: u64) -> Result<(), Error> {
     if pass.rereads >= REREADS_MAX {
         return Err(Error::permanent(format!(
             "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads of the same point in time; nothing was skipped, and the source stops here"
         )));
     }
     pass.rereads += 1;
-    pass.until = Some(to);
+    pass.until = Some(to.clone());
     Ok(())
 }

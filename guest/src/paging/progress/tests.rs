@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use super::{Arrived, Next, Pass, Progress, Seen, Settled};
 use crate::error::Error;
-use crate::key::Key;
+use crate::key::{Key, Point};
 
 /// A document of the snapshot: its sort value, and another date that it also has.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::paging) struct Document {
     pub(in crate::paging) key: Key,
     pub(in crate::paging) id: u128,
@@ -24,7 +24,7 @@ pub(in crate::paging) struct Snapshot {
 
 impl Snapshot {
     pub(in crate::paging) fn new(mut documents: Vec<Document>) -> Self {
-        documents.sort_by_key(|document| (document.key, document.id));
+        documents.sort_by_key(|document| (document.key.clone(), document.id));
         Self {
             documents,
             hide: BTreeMap::new(),
@@ -33,27 +33,29 @@ impl Snapshot {
     }
 
     /// As a range over all values of a field selects.
-    fn selects(document: &Document, from: Key, to: Key) -> bool {
-        let within = |key: Key| key >= from && key < to;
-        within(document.key)
+    fn selects(document: &Document, from: &Key, to: &Key) -> bool {
+        let within = |key: &Key| key >= from && key < to;
+        within(&document.key)
             || document
                 .also
-                .is_some_and(|timestamp| within(Key::at(timestamp)))
+                .is_some_and(|timestamp| within(&Key::at(timestamp)))
     }
 
     fn page(&mut self, progress: &Progress, pass: &Pass) -> (Vec<Seen>, u64, u64) {
+        let end = pass.end();
         let selected = self
             .documents
             .iter()
-            .filter(|d| Self::selects(d, progress.start, pass.end()));
+            .filter(|d| Self::selects(d, &progress.start, &end));
         let total = selected.clone().count() as u64;
-        let after = pass.after.map(|after| Key {
+        let after = pass.after.clone().map(|after| Key {
             seq_no: after.seq_no - 1,
             ..after
         });
-        let follows = |document: &&Document| after.is_none_or(|after| document.key > after);
+        let follows =
+            |document: &&Document| after.as_ref().is_none_or(|after| document.key > *after);
         let hits = selected.filter(follows).map(|d| Seen {
-            key: d.key,
+            key: d.key.clone(),
             id: d.id,
         });
         let mut hits: Vec<_> = hits.take(usize::try_from(pass.size).unwrap()).collect();
@@ -64,7 +66,7 @@ impl Snapshot {
         (hits, total, pass.size)
     }
 
-    fn count(&self, from: Key, to: Key) -> u64 {
+    fn count(&self, from: &Key, to: &Key) -> u64 {
         self.documents
             .iter()
             .filter(|d| Self::selects(d, from, to))
@@ -91,7 +93,7 @@ fn cycle_with(
     size: u64,
     edge_max: u64,
 ) -> Result<Vec<u128>, Error> {
-    if !progress.begin(horizon, horizon - overlap, size) {
+    if !progress.begin(horizon.into(), (horizon - overlap).into(), size) {
         return Ok(Vec::new());
     }
     read_pass(progress, snapshot, edge_max)
@@ -111,11 +113,12 @@ pub(in crate::paging) fn read_pass(
             total: Some(total),
             size,
             exact: false,
+            is_last: false,
         };
         let plan = progress.plan(page);
         delivered.extend(plan.publish.iter().map(|(_, id)| *id));
         if let Next::Receipt(to) = progress.apply(page, edge_max) {
-            progress.settle(to, snapshot.count(progress.start, to))?;
+            progress.settle(&to, snapshot.count(&progress.start, &to))?;
         }
         assert!(snapshot.searches < 10_000, "reading does not end");
         assert!(progress.edge.len() as u64 <= edge_max, "the edge is full");
@@ -133,10 +136,7 @@ pub(in crate::paging) fn spread(
         let seq_no = next.entry(id % shards).or_insert(-1);
         *seq_no += 1;
         Document {
-            key: Key {
-                timestamp,
-                seq_no: *seq_no,
-            },
+            key: (timestamp, *seq_no).into(),
             id,
             also: None,
         }
@@ -202,7 +202,7 @@ fn what_comes_between_cycles_is_read_once_at_the_watermark_too() {
     .unwrap();
     let second = cycle(&mut progress, &mut Snapshot::new(both.clone()), 100, 10, 40).unwrap();
     assert_eq!(sorted([first, second].concat()), all(&both));
-    assert_eq!(progress.position.map(|key| key.timestamp), Some(12));
+    assert_eq!(progress.position.map(|key| key.point), Some(12.into()));
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn a_cluster_that_always_hides_one_stops_the_source_with_both_figures() {
     let mut snapshot = Snapshot::new(documents);
     snapshot.documents.remove(29);
     let mut progress = Progress::from(Key::MIN);
-    progress.begin(100, 100, 10);
+    progress.begin(100.into(), 100.into(), 10);
     let mut rereads = 0;
     let error = loop {
         let now = progress.pass.clone().unwrap();
@@ -267,9 +267,10 @@ fn a_cluster_that_always_hides_one_stops_the_source_with_both_figures() {
             total: Some(total),
             size,
             exact: false,
+            is_last: false,
         };
         if let Next::Receipt(to) = progress.apply(page, 1_000) {
-            match progress.settle(to, 30) {
+            match progress.settle(&to, 30) {
                 Ok(settled) => {
                     assert_eq!(settled, Settled::Reread);
                     rereads += 1;
@@ -291,7 +292,7 @@ fn documents_with_several_dates_are_read_once_and_receipts_add_up() {
         let mut documents = spread((0..120).map(|n| n / 3), 3);
         // Every tenth is also found by a later date, far behind its sort value.
         for document in documents.iter_mut().step_by(10) {
-            document.also = Some(document.key.timestamp + 17);
+            document.also = document.key.point.number().map(|at| at + 17);
         }
         let mut snapshot = Snapshot::new(documents.clone());
         let mut progress = Progress::from(Key::MIN);
@@ -319,17 +320,14 @@ fn a_group_larger_than_the_edge_is_counted_and_left_behind() {
     )
     .unwrap();
     assert_eq!(sorted(read), all(&documents));
-    let crowd = progress.crowd.unwrap();
+    let crowd = progress.crowd.clone().unwrap();
     assert_eq!(
-        (crowd.timestamp, crowd.count, progress.start),
-        (5, 300, Key::at(6))
+        (crowd.point, crowd.count, progress.start.clone()),
+        (5.into(), 300, Key::at(6))
     );
     let mut later = documents;
     later.push(Document {
-        key: Key {
-            timestamp: 6,
-            seq_no: 100,
-        },
+        key: (6, 100).into(),
         id: 1_000,
         also: None,
     });
@@ -344,7 +342,7 @@ fn a_point_in_time_that_is_gone_costs_no_document_and_repeats_none() {
         let mut snapshot = Snapshot::new(documents.clone());
         let mut progress = Progress::from(Key::MIN);
         let mut delivered = Vec::new();
-        progress.begin(1_000, 1_000, 10);
+        progress.begin(1_000.into(), 1_000.into(), 10);
         for _ in 0..lost_at {
             let Some(now) = progress.pass.clone() else {
                 break;
@@ -355,11 +353,12 @@ fn a_point_in_time_that_is_gone_costs_no_document_and_repeats_none() {
                 total: Some(total),
                 size,
                 exact: false,
+                is_last: false,
             };
             delivered.extend(progress.plan(page).publish.iter().map(|(_, id)| *id));
             if let Next::Receipt(to) = progress.apply(page, 40) {
                 progress
-                    .settle(to, snapshot.count(progress.start, to))
+                    .settle(&to, snapshot.count(&progress.start, &to))
                     .unwrap();
             }
         }
@@ -385,9 +384,9 @@ fn documents_that_are_deleted_between_cycles_leave_the_receipts_right() {
         40,
     )
     .unwrap();
-    let watermark = progress.position.unwrap().timestamp;
+    let watermark = progress.position.clone().unwrap().point;
     let mut left = documents;
-    left.retain(|document| document.key.timestamp < watermark);
+    left.retain(|document| document.key.point < watermark);
     let mut snapshot = Snapshot::new(left);
     let read = cycle(&mut progress, &mut snapshot, 100, 10, 40).unwrap();
     assert_eq!(
@@ -406,13 +405,14 @@ fn a_segment_is_settled_after_some_pages_but_not_inside_a_group_of_equal_timesta
         });
         let documents: Vec<_> = documents.collect();
         let mut progress = Progress::from(Key::at(0));
-        progress.begin(i64::MAX, i64::MAX, 500);
+        progress.begin(Point::MAX, Point::MAX, 500);
         let next = documents.chunks(500).map(|hits| {
             let page = Arrived {
                 hits,
                 total: Some(1_000_000),
                 size: 500,
                 exact: false,
+                is_last: false,
             };
             progress.apply(page, 65_536)
         });

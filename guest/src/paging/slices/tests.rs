@@ -8,6 +8,10 @@ use crate::paging::progress::tests::{Document, Snapshot, all, read_pass, sorted,
 const UNIT: Unit = Unit::Ms;
 const MINUTE: i64 = 60_000;
 
+fn timestamp(document: &Document) -> i64 {
+    document.key.point.number().unwrap()
+}
+
 /// Documents that are there, and a source that reads them.
 struct World {
     documents: Vec<Document>,
@@ -25,8 +29,8 @@ impl World {
             documents: Vec::new(),
             source: Slices::from(Key::MIN, UNIT),
             plan: Plan {
-                horizon,
-                keep_from: horizon - overlap,
+                horizon: horizon.into(),
+                keep_from: (horizon - overlap).into(),
                 size: 10,
                 again: false,
                 until_ms: 0,
@@ -47,9 +51,9 @@ impl World {
         }));
     }
 
-    fn counts(&self, (from, to): (i64, i64)) -> Counts {
-        let timestamps = self.documents.iter().map(|document| document.key.timestamp);
-        let within = timestamps.filter(|at| (from..to).contains(at));
+    fn counts(&self, (from, to): (Point, Point)) -> Counts {
+        let timestamps = self.documents.iter().map(|document| &document.key.point);
+        let within = timestamps.filter(|at| (&from..&to).contains(at));
         within.map(|at| (UNIT.minute(at), 1)).collect()
     }
 
@@ -61,7 +65,7 @@ impl World {
             let counts = self.counts(hour);
             self.source.take_note(&counts, UNIT)
         });
-        self.source.begin(self.plan);
+        self.source.begin(self.plan.clone());
         for number in 0..self.source.slices.len() {
             self.read(number);
         }
@@ -71,8 +75,8 @@ impl World {
 
     fn read(&mut self, number: usize) {
         let slices = self.source.slices.len() as i64;
-        let mine = |document: &&Document| document.key.timestamp % slices == number as i64;
-        let mine: Vec<_> = self.documents.iter().filter(mine).copied().collect();
+        let mine = |document: &&Document| timestamp(document) % slices == number as i64;
+        let mine: Vec<_> = self.documents.iter().filter(mine).cloned().collect();
         let slice = &mut self.source.slices[number];
         let read = read_pass(slice, &mut Snapshot::new(mine), self.edge_max).unwrap();
         for id in &read {
@@ -81,8 +85,9 @@ impl World {
                 .iter()
                 .find(|document| document.id == *id)
                 .unwrap()
-                .key;
-            self.source.deliver(key, UNIT);
+                .key
+                .clone();
+            self.source.deliver(&key, UNIT);
         }
         self.delivered.extend(read);
     }
@@ -159,7 +164,7 @@ fn deleted_documents_are_no_reason_to_read_again_and_do_not_hide_late_ones() {
     let all = world.documents.clone();
     world
         .documents
-        .retain(|document| document.key.timestamp % 8_000 == 0);
+        .retain(|document| timestamp(document) % 8_000 == 0);
     assert_eq!(world.cycle(), (None, 0));
     world.documents = all;
     world.documents.retain(|document| document.id < 280);
@@ -185,10 +190,10 @@ fn another_number_of_slices_loses_and_repeats_nothing() {
 fn while_slices_have_come_to_different_places_their_number_stays() {
     let mut world = World::new(2, 5 * MINUTE, 10_000);
     world.add((0..300).map(|n| n * 3_999));
-    world.plan.horizon = 5 * MINUTE;
+    world.plan.horizon = (5 * MINUTE).into();
     world.cycle();
-    world.plan.horizon = 20 * MINUTE;
-    world.source.begin(world.plan);
+    world.plan.horizon = (20 * MINUTE).into();
+    world.source.begin(world.plan.clone());
     world.read(1);
     world.source.abandon();
     world.slices = 1;
@@ -203,11 +208,11 @@ fn a_slice_that_came_further_before_a_clock_was_set_back_takes_no_other_with_it(
     let mut world = World::new(2, 5 * MINUTE, 10_000);
     world.add((0..300).map(|n| n * 3_999));
     world.source.divide_into(world.slices);
-    world.source.begin(world.plan);
+    world.source.begin(world.plan.clone());
     world.read(1);
     world.source.abandon();
     for horizon in [9, 15, 20] {
-        world.plan.horizon = horizon * MINUTE;
+        world.plan.horizon = (horizon * MINUTE).into();
         world.cycle();
     }
     world.assert_holds_all();
@@ -236,7 +241,7 @@ fn an_update_that_is_read_with_late_documents_hides_no_later_one() {
     let updated = world
         .documents
         .iter_mut()
-        .find(|document| document.key.timestamp == 15 * MINUTE);
+        .find(|document| timestamp(document) == 15 * MINUTE);
     let updated = updated.unwrap();
     (updated.id, updated.key.seq_no) = (10_000, 10_000);
     world.add([15 * MINUTE + 1]);
@@ -254,7 +259,7 @@ fn late_documents_beyond_a_horizon_that_was_set_back_are_read_by_the_next_cycle(
     world.cycle();
     world.add([8 * MINUTE + 1, 12 * MINUTE + 1]);
     for horizon in [10, 20] {
-        world.plan.horizon = horizon * MINUTE;
+        world.plan.horizon = (horizon * MINUTE).into();
         world.cycle();
     }
     world.assert_holds_all();

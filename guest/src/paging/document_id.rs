@@ -1,0 +1,26 @@
+//! By document id: for documents without a timestamp whose ids only grow.
+//!
+//! The order is that of `_id`, or of a field that holds such an id, text or number. All else is
+//! as by timestamp; but an id does not say when it was written, so that the horizon is what was
+//! seen long enough ago (see [`super::sightings`]). What appears behind it breaks the promise
+//! that ids grow: one count in each cycle, of everything behind, shows it.
+//!
+//! `_id` can be sorted by, where the cluster allows it, but no server selects a range of it. So a
+//! page of ids begins behind a place and ends where the source cuts it off, and what stands
+//! between two places is counted by listing the ids.
+
+use crate::config::Config;
+use crate::key::Key;
+
+/// Hits in one list of ids: the most that a cluster answers.
+pub const LIST_MAX: u64 = 10_000;
+
+/// Whether no range of what orders the documents can be asked for.
+pub fn has_no_ranges(config: &Config) -> bool {
+    config.pagination == super::Pagination::DocumentId && config.id_field.is_none()
+}
+
+/// How many of a page's hits stand before the end of the pass.
+pub fn before<'a>(keys: impl Iterator<Item = &'a Key>, end: &Key) -> usize {
+    keys.take_while(|key| *key < end).count()
+}

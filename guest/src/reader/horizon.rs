@@ -1,0 +1,74 @@
+//! How far a cycle reads: to what was written long enough ago to be visible.
+
+use super::Reader;
+use crate::cluster::answer::Page;
+use crate::cluster::failure::Failure;
+use crate::cluster::query::Selection;
+use crate::cluster::request::Request;
+use crate::cluster::shards::Slice;
+use crate::error::Error;
+use crate::host::Host;
+use crate::key::Point;
+use crate::paging::Pagination;
+use crate::paging::sightings::Horizon;
+use crate::paging::slices::Plan;
+
+impl<H: Host> Reader<'_, H> {
+    /// How the next cycle reads. None while nothing was seen long enough ago.
+    pub(super) fn plan(&mut self) -> Result<Option<Plan>, Error> {
+        let seen = self.horizon()?;
+        let (config, size, unit) = (self.config, *self.page_size, self.reading()?.unit);
+        let until_ms = self.poll_ms.saturating_sub(self.settle_ms);
+        let again = config.pagination == Pagination::Offset;
+        let (horizon, keep_from) = match seen {
+            None => {
+                let horizon = unit.from_millis(until_ms);
+                let overlap = unit.from_millis(config.overlap_ms);
+                (horizon.into(), horizon.saturating_sub(overlap).into())
+            }
+            Some(Horizon {
+                last: Some(last),
+                keep_from: Some(keep_from),
+                ..
+            }) => (last.next(), keep_from),
+            Some(_) => return Ok(None),
+        };
+        let keep_from = if again { Point::MIN } else { keep_from };
+        Ok(Some(Plan {
+            horizon,
+            keep_from,
+            size,
+            again,
+            until_ms,
+        }))
+    }
+
+    /// What orders the documents only grows: so far may be read now.
+    pub(super) fn horizon(&mut self) -> Result<Option<Horizon>, Error> {
+        let (poll_ms, now_ms) = (self.poll_ms, self.client.now_ms);
+        let (settle_ms, overlap_ms) = (self.settle_ms, self.config.overlap_ms);
+        let reading = self.reading()?;
+        let sightings = &reading.slices.sightings;
+        let horizon = || sightings.horizon(poll_ms, now_ms, settle_ms, overlap_ms);
+        Ok(reading.unit.grows().then(horizon))
+    }
+
+    /// Takes note of the largest value that there is now.
+    pub(super) fn see_largest(&mut self) -> Result<(), Failure> {
+        let (config, unit) = (self.config, self.reading()?.unit);
+        if !unit.grows() {
+            return Ok(());
+        }
+        let asked_ms = self.client.now_ms;
+        let request = Request::largest(Selection { config, unit }, Slice::WHOLE);
+        let answer = self.client.ask(&request)?;
+        let page = Page::parse(&answer.bytes)?;
+        let kept_ms = self.settle_ms.saturating_add(config.overlap_ms);
+        let sightings = &mut self.slices()?.sightings;
+        if let Some(hit) = page.hits.into_iter().next() {
+            sightings.note(asked_ms, hit.key.point);
+        }
+        sightings.forget_before(asked_ms.saturating_sub(kept_ms));
+        Ok(())
+    }
+}
