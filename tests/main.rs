@@ -15,6 +15,7 @@ mod configuration;
 mod dead_letters;
 mod destination_contract;
 mod doctor;
+mod document_id;
 mod elasticsearch_contract;
 mod failures;
 mod full_disk;

@@ -10,7 +10,7 @@ use super::broker::is_letter;
 use super::scenario::Scenario;
 use super::stage::{Stage, Told};
 use super::store::Disk;
-use super::workload::{Version, Workload};
+use super::workload::{Point, Version, Workload};
 
 /// What the comparison found.
 #[derive(Debug, Default)]
@@ -48,24 +48,28 @@ struct Slice {
     position: Option<Place>,
 }
 
-/// A timestamp, and a sequence number unless it is before all of them.
-type Place = (i64, Option<i64>);
+/// A value of what orders, and a sequence number unless it is before all of them.
+type Place = (Point, Option<i64>);
 
 impl Reading {
     fn position(&self) -> Option<Place> {
-        self.slices.iter().filter_map(|slice| slice.position).max()
+        let positions = self
+            .slices
+            .iter()
+            .filter_map(|slice| slice.position.clone());
+        positions.max()
     }
 
     fn known_from(&self) -> Option<Place> {
-        self.slices.iter().map(|slice| slice.known_from).max()
-    }
-
-    fn start(&self) -> i64 {
         self.slices
             .iter()
-            .map(|slice| slice.start.0)
-            .min()
-            .unwrap_or(i64::MIN)
+            .map(|slice| slice.known_from.clone())
+            .max()
+    }
+
+    fn start(&self) -> Point {
+        let starts = self.slices.iter().map(|slice| &slice.start.0);
+        starts.min().cloned().unwrap_or(Point::Number(i64::MIN))
     }
 }
 
@@ -147,8 +151,9 @@ fn is_not_ahead(told: &Told, now: &Data, violations: &mut Vec<String>) {
         }
         // What appears behind the watermark is noticed at the next cycle only.
         let is_due = |_: &_| !told.workload.is_very_late;
+        let start = reading.start();
         for (identity, version) in current(&told.workload).filter(is_due) {
-            if (version.timestamp_ms as i64) < reading.start() && !there.contains(&identity) {
+            if version.point < start && !there.contains(&identity) {
                 violations.push(format!(
                     "the state is past {identity:?}, which {name:?} lacks"
                 ));

@@ -40,7 +40,7 @@ pub struct Scenario {
     pub batch_size: u64,
     /// Ids that the edge holds.
     pub edge_max: u64,
-    /// How to read.
+    /// How to read: a pagination, or what the ids or timestamps are.
     pub pagination: &'static str,
     /// Slices, at the first start of the source and at every second one, and at the others.
     pub slices: (u32, u32),
@@ -97,7 +97,7 @@ const PLAIN: Scenario = Scenario {
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 17] = [
+pub const SCENARIOS: [Scenario; 20] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -155,6 +155,25 @@ pub const SCENARIOS: [Scenario; 17] = [
         later: 15,
         late_ms: VERY_LATE_MS,
         pagination: "offset",
+        ..PLAIN
+    },
+    Scenario {
+        name: "numbers that only grow",
+        late_ms: LATE_MS,
+        pagination: "sequence",
+        ..PLAIN
+    },
+    Scenario {
+        name: "texts that only grow",
+        updates: true,
+        edge_max: 16,
+        pagination: "text",
+        ..PLAIN
+    },
+    Scenario {
+        name: "document ids of an opensearch",
+        product: Product::OpenSearch,
+        pagination: "document_id",
         ..PLAIN
     },
     Scenario {
@@ -222,6 +241,7 @@ impl Scenario {
         let mut coin = |probability| dice.random_bool(probability);
         let (late, very_late, updates, foreign) = (coin(0.5), coin(0.2), coin(0.3), coin(0.4));
         let (sliced, by_scroll, by_offset) = (coin(0.3), coin(0.2), coin(0.1));
+        let (by_id, ids_stay) = (coin(0.2), !updates);
         let refusals = coin(0.2);
         let product = [Product::Elasticsearch, Product::OpenSearch][usize::from(coin(0.3))];
         let batch_size = dice.random_range(4..=12);
@@ -238,9 +258,11 @@ impl Scenario {
                 (true, _) => LATE_MS,
                 _ => 0,
             },
-            pagination: match (by_scroll && !sliced, by_offset && very_late) {
+            pagination: match (by_scroll && !sliced, by_offset && very_late && !sliced) {
                 (true, _) => "scroll",
                 (_, true) => "offset",
+                _ if by_id && product == Product::OpenSearch && ids_stay => "document_id",
+                _ if by_id => ["sequence", "number", "text"].choose(&mut dice).unwrap(),
                 _ => "timestamp",
             },
             slices: *[(3, 2), (1, 3)]
@@ -302,13 +324,23 @@ impl Scenario {
         let is_raised = start > 0 && self.second_start == SecondStart::SettleRaised;
         let mut config = json!({
             "index": "logs-*",
-            "timestamp_field": "@timestamp",
-            "pagination": self.pagination,
             "batch_size": self.batch_size,
             "edge_max": self.edge_max.max(2 * self.batch_size),
             "slices": if start.is_multiple_of(2) { self.slices.0 } else { self.slices.1 },
             "settle": if is_raised { "9s" } else { "5s" },
         });
+        let keys: &[(&str, &str)] = match self.pagination {
+            "sequence" => &[
+                ("timestamp_field", "number"),
+                ("timestamp_unit", "sequence"),
+            ],
+            "number" => &[("pagination", "document_id"), ("id_field", "number")],
+            "text" => &[("pagination", "document_id"), ("id_field", "text")],
+            "document_id" => &[("pagination", "document_id")],
+            way => &[("pagination", way), ("timestamp_field", "@timestamp")],
+        };
+        keys.iter()
+            .for_each(|(key, value)| config[*key] = json!(value));
         if let Some(auto_save) = self.auto_save {
             config["state"] =
                 json!({"auto_save_interval": auto_save, "unsaved_max": self.unsaved_max});

@@ -8,6 +8,7 @@ use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Options};
 use elasticsearch_source::publisher::destination::Message;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::broker::{Broker, Name};
@@ -25,11 +26,19 @@ pub const END_MS: u64 = BEGIN_MS + WRITING_MS + 8_000;
 /// Index and `_id`.
 pub type Document = (String, String);
 
+/// A value of what orders the documents.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(untagged)]
+pub enum Point {
+    Number(i64),
+    Text(String),
+}
+
 /// What a document was at one time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
     pub seq_no: u64,
-    pub timestamp_ms: u64,
+    pub point: Point,
     pub source: Bytes,
 }
 
@@ -50,6 +59,9 @@ pub struct Workload {
     pub written: BTreeMap<Document, Vec<Version>>,
     /// Whether documents may appear behind the watermark.
     pub is_very_late: bool,
+    pagination: &'static str,
+    /// How often something was written.
+    writes: usize,
 }
 
 impl Workload {
@@ -73,6 +85,8 @@ impl Workload {
             events: events.into(),
             written: BTreeMap::new(),
             is_very_late: scenario.is_very_late(),
+            pagination: scenario.pagination,
+            writes: 0,
         };
         // What is there at the beginning is visible.
         workload.catch_up(BEGIN_MS - 1, &cluster, &mut Broker::default());
@@ -98,17 +112,27 @@ impl Workload {
     }
 
     fn write(&mut self, cluster: &MiniElasticsearch, index: &str, id: String, timestamp_ms: u64) {
+        self.writes += 1;
+        // Two writes share a number, and a text that is longer or shorter than others.
+        let number = self.writes / 2;
+        let text = format!("{:03}{}", number, "x".repeat(number % 3));
         let versions = self.written.entry((index.to_owned(), id.clone()));
         let versions = versions.or_default();
         let source = format!(
-            "{{\"@timestamp\": {timestamp_ms}, \"version\": {}.0}}",
+            "{{\"@timestamp\": {timestamp_ms}, \"number\": {number}, \"text\": \"{text}\", \"version\": {}.0}}",
             versions.len()
         );
         let source = Bytes::from(source);
         let inserted = cluster.insert(index, Some(&id), source.clone()).unwrap();
+        let point = match self.pagination {
+            "sequence" | "number" => Point::Number(number as i64),
+            "text" => Point::Text(text),
+            "document_id" => Point::Text(id),
+            _ => Point::Number(timestamp_ms as i64),
+        };
         versions.push(Version {
             seq_no: inserted.seq_no as u64,
-            timestamp_ms,
+            point,
             source,
         });
     }
@@ -124,7 +148,11 @@ fn cluster(scenario: &Scenario) -> MiniElasticsearch {
         recorded_max: 0,
         ..Options::default()
     });
-    let mappings = json!({"properties": {"@timestamp": {"type": "date"}}});
+    let mappings = json!({"properties": {
+        "@timestamp": {"type": "date"},
+        "number": {"type": "long"},
+        "text": {"type": "keyword"},
+    }});
     for (index, shards) in INDICES {
         cluster.create_index(index, shards, &mappings).unwrap();
     }
@@ -217,7 +245,7 @@ impl Plan {
     fn put(&mut self, number: usize, at_ms: u64, timestamp_ms: u64) {
         let event = Event::Write {
             index: INDICES[number % INDICES.len()].0,
-            id: format!("d{number}"),
+            id: format!("d{number:03}"),
             timestamp_ms,
         };
         self.events.push((at_ms, event));
