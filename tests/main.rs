@@ -33,3 +33,4 @@ mod state_set_back;
 mod state_store_contract;
 mod status;
 mod support;
+mod unnumbered;

@@ -27,6 +27,8 @@ pub struct Scenario {
     pub late_ms: u64,
     /// Documents change between cycles.
     pub updates: bool,
+    /// The indices keep no sequence numbers.
+    pub unnumbered: bool,
     /// Another producer writes to the topics.
     pub foreign: bool,
     /// The topics take not every document; the others' dead letters have one of their own.
@@ -83,6 +85,7 @@ const PLAIN: Scenario = Scenario {
     later: 20,
     late_ms: 0,
     updates: false,
+    unnumbered: false,
     foreign: false,
     refusals: false,
     second_start: SecondStart::Same,
@@ -97,7 +100,7 @@ const PLAIN: Scenario = Scenario {
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 17] = [
+pub const SCENARIOS: [Scenario; 18] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -165,6 +168,15 @@ pub const SCENARIOS: [Scenario; 17] = [
         ..PLAIN
     },
     Scenario {
+        name: "indices without sequence numbers",
+        ties: 7,
+        late_ms: LATE_MS,
+        updates: true,
+        unnumbered: true,
+        edge_max: 40,
+        ..PLAIN
+    },
+    Scenario {
         name: "several streams and partitions",
         ties: 3,
         topics: SEVERAL,
@@ -224,6 +236,7 @@ impl Scenario {
         let (sliced, by_scroll, by_offset) = (coin(0.3), coin(0.2), coin(0.1));
         let refusals = coin(0.2);
         let product = [Product::Elasticsearch, Product::OpenSearch][usize::from(coin(0.3))];
+        let unnumbered = coin(0.2) && product == Product::Elasticsearch && !refusals;
         let batch_size = dice.random_range(4..=12);
         let initial = dice.random_range(0..=60);
         Self {
@@ -248,6 +261,7 @@ impl Scenario {
                 .filter(|_| sliced)
                 .unwrap_or(&(1, 1)),
             updates,
+            unnumbered,
             foreign,
             refusals,
             second_start: *[Same, Same, ClockSetBack, SettleRaised]
@@ -309,6 +323,9 @@ impl Scenario {
             "slices": if start.is_multiple_of(2) { self.slices.0 } else { self.slices.1 },
             "settle": if is_raised { "9s" } else { "5s" },
         });
+        if self.unnumbered {
+            config["tiebreaker_field"] = json!("number");
+        }
         if let Some(auto_save) = self.auto_save {
             config["state"] =
                 json!({"auto_save_interval": auto_save, "unsaved_max": self.unsaved_max});

@@ -28,7 +28,8 @@ pub type Document = (String, String);
 /// What a document was at one time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
-    pub seq_no: u64,
+    /// Its sequence number, or where there are none how many versions came before it.
+    pub number: u64,
     pub timestamp_ms: u64,
     pub source: Bytes,
 }
@@ -101,13 +102,14 @@ impl Workload {
         let versions = self.written.entry((index.to_owned(), id.clone()));
         let versions = versions.or_default();
         let source = format!(
-            "{{\"@timestamp\": {timestamp_ms}, \"version\": {}.0}}",
-            versions.len()
+            "{{\"@timestamp\": {timestamp_ms}, \"version\": {}.0, \"number\": {}}}",
+            versions.len(),
+            id.trim_start_matches('d'),
         );
         let source = Bytes::from(source);
         let inserted = cluster.insert(index, Some(&id), source.clone()).unwrap();
         versions.push(Version {
-            seq_no: inserted.seq_no as u64,
+            number: u64::try_from(inserted.seq_no).unwrap_or(versions.len() as u64),
             timestamp_ms,
             source,
         });
@@ -124,9 +126,15 @@ fn cluster(scenario: &Scenario) -> MiniElasticsearch {
         recorded_max: 0,
         ..Options::default()
     });
-    let mappings = json!({"properties": {"@timestamp": {"type": "date"}}});
+    let mappings =
+        json!({"properties": {"@timestamp": {"type": "date"}, "number": {"type": "long"}}});
     for (index, shards) in INDICES {
-        cluster.create_index(index, shards, &mappings).unwrap();
+        let mut settings = json!({"number_of_shards": shards});
+        if scenario.unnumbered {
+            settings["index.disable_sequence_numbers"] = json!(true);
+        }
+        let created = cluster.create_index_with(index, &settings, &mappings);
+        created.unwrap();
     }
     cluster
 }
