@@ -10,3 +10,4 @@ pub mod product;
 pub mod query;
 pub mod request;
 pub mod shards;
+pub mod tiebreaker;

@@ -79,7 +79,12 @@ impl Selection<'_> {
     /// Of the timestamp of this place, but before it.
     fn earlier_in_group(&self, Key { timestamp, seq_no }: Key) -> Value {
         let group = self.range(&[("gte", timestamp), ("lt", timestamp.saturating_add(1))]);
-        let earlier = json!({"range": {self.config.tiebreaker(): {"lt": seq_no}}});
+        // What lacks the field comes last, at a place that is out of range for shorter numbers.
+        let field = self.config.tiebreaker();
+        let earlier = match seq_no {
+            i64::MAX => json!({"exists": {"field": field}}),
+            _ => json!({"range": {field: {"lt": seq_no}}}),
+        };
         json!({"bool": {"filter": [group, earlier]}})
     }
 

@@ -63,16 +63,27 @@ impl Progress {
             self.start = watermark.min(to);
             self.forget_before(self.start.min(keep_from));
         } else if self.known_from < behind {
-            let seq_no = i64::MAX;
-            self.forget_before(Key {
-                seq_no,
-                ..watermark
-            });
+            self.forget_group(position.timestamp);
             (self.start, self.known_from) = (behind, behind);
         } else {
             self.start = self.known_from;
             self.forget_before(self.known_from);
         }
+    }
+}
+
+impl Progress {
+    /// Forgets all documents of this timestamp but their number. What has no tiebreaker is at
+    /// the very last place of its timestamp, before which nothing can say that it is.
+    fn forget_group(&mut self, timestamp: i64) {
+        let seq_no = i64::MAX;
+        let last = Key { timestamp, seq_no };
+        self.forget_before(last);
+        let at_last = self.edge.between(last, Key::behind(timestamp)).count() as u64;
+        let before = self.crowd.map_or(0, |crowd| crowd.count);
+        let count = before + at_last;
+        self.crowd = (count > 0).then_some(Crowd { timestamp, count });
+        self.edge.forget_before(Key::behind(timestamp));
     }
 }
 
