@@ -222,7 +222,7 @@ fn every_key_of_the_host_is_read() {
         password = "secret"
         polling_interval = "1h"
         timeout = "5m"
-        max_response_bytes = 1048576
+        max_response_bytes = 33554432
         state = { enabled = false, state_id = "x" }
     "#;
     let config = parse(&text.replace("ca.pem", &in_text(&authority))).unwrap();
@@ -277,7 +277,7 @@ fn every_key_of_the_host_is_read() {
             source.timeout.as_secs(),
             source.max_response_bytes
         ),
-        (3_600, 300, 1 << 20)
+        (3_600, 300, 32 << 20)
     );
     assert_eq!(
         (source.state.enabled, source.state.state_id.as_str()),

@@ -1,5 +1,6 @@
 //! What the doctor finds, in every kind of cluster, and how the program says it.
 
+mod fields;
 mod hosts;
 mod program;
 
@@ -160,7 +161,7 @@ for_each_cluster! {
         let index = cluster.create("logs", 1, dates("date")).await;
         let long = json!({"@timestamp": "2026-01-01T00:00:00Z", "text": "x".repeat(9_000)}).to_string();
         load(cluster, &index, [long]).await;
-        let world = World::reading(cluster.url(), &index).key("max_response_bytes", "1MiB");
+        let world = World::reading(cluster.url(), &index).key("max_response_bytes", "1MiB").key("batch_bytes", "1MiB");
         assert_found(&examine(&world).await, Level::Problem, "more than \"max_response_bytes\" allows");
         let world = world.raw("batch_size", "100");
         assert!(examine(&world).await.healthy);

@@ -14,3 +14,4 @@ mod reader;
 mod routing;
 mod scrolls;
 mod searches;
+mod sequence_numbers;

@@ -154,7 +154,9 @@ async fn pages_that_are_too_large_are_asked_for_in_halves() {
         let mut world = world(&cluster).key("pagination", pagination);
         if is_limited {
             // About thirty documents with what is around them.
-            world = world.key("max_response_bytes", "8KiB");
+            world = world
+                .key("max_response_bytes", "8KiB")
+                .key("batch_bytes", "8KiB");
         }
         assert_eq!(world.published_once().await, DOCUMENTS, "{pagination}");
         world.assert_holds_exactly(ids(0..DOCUMENTS));
@@ -175,7 +177,9 @@ async fn a_document_larger_than_every_limit_is_an_error_that_names_it() {
     let text = "x".repeat(10_000);
     let document = format!(r#"{{"@timestamp":"2026-02-01","text":"{text}"}}"#);
     cluster.insert(INDEX, Some("large"), document).unwrap();
-    let world = world(&cluster).key("max_response_bytes", "8KiB");
+    let world = world(&cluster)
+        .key("max_response_bytes", "8KiB")
+        .key("batch_bytes", "8KiB");
     let (failure, summary) = world.once().await.unwrap_err();
     let message = failure.to_string();
     assert!(matches!(failure, Failure::Permanent(_)), "{failure:?}");

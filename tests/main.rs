@@ -34,3 +34,5 @@ mod state_set_back;
 mod state_store_contract;
 mod status;
 mod support;
+mod tiebreaker;
+mod unnumbered;

@@ -19,26 +19,18 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// The payload of a hit in `body`. A cluster leaves `fields` out of a hit that has no
-    /// value in any of them; its object is empty then, as the document still exists.
+    /// The payload of a hit in `body`.
     ///
     /// # Errors
-    /// Permanent, if the index does not keep what is to be delivered, or the body is larger
-    /// than offsets reach.
+    /// Those of [`text`]. Permanent, if the body is larger than offsets reach.
     pub fn of(hit: &Hit<'_>, content: &Content, body: &[u8]) -> Result<Self, Error> {
-        let text = match (content, hit.source, hit.fields) {
-            (Content::Fields(_), _, Some(fields)) => fields,
-            (Content::Fields(_), _, None) => return Ok(Self::Own("{}")),
-            (_, Some(source), _) => source,
-            (_, None, _) => {
-                return Err(Error::permanent(format!(
-                    "document {:?} of index {:?} has no _source, as its mapping disables it; there is nothing to deliver",
-                    hit.id, hit.index
-                )));
-            }
-        };
-        span(text, body)
-            .ok_or_else(|| Error::permanent("a page is larger than 4 GiB; lower \"batch_size\""))
+        let text = text(hit, content)?;
+        match (content, hit.fields) {
+            (Content::Fields(_), None) => Ok(Self::Own(NO_FIELDS)),
+            _ => span(text, body).ok_or_else(|| {
+                Error::permanent("a page is larger than 4 GiB; lower \"batch_size\"")
+            }),
+        }
     }
 
     /// How many bytes it has.
@@ -47,6 +39,25 @@ impl Payload {
             Self::Span { length, .. } => u64::from(length),
             Self::Own(text) => text.len() as u64,
         }
+    }
+}
+
+/// What a hit says that has no value in any of the `fields`: a cluster leaves them out of it
+/// then, but the document still exists.
+const NO_FIELDS: &str = "{}";
+
+/// What is delivered of a hit.
+///
+/// # Errors
+/// Permanent, if the index does not keep it.
+pub fn text<'a>(hit: &Hit<'a>, content: &Content) -> Result<&'a str, Error> {
+    match (content, hit.source) {
+        (Content::Fields(_), _) => Ok(hit.fields.unwrap_or(NO_FIELDS)),
+        (_, Some(source)) => Ok(source),
+        (_, None) => Err(Error::permanent(format!(
+            "document {:?} of index {:?} has no _source, as its mapping disables it; there is nothing to deliver",
+            hit.id, hit.index
+        ))),
     }
 }
 
@@ -71,8 +82,7 @@ mod tests {
             key: (5, 3).into(),
             index: "i".into(),
             id: "x".into(),
-            seq_no: 3,
-            primary_term: 1,
+            write: None,
             source: source.then(|| &BODY[3..20]),
             fields: fields.then(|| &BODY[24..34]),
         };

@@ -48,11 +48,7 @@ impl Origin {
         {
             return Ok(Self::File(file.to_owned()));
         }
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if name.strip_prefix("lib").unwrap_or(name) == EMBEDDED_NAME {
+        if is_named_as_embedded(path) {
             return Ok(Self::Embedded);
         }
         bail!(
@@ -60,6 +56,20 @@ impl Origin {
             path.display()
         )
     }
+}
+
+/// Whether a path has the embedded component's own name, and so its configuration.
+pub(crate) fn is_named_as_embedded(path: &Path) -> bool {
+    let is_wasm = path
+        .extension()
+        .is_some_and(|extension| extension == "wasm");
+    let name = if is_wasm {
+        path.file_stem()
+    } else {
+        path.file_name()
+    };
+    let name = name.and_then(|name| name.to_str()).unwrap_or_default();
+    name.strip_prefix("lib").unwrap_or(name) == EMBEDDED_NAME
 }
 
 /// A file of that name may also be the native library; only a component counts.

@@ -23,7 +23,7 @@ fn environment_variables_override_the_file() {
             ("SOURCE_MY_LOGS_STREAMS_0_BATCH_LENGTH", "7"),
             ("SOURCE_MY_LOGS_CONFIG_URL", "http://127.0.0.1:1"),
             ("SOURCE_MY_LOGS_CONFIG_POLLING_INTERVAL", "2s"),
-            ("SOURCE_MY_LOGS_CONFIG_MAX_RESPONSE_BYTES", "4096"),
+            ("SOURCE_MY_LOGS_CONFIG_MAX_RESPONSE_BYTES", "33554432"),
             (
                 "SOURCE_MY_LOGS_CONFIG_STATE_STORAGE_CONFIG_BASE_PATH",
                 "/states",
@@ -62,7 +62,7 @@ fn environment_variables_override_the_file() {
         ),
         ("http://127.0.0.1:1/", 2)
     );
-    assert_eq!(source.max_response_bytes, 4096);
+    assert_eq!(source.max_response_bytes, 32 << 20);
     assert_eq!(
         source.state.storage,
         Storage::File {

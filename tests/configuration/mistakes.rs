@@ -61,6 +61,21 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
         ("max_response_bytes = \"64M\"", "11:22", "like \"64MiB\""),
         ("max_response_bytes = 1", "11:22", "from 1KiB to 1GiB"),
         ("max_response_bytes = -1", "11:22", "not negative"),
+        (
+            "max_response_bytes = \"8MiB\"",
+            "11:22",
+            "write batch_bytes = \"8MiB\" or less beside it",
+        ),
+        (
+            "batch_bytes = \"65MiB\"",
+            "11:15",
+            "write \"64MiB\" or less",
+        ),
+        (
+            "max_response_bytes = 8192\nbatch_bytes = \"9KiB\"",
+            "12:15",
+            "8KiB (max_response_bytes)",
+        ),
         ("username = \"u\"", "11:12", "needs password beside it"),
         (
             "password = \"hunter2\"",

@@ -13,7 +13,7 @@ fn what_changes_a_state_says_what_it_did_as_one_json_object() {
     let imported = json_of(&world, "import", &["backup.json", "--yes"]);
     assert_eq!(
         imported,
-        json!({"imported": "test", "place": place, "replaced": true, "broken": null})
+        json!({"imported": "test", "place": place, "replaced": true, "broken": null, "from_the_beginning": false})
     );
     let moved = json_of(&world, "migrate", &["--to", "other.toml", "--yes"]);
     let there = place.as_str().unwrap().replace("/states/", "/elsewhere/");
@@ -68,6 +68,54 @@ fn a_broken_state_stops_a_run_and_makes_way_for_a_reset_or_a_forced_import() {
         assert!(!world.state_file().exists());
     }
     assert!(world.folder().join("states/test.lease").exists());
+}
+
+#[test]
+fn a_state_is_shown_when_who_holds_it_can_not_be_read() {
+    let cluster = sample::cluster(Product::Elasticsearch, 300);
+    let states = "{ storage_type = \"elasticsearch\" }";
+    let world = World::reading(cluster.url(), "logs").raw("state", states);
+    world.config_file();
+    once(&world, 300);
+    let lease = r#"{"holder": 7}"#;
+    let written = cluster.insert("connector_states", Some("test.lease"), lease);
+    written.unwrap();
+    cluster.refresh();
+    let shown = json_of(&world, "show", &[]);
+    assert_eq!(shown["state"]["data"]["total_documents_fetched"], 300);
+    let said = done(&world, "show", &[]);
+    for part in ["holds no readable lease", "300 delivered"] {
+        assert!(said.contains(part), "{part:?} is missing: {said}");
+    }
+    assert_eq!(shown["holder"], json!(null));
+    let why = shown["holder_error"].as_str().unwrap();
+    assert!(why.contains("remove it when no process uses"), "{why}");
+    let listed = json_of(&world, "list", &[]);
+    let entry = &listed[0];
+    assert_eq!(entry["documents"], 300, "{listed}");
+    assert!(
+        entry["error"].as_str().unwrap().contains("lease"),
+        "{listed}"
+    );
+}
+
+#[test]
+fn a_document_without_a_place_is_imported_with_a_word_about_it() {
+    let (_cluster, world) = published();
+    let mut empty = world.state();
+    empty["data"] = json!({});
+    std::fs::write(world.folder().join("empty.json"), empty.to_string()).unwrap();
+    let said = done(&world, "import", &["empty.json", "--yes"]);
+    assert!(
+        said.contains("the next run reads from the beginning"),
+        "{said}"
+    );
+    let imported = json_of(&world, "import", &["empty.json", "--yes"]);
+    assert_eq!(imported["from_the_beginning"], true, "{imported}");
+    empty["data"] = json!({"last_poll_timestamp": "2026-01-01T00:00:00Z"});
+    std::fs::write(world.folder().join("dated.json"), empty.to_string()).unwrap();
+    let said = done(&world, "import", &["dated.json", "--yes"]);
+    assert!(said.contains("the next run goes on from it"), "{said}");
 }
 
 /// As `head` is one, and a full disk another.

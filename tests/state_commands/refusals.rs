@@ -15,6 +15,10 @@ fn assert_refused(what: &str, finished: &Finished, code: i32, parts: &[&str]) {
             finished.stderr
         );
     }
+    assert!(
+        !finished.stderr.contains("state state"),
+        "{what}: {finished:?}"
+    );
     let secret = finished.stderr.contains("hunter2");
     assert!(
         !secret && !finished.stderr.contains("panicked"),

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a run of the program may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a run of the program may take before a test gives up on it: longer than the
+/// minute that it may wait before it tries again.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a finished program left.
 #[derive(Debug)]

@@ -156,6 +156,18 @@ impl Cluster {
         }
     }
 
+    /// Whether an index can be told to keep no sequence numbers: Elasticsearch can, from 9.4 on.
+    pub(crate) async fn knows_unnumbered(&self) -> bool {
+        let version = self.call("GET", "/", "").await.json["version"]["number"].clone();
+        let mut parts = version
+            .as_str()
+            .unwrap()
+            .split('.')
+            .map(|part| part.parse::<u32>().unwrap());
+        let version = (parts.next().unwrap(), parts.next().unwrap());
+        self.product == Product::Elasticsearch && (self.mini.is_some() || version >= (9, 4))
+    }
+
     async fn delete_created(&self) {
         let created =
             std::mem::take(&mut *self.created.lock().unwrap_or_else(PoisonError::into_inner));

@@ -32,14 +32,21 @@ pub struct Hit<'a> {
     pub index: Cow<'a, str>,
     /// `_id`.
     pub id: Cow<'a, str>,
-    /// `_seq_no`.
-    pub seq_no: u64,
-    /// `_primary_term`.
-    pub primary_term: u64,
+    /// Which write made this version of it; none in an index that keeps no sequence numbers.
+    pub write: Option<Write>,
     /// `_source`, byte for byte, where the search asked for it and the index keeps it.
     pub source: Option<&'a str>,
     /// `fields`, byte for byte, where the search asked for some and the document has one.
     pub fields: Option<&'a str>,
+}
+
+/// A write, as its shard numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Write {
+    /// `_seq_no`.
+    pub seq_no: u64,
+    /// `_primary_term`.
+    pub primary_term: u64,
 }
 
 #[derive(Deserialize)]
@@ -113,8 +120,7 @@ impl<'a> Page<'a> {
     /// Reads a page that the cluster answered completely.
     ///
     /// # Errors
-    /// Transient, if it is partial or no search answer; permanent, if its documents lack
-    /// what delivering them exactly once needs.
+    /// Transient, if it is partial or no search answer.
     pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
         let raw: RawPage<'a> = serde_json::from_slice(body).map_err(|e| {
             Error::transient(format!(
@@ -128,12 +134,7 @@ impl<'a> Page<'a> {
             )
             .into());
         }
-        let hits = raw
-            .hits
-            .hits
-            .into_iter()
-            .map(Hit::from_raw)
-            .collect::<Result<Vec<_>, _>>()?;
+        let hits: Vec<_> = raw.hits.hits.into_iter().map(Hit::from_raw).collect();
         if !hits.is_sorted_by(|one, next| one.key <= next.key) {
             return Err(Error::transient(
                 "the cluster's answer is not in the order that was asked for",
@@ -173,23 +174,21 @@ impl Total {
 }
 
 impl<'a> Hit<'a> {
-    fn from_raw(raw: RawHit<'a>) -> Result<Self, Error> {
+    fn from_raw(raw: RawHit<'a>) -> Self {
+        // With `index.disable_sequence_numbers` all documents say -2, and 0 for the term.
         let seq_no = raw._seq_no.and_then(|seq_no| u64::try_from(seq_no).ok());
-        let (Some(seq_no), Some(primary_term)) = (seq_no, raw._primary_term) else {
-            return Err(Error::permanent(format!(
-                "document {:?} of index {:?} has no sequence number, as the index is set to keep none; such an index can not be read exactly once",
-                raw._id, raw._index
-            )));
-        };
-        Ok(Self {
+        let write = seq_no.zip(raw._primary_term);
+        Self {
             key: raw.sort.0,
             index: raw._index,
             id: raw._id,
-            seq_no,
-            primary_term,
+            write: write.map(|(seq_no, primary_term)| Write {
+                seq_no,
+                primary_term,
+            }),
             source: raw._source.map(RawValue::get),
             fields: raw.fields.map(RawValue::get),
-        })
+        }
     }
 }
 
@@ -216,7 +215,6 @@ mod tests {
     #[test]
     fn a_page_that_can_not_be_delivered_exactly_is_refused() {
         let rows = [
-            ("\"_seq_no\":3,", "", "has no sequence number"),
             ("\"sort\":[5,4]", "\"sort\":[4,4]", "not in the order"),
             ("\"sort\":[5,4]", "\"sort\":[4.5,4]", "not a search result"),
             ("]}}", "", "not a search result"),
@@ -227,6 +225,27 @@ mod tests {
             let error =
                 Error::from(Page::parse(PAGE.replace(part, instead).as_bytes()).unwrap_err());
             assert!(error.to_string().contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_an_index_that_keeps_no_sequence_numbers_has_none() {
+        let writes = |instead: &str| {
+            let page = PAGE.replace("\"_seq_no\":3,\"_primary_term\":1", instead);
+            let page = Page::parse(page.as_bytes()).unwrap();
+            let numbers = page.hits.iter().map(|hit| hit.write);
+            numbers
+                .map(|write| write.map(|write| (write.seq_no, write.primary_term)))
+                .collect::<Vec<_>>()
+        };
+        let rows = [
+            ("\"_seq_no\":3,\"_primary_term\":1", Some((3, 1))),
+            ("\"_seq_no\":-2,\"_primary_term\":0", None),
+            ("\"_seq_no\":null", None),
+            ("\"_score\":null", None),
+        ];
+        for (instead, expected) in rows {
+            assert_eq!(writes(instead), [expected, Some((4, 2))], "{instead}");
         }
     }
 

@@ -44,7 +44,8 @@ impl Mapping {
             ))
         })?;
         for (parent, types) in &caps.fields {
-            if types.contains_key("nested") {
+            let is_parent = config.order().starts_with(&format!("{parent}."));
+            if is_parent && types.contains_key("nested") {
                 let how = format!("lies in {parent:?}, which is mapped as nested");
                 return Err(not_readable(config, &how));
             }
@@ -166,13 +167,19 @@ mod tests {
                 Err("is mapped as date and long"),
             ),
             (
-                r#"{"t":{"date":{}},"a":{"nested":{}}}"#,
-                Err("lies in \"a\""),
+                r#"{"t":{"date":{}},"a":{"nested":{}},"a.b":{"long":{}}}"#,
+                Ok(Mapping::Sorted(Unit::Ms)),
             ),
         ];
-        for (fields, expected) in rows {
+        let nested = (
+            "a.t",
+            r#"{"a.t":{"date":{}},"a":{"nested":{}}}"#,
+            Err("lies in \"a\""),
+        );
+        let rows = rows.map(|(fields, expected)| ("t", fields, expected));
+        for (field, fields, expected) in rows.into_iter().chain([nested]) {
             let body = format!(r#"{{"indices":["i"],"fields":{fields}}}"#);
-            match (Mapping::parse(&config("t"), body.as_bytes()), expected) {
+            match (Mapping::parse(&config(field), body.as_bytes()), expected) {
                 (Ok(mapping), Ok(expected)) => assert_eq!(mapping, expected),
                 (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
                 (other, expected) => panic!("{fields}: {other:?} instead of {expected:?}"),

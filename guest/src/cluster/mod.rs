@@ -11,3 +11,4 @@ pub mod product;
 pub mod query;
 pub mod request;
 pub mod shards;
+pub mod tiebreaker;

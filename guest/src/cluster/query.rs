@@ -92,7 +92,12 @@ impl Selection<'_> {
     /// Of the value of this place, but before it.
     fn earlier_in_group(&self, Key { point, seq_no }: &Key) -> Value {
         let group = self.range(&[("gte", point), ("lt", &point.next())]);
-        let earlier = json!({"range": {self.config.tiebreaker(): {"lt": seq_no}}});
+        // What lacks the field comes last, at a place that is out of range for shorter numbers.
+        let field = self.config.tiebreaker();
+        let earlier = match *seq_no {
+            i64::MAX => json!({"exists": {"field": field}}),
+            _ => json!({"range": {field: {"lt": seq_no}}}),
+        };
         json!({"bool": {"filter": [group, earlier]}})
     }
 

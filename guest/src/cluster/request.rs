@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::cluster::path::{encode, shards};
@@ -72,12 +74,14 @@ impl Request {
         Self::get("/".to_owned())
     }
 
-    /// How is this field mapped, and the objects it lies in?
-    pub fn field_caps(index: &str, field: &str) -> Self {
-        let parents = field
-            .match_indices('.')
-            .filter_map(|(at, _)| field.get(..at));
-        let fields: Vec<_> = parents.chain([field]).map(encode).collect();
+    /// How are these fields mapped, and the objects they lie in?
+    pub fn field_caps<'a>(index: &str, fields: impl IntoIterator<Item = &'a str>) -> Self {
+        let with_parents = |field: &'a str| {
+            let ends = field.match_indices('.').map(|(at, _)| at);
+            ends.chain([field.len()]).filter_map(|end| field.get(..end))
+        };
+        let fields: BTreeSet<_> = fields.into_iter().flat_map(with_parents).collect();
+        let fields: Vec<_> = fields.into_iter().map(encode).collect();
         Self::get(format!(
             "/{}/_field_caps?fields={}",
             encode(index),
@@ -313,7 +317,11 @@ impl Search<'_> {
 
     fn tie_sort(&self) -> Value {
         match &self.selection.config.tiebreaker_field {
-            Some(field) => json!({field: {"order": "asc", "unmapped_type": "long"}}),
+            // What is missing sorts last in every index then, whatever kind of whole number
+            // it maps, and where the range of a cut group has it, too.
+            Some(field) => {
+                json!({field: {"order": "asc", "unmapped_type": "long", "numeric_type": "long"}})
+            }
             None => json!({self.selection.config.tiebreaker(): "asc"}),
         }
     }

@@ -29,6 +29,20 @@ impl Content {
             Self::Fields(fields) => vec![("_source", json!(false)), ("fields", fields.clone())],
         }
     }
+
+    /// The same as one value, to be compared with that of another run.
+    pub fn as_json(&self) -> Value {
+        let wanted = self.wanted().into_iter();
+        Value::Object(wanted.map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    /// The key that chooses it.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Document | Self::Filtered(_) => "_source",
+            Self::Fields(_) => "fields",
+        }
+    }
 }
 
 impl Keys {

@@ -66,7 +66,7 @@ impl<H: Host> Reader<'_, H> {
             .inspect_err(|_| self.keep(slice, answer::context(&answer.bytes)))?;
         self.keep(slice, page.context.clone());
         self.check_window(&page)?;
-        let mut seen = self.seen(&page);
+        let mut seen = self.seen(&page)?;
         let is_last = self.cut_off(slice, &mut seen)?;
         let total = page
             .total
@@ -227,15 +227,18 @@ impl<H: Host> Reader<'_, H> {
         }
     }
 
-    fn seen(&self, page: &Page<'_>) -> Vec<Seen> {
-        let namespace = &self.config.id_namespace;
-        page.hits
-            .iter()
-            .map(|hit| Seen {
+    fn seen(&mut self, page: &Page<'_>) -> Result<Vec<Seen>, Error> {
+        let config = self.config;
+        if page.hits.iter().any(|hit| hit.write.is_none()) {
+            self.reading()?.selection.names_by(&config.content);
+        }
+        let hits = page.hits.iter().map(|hit| {
+            Ok(Seen {
                 key: hit.key.clone(),
-                id: message_id(namespace, hit),
+                id: message_id(config, hit)?,
             })
-            .collect()
+        });
+        hits.collect()
     }
 
     /// Where no range can be asked for, a page also has what is behind the end of the pass. True

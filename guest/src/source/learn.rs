@@ -7,6 +7,7 @@ use crate::cluster::facts::{Mapping, SETTLE_UNKNOWN_MS, settle_ms};
 use crate::cluster::failure::Failure;
 use crate::cluster::product::Product;
 use crate::cluster::request::Request;
+use crate::cluster::tiebreaker;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
@@ -88,21 +89,31 @@ fn detect<H: Host>(client: &mut Client<'_, H>) -> Result<Option<Product>, Error>
     ))
 }
 
-/// The unit of the field. None while it is mapped nowhere and nothing is there to read.
+/// The unit of the timestamp field, if ties can be broken as well. None while one of the two
+/// fields is mapped nowhere and nothing is there to read.
 fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<Unit>, Error> {
     let Some(field) = config.field() else {
         let by_id = config.pagination == Pagination::DocumentId;
         return Ok(Some(if by_id { Unit::Text } else { Unit::Sequence }));
     };
-    let answer = client.ask(&Request::field_caps(&config.index, field))?;
-    if let Mapping::Sorted(unit) = Mapping::parse(config, &answer.bytes)? {
-        return Ok(Some(unit));
-    }
+    let fields = [Some(field), config.tiebreaker_field.as_deref()];
+    let fields = fields.into_iter().flatten();
+    let answer = client.ask(&Request::field_caps(&config.index, fields))?;
+    let (key, field, remedy) = match Mapping::parse(config, &answer.bytes)? {
+        Mapping::Nowhere if config.pagination == Pagination::DocumentId => {
+            ("id_field", field, "keyword or long")
+        }
+        Mapping::Nowhere => ("timestamp_field", field, "a date"),
+        Mapping::Sorted(unit) if tiebreaker::is_mapped(config, &answer.bytes)? => {
+            return Ok(Some(unit));
+        }
+        Mapping::Sorted(_) => ("tiebreaker_field", config.tiebreaker(), "long"),
+    };
     let documents = client.count(&Request::count_all(&config.index))?;
-    let (index, key) = (&config.index, config.field_key());
+    let index = &config.index;
     if documents > 0 {
         return Err(Error::permanent(format!(
-            "{key} {field:?} is mapped in no index of {index:?}, though {documents} documents are there; check the field's name, or map it"
+            "{key} {field:?} is mapped in no index of {index:?}, though {documents} documents are there; check the field's name, or map it as {remedy}"
         )));
     }
     client.host.log(

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::Config;
+use crate::config::{Config, Content};
 use crate::error::Error;
 use crate::paging::Pagination;
 use crate::time::Unit;
@@ -34,6 +34,9 @@ pub struct Fingerprint {
     /// Fields that the query may name; none in states of versions without them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_mappings: Option<Value>,
+    /// What is delivered, once an id was made of it, as there was no sequence number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Value>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -53,7 +56,14 @@ impl Fingerprint {
             tiebreaker_field: config.tiebreaker_field.clone(),
             routing: config.routing.clone(),
             runtime_mappings: config.runtime_mappings.clone(),
+            content: None,
         }
+    }
+
+    /// From now on there are ids that this content made: another one would make others of the
+    /// same documents.
+    pub fn names_by(&mut self, content: &Content) {
+        self.content.get_or_insert_with(|| content.as_json());
     }
 
     /// Refuses to go on with another selection: what it adds behind the watermark would
@@ -82,6 +92,10 @@ impl Fingerprint {
                 "runtime_mappings",
                 self.runtime_mappings == now.runtime_mappings,
             ),
+            (
+                config.content.key(),
+                self.content.is_none() || self.content == Some(config.content.as_json()),
+            ),
         ];
         match rows.iter().find(|(_, same)| !same) {
             Some((key, _)) => Err(Error::config(
@@ -108,5 +122,36 @@ mod tests {
         assert_eq!(now(""), Ok(()));
         assert_eq!(now(r#", "_source": ["a"], "preference": "_local""#), Ok(()));
         assert!(now(r#", "routing": "a""#).is_err());
+    }
+
+    #[test]
+    fn what_ids_were_made_of_stays_and_anything_else_may_change() {
+        let config = |more: &str| {
+            let json = format!(r#"{{"index": "i", "timestamp_field": "t"{more}}}"#);
+            Config::parse(&json).unwrap()
+        };
+        let rows = [
+            ("", None),
+            (r#", "_source": ["a"]"#, Some("_source")),
+            (r#", "fields": ["a"]"#, Some("fields")),
+        ];
+        let mut saved = Fingerprint::of(&config(""));
+        for (more, _) in rows {
+            assert_eq!(saved.check(&config(more)), Ok(()), "{more}");
+        }
+        saved.names_by(&config("").content);
+        let saved = serde_json::to_string(&saved).unwrap();
+        let saved: Fingerprint = serde_json::from_str(&saved).unwrap();
+        for (more, refused) in rows {
+            let error = saved.check(&config(more)).err();
+            let key = error.map(|error| error.to_string());
+            let starts =
+                |key: &&str| key.starts_with(&format!("{}: is not", refused.unwrap_or("")));
+            assert_eq!(
+                key.as_deref().filter(starts).is_some(),
+                refused.is_some(),
+                "{more}: {key:?}"
+            );
+        }
     }
 }

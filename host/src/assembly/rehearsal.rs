@@ -29,7 +29,7 @@ impl Assembly {
     /// # Errors
     /// As [`Assembly::rehearse`], and what the component says of the state.
     pub async fn try_state(&self, source: &config::Source, document: Bytes) -> anyhow::Result<()> {
-        let slot = Slot::in_memory();
+        let slot = Slot::in_memory_as("tried");
         slot.save(document, None).await?;
         self.rehearse_in(source, slot).await
     }

@@ -16,6 +16,7 @@ mod error;
 mod guest;
 mod limits;
 mod output;
+mod pages;
 mod partitioning;
 mod pem;
 mod position;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::state_store;
+use crate::{component, state_store};
 
 use super::access::{self, Access};
 use super::error::ConfigError;
 use super::guest::{self, Places};
 use super::limits::{self, Limits};
+use super::pages;
 use super::position::Position;
 use super::section::Section;
 use super::state::{self, State};
@@ -45,7 +46,7 @@ pub struct Source {
     pub polling_interval: Duration,
     /// How long one request to the cluster may take, 10 ms to an hour; 30 s by default.
     pub timeout: Duration,
-    /// The largest response, 1 KiB to 1 GiB; 64 MiB by default.
+    /// The largest response, 1 KiB to 1 GiB, and no less than a page; 64 MiB by default.
     pub max_response_bytes: u64,
     /// Where its state is kept.
     pub state: State,
@@ -109,12 +110,16 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         config.optional("polling_interval", duration(ms(1)..=ms(30 * 86_400_000)));
     let timeout = config.optional("timeout", duration(ms(10)..=ms(3_600_000)));
     let max_response_bytes = config.optional("max_response_bytes", size(1 << 10..=1 << 30));
+    let max_response_bytes = max_response_bytes.unwrap_or(64 << 20);
+    let path = path.map(PathBuf::from);
+    let is_embedded = path.as_deref().is_none_or(component::is_named_as_embedded);
+    pages::check(&config, max_response_bytes, is_embedded);
     let state = state::read(&config.section("state"), key, access.as_ref());
     Some(Source {
         key: key.to_owned(),
         enabled: enabled.unwrap_or(true),
         name: name.unwrap_or_else(|| key.to_owned()),
-        path: path.map(PathBuf::from),
+        path,
         streams: streams?,
         dead_letter,
         delivery: delivery.unwrap_or_default(),
@@ -122,7 +127,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         index: index?,
         polling_interval: polling_interval.unwrap_or(ms(30_000)),
         timeout: timeout.unwrap_or(ms(30_000)),
-        max_response_bytes: max_response_bytes.unwrap_or(64 << 20),
+        max_response_bytes,
         state: state?,
         limits,
         guest_config: guest::config(&config),

@@ -6,10 +6,11 @@ use serde::de::DeserializeOwned;
 
 use super::access::Unanswered;
 use super::asking::{Asked, Asking, Unknown};
-use super::documents::{Count, Counted};
+use super::documents::{Count, Counted, Span};
 use super::group::{LOOKED_THROUGH_MAX, Largest};
 use super::limits::ClusterSettings;
 use super::mapping::{FieldCaps, FieldMappings, Order};
+use super::plan::Plan;
 use super::question::Question;
 use super::server::Root;
 use super::settings::Settings;
@@ -34,8 +35,8 @@ pub(super) struct Answers {
 
 impl Answers {
     /// How the field orders documents, where there is one and that is known.
-    pub(super) fn order(&self, field: Option<&str>) -> Option<Order> {
-        Some(self.caps.as_ref().ok()?.order(field?))
+    pub(super) fn order(&self, plan: &Plan) -> Option<Order> {
+        Some(self.caps.as_ref().ok()?.order(plan.field()?))
     }
 }
 
@@ -94,7 +95,7 @@ async fn ask_about_indices(asking: Asking<'_>, now: DateTime<Utc>, answers: &mut
         Ok(()) => answers.pit = true,
         Err(why) => failed.push((Question::OpenPit, why)),
     }
-    if let Some(order) = answers.order(asking.plan.timestamp_field.as_deref()) {
+    if let Some(order) = answers.order(asking.plan) {
         ask_about_field(asking, now, order, answers).await;
     }
 }
@@ -110,14 +111,20 @@ async fn ask_about_field(
     if !order.is_sorted() {
         return;
     }
-    counted.later = count(asking, Question::Later(now), failed).await;
+    if order.is_time() {
+        counted.later = count(asking, Question::Later(now), failed).await;
+        let span: Option<Span> = known(asking, Question::Span, failed).await;
+        counted.span = span.map(|span| span.in_ms(order));
+    }
     if order == (Order::Millis { mixed: true }) {
         counted.outside_nanos = count(asking, Question::OutsideNanos, failed).await;
     }
-    counted.span = known(asking, Question::Span, failed).await;
-    if counted
-        .with_field
-        .is_some_and(|all| all <= LOOKED_THROUGH_MAX)
+    // Ids that only grow have no groups, and texts cost the cluster more than numbers.
+    let is_grouped = order != Order::Ids;
+    if is_grouped
+        && counted
+            .with_field
+            .is_some_and(|all| all <= LOOKED_THROUGH_MAX)
     {
         answers.largest = known(asking, Question::Group, failed).await;
     }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::field::Field;
 use super::finding::{Finding, Topic::Documents};
 use super::mapping::Order;
 use super::words::{date, documents};
@@ -41,7 +42,7 @@ pub(super) struct Counted {
     pub(super) span: Option<Span>,
 }
 
-/// The oldest and the newest timestamp, in milliseconds.
+/// The oldest and the newest timestamp, as the cluster names them or in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(from = "Found")]
 pub(super) struct Span {
@@ -74,6 +75,16 @@ impl From<Found> for Span {
     }
 }
 
+impl Span {
+    /// The same in milliseconds.
+    pub(super) fn in_ms(self, order: Order) -> Self {
+        Self {
+            oldest: self.oldest.map(|value| order.to_ms(value)),
+            newest: self.newest.map(|value| order.to_ms(value)),
+        }
+    }
+}
+
 impl Counted {
     /// Those that have no timestamp.
     pub(super) fn without_field(&self) -> Option<u64> {
@@ -88,7 +99,11 @@ impl Counted {
 }
 
 /// Judges the figures of a source that reads by this field, or by none.
-pub(super) fn judge(field: Option<&str>, order: Option<Order>, counted: &Counted) -> Vec<Finding> {
+pub(super) fn judge(
+    field: Option<Field<'_>>,
+    order: Option<Order>,
+    counted: &Counted,
+) -> Vec<Finding> {
     let Some(matching) = counted.matching else {
         return Vec::new();
     };
@@ -122,11 +137,14 @@ fn span(counted: &Counted) -> Option<String> {
     Some(format!("from {} to {}", date(oldest?), date(newest?)))
 }
 
-fn without_field(field: &str, matching: u64, counted: &Counted) -> Option<Finding> {
+fn without_field(field: Field<'_>, matching: u64, counted: &Counted) -> Option<Finding> {
     let without = counted.without_field().filter(|without| *without > 0)?;
+    let Field {
+        name: field, key, ..
+    } = field;
     Some(if without == matching {
         Documents.problem(format!(
-            "none of them has {field}, so nothing is read: check \"timestamp_field\""
+            "none of them has {field}, so nothing is read: check \"{key}\""
         ))
     } else {
         Documents.note(format!(
@@ -139,6 +157,7 @@ fn without_field(field: &str, matching: u64, counted: &Counted) -> Option<Findin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::field::{Step, Values};
     use crate::doctor::finding::Level;
     use crate::doctor::finding::tests::assert_said;
 
@@ -181,7 +200,12 @@ mod tests {
         ];
         for (figures, expected) in rows {
             let mixed = Some(Order::Millis { mixed: true });
-            let findings = judge(Some("t"), mixed, &counted(figures));
+            let field = Field {
+                name: "t",
+                key: "timestamp_field",
+                values: Values::Dates,
+            };
+            let findings = judge(Some(field), mixed, &counted(figures));
             assert_said(&findings, &expected);
         }
         assert_eq!(
@@ -200,6 +224,8 @@ mod tests {
             let json = format!(r#"{{"aggregations":{{"oldest":{value},"newest":{value}}}}}"#);
             let span: Span = serde_json::from_str(&json).unwrap();
             assert_eq!((span.oldest, span.newest), (ms, ms));
+            let in_s = span.in_ms(Order::Times(Step::S)).oldest;
+            assert_eq!(in_s, ms.map(|s| s * 1_000));
         }
     }
 }

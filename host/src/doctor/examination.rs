@@ -10,7 +10,9 @@ use super::server::{Product, Root};
 use super::settings::Settings;
 use super::size::Sample;
 use super::verdict::{self, Grounds};
-use super::{access, documents, group, indices, kept, limits, mapping, server, settings, size};
+use super::{
+    access, documents, group, indices, kept, limits, mapping, server, settings, size, tiebreaker,
+};
 
 /// What the doctor found.
 #[derive(Debug, Serialize)]
@@ -81,9 +83,8 @@ impl Examination {
     /// Of what the cluster at these addresses answered.
     pub(super) fn of_answers(plan: &Plan, addresses: &str, answers: &Answers) -> Self {
         let open = open_settings(answers);
-        let field = plan.timestamp_field.as_deref();
         let grounds = Grounds {
-            order: answers.order(field),
+            order: answers.order(plan),
             matching: answers.counted.matching,
             window: open.as_ref().and_then(Settings::window),
             sorts_by_id: answers
@@ -136,17 +137,19 @@ fn judge_indices(plan: &Plan, answers: &Answers, open: Option<&Settings>) -> Vec
     let mut findings = indices::judge(plan, &answers.caps, answers.settings.as_ref());
     let mappings = answers.mappings.as_ref();
     if is_there(answers)
-        && let (Some(field), Ok(caps)) = (&plan.timestamp_field, &answers.caps)
+        && let (Some(field), Ok(caps)) = (plan.field(), &answers.caps)
     {
-        findings.extend(mapping::judge(field, caps, mappings));
+        findings.extend(mapping::judge(plan, field, caps, mappings));
+        let tiebreaker = plan.tiebreaker_field.iter();
+        findings.extend(tiebreaker.flat_map(|field| tiebreaker::judge(field, caps)));
     }
     findings.extend(kept::judge(mappings, open, answers.sample.as_ref()));
     findings
 }
 
 fn judge_documents(plan: &Plan, answers: &Answers) -> Vec<Finding> {
-    let (counted, field) = (&answers.counted, plan.timestamp_field.as_deref());
-    let order = answers.order(field);
+    let (counted, field) = (&answers.counted, plan.field());
+    let order = answers.order(plan);
     let mut findings = documents::judge(field, order, counted);
     let with_field = counted.with_field;
     findings.extend(order.and_then(|order| group::judge(plan, order, with_field, answers.largest)));

@@ -20,8 +20,8 @@ pub(super) struct Largest {
     pub(super) count: u64,
     /// How many more there may be, as shards report only their own largest groups.
     pub(super) error: u64,
-    /// In milliseconds, to which the cluster rounds; 0 without documents.
-    at_ms: i64,
+    /// Dates in milliseconds, to which the cluster rounds; 0 without documents.
+    at: i64,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ impl From<Found> for Largest {
             count: largest.map_or(0, |bucket| bucket.doc_count),
             // -1 where the cluster can not tell.
             error: u64::try_from(error).unwrap_or(0),
-            at_ms: largest.map_or(0, |bucket| bucket.key),
+            at: largest.map_or(0, |bucket| bucket.key),
         }
     }
 }
@@ -75,8 +75,8 @@ pub(super) fn judge(
     with_field: Option<u64>,
     largest: Option<Largest>,
 ) -> Option<Finding> {
-    if let Some(too_many) = with_field.filter(|all| order.is_sorted() && *all > LOOKED_THROUGH_MAX)
-    {
+    let has_groups = order.is_sorted() && order != Order::Ids;
+    if let Some(too_many) = with_field.filter(|all| has_groups && *all > LOOKED_THROUGH_MAX) {
         return Some(not_looked_for(too_many));
     }
     let largest = largest?;
@@ -106,25 +106,23 @@ pub(super) fn judge(
 }
 
 fn described(order: Order, largest: Largest) -> Option<String> {
-    let Largest {
-        count,
-        error,
-        at_ms,
-    } = largest;
+    let Largest { count, error, at } = largest;
     let (about, bound) = match error {
         0 => ("", String::new()),
         _ => ("about ", format!(" (at most {})", largest.at_most())),
     };
-    let share = match order {
-        Order::Millis { .. } => "with the same timestamp",
-        Order::Nanos => "within one millisecond",
-        Order::Unsorted | Order::Nowhere => return None,
+    let (share, at) = match order {
+        Order::Millis { .. } | Order::Times(_) => {
+            ("with the same timestamp", date(order.to_ms(at)))
+        }
+        Order::Nanos => ("within one millisecond", date(at)),
+        Order::Sequence => ("with the same value", at.to_string()),
+        Order::Ids | Order::Unsorted | Order::Nowhere => return None,
     };
     (count > 0).then(|| {
         format!(
-            "the largest group {share} is {about}{}{bound}, at {}",
-            documents(count),
-            date(at_ms)
+            "the largest group {share} is {about}{}{bound}, at {at}",
+            documents(count)
         )
     })
 }
@@ -141,6 +139,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::doctor::field::Step;
     use crate::doctor::finding::Level;
     use crate::doctor::plan::tests::plan;
 
@@ -191,6 +190,18 @@ mod tests {
                 largest(200, 0),
                 note,
                 "which the cluster does not say",
+            ),
+            (
+                Order::Times(Step::Us),
+                largest(7, 0),
+                ok,
+                "with the same timestamp is 7 documents, at 1970-01-21T10:53:45.600Z",
+            ),
+            (
+                Order::Sequence,
+                largest(7, 0),
+                ok,
+                "with the same value is 7 documents, at 1767225600000",
             ),
         ];
         let plan = plan(json!({"batch_size": 50, "edge_max": 100}));

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The judges are pure functions from answers to findings: `server`, `indices`, `mapping`,
-//! `kept`, `documents`, `group`, `settings`, `limits`, `size`, `access`, and `verdict` over
+//! `tiebreaker`, `kept`, `documents`, `group`, `settings`, `limits`, `size`, `access`, and `verdict` over
 //! all of them. Nothing is written but a point in time, opened and closed again. What the
 //! cluster does not say is a finding, too, never a guess.
 
@@ -15,6 +15,7 @@ mod answers;
 mod asking;
 mod documents;
 mod examination;
+mod field;
 mod finding;
 mod group;
 mod indices;
@@ -26,6 +27,7 @@ mod question;
 mod server;
 mod settings;
 mod size;
+mod tiebreaker;
 mod verdict;
 mod words;
 

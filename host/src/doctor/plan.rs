@@ -8,13 +8,16 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::field::{Field, Step, Values};
 use crate::config::{self, parse_duration};
 
 /// How a source would read.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Plan {
     pub(super) index: String,
-    pub(super) timestamp_field: Option<String>,
+    timestamp_field: Option<String>,
+    timestamp_unit: Option<Step>,
+    pub(super) tiebreaker_field: Option<String>,
     #[serde(default = "everything")]
     pub(super) query: Value,
     /// Fields that every search defines, for the query.
@@ -81,6 +84,19 @@ impl Plan {
         })
     }
 
+    /// The field that it reads by, if there is one; `_id` is none, as nothing maps it.
+    pub(super) fn field(&self) -> Option<Field<'_>> {
+        let (name, key, values) = match self.pagination {
+            Pagination::DocumentId => (&self.id_field, "id_field", Values::Ids),
+            _ => {
+                let values = Values::of_step(self.timestamp_unit);
+                (&self.timestamp_field, "timestamp_field", values)
+            }
+        };
+        let name = name.as_deref()?;
+        Some(Field { name, key, values })
+    }
+
     /// How old a document must be, where that is configured.
     pub(super) fn settle(&self) -> Option<Duration> {
         self.settle
@@ -129,5 +145,30 @@ pub(super) mod tests {
         let full = plan(json!({"settle": "2m", "pagination": "document_id", "unknown": 1}));
         assert_eq!(full.settle(), Some(Duration::from_secs(120)));
         assert_eq!(full.pagination, Pagination::DocumentId);
+    }
+
+    #[test]
+    fn a_source_reads_by_a_date_a_number_or_an_id() {
+        let rows = [
+            (json!({}), Some(("t", Values::Dates))),
+            (
+                json!({"timestamp_unit": "us"}),
+                Some(("t", Values::Times(Step::Us))),
+            ),
+            (
+                json!({"timestamp_unit": "sequence"}),
+                Some(("t", Values::Sequence)),
+            ),
+            (json!({"pagination": "document_id"}), None),
+            (
+                json!({"pagination": "document_id", "id_field": "uid"}),
+                Some(("uid", Values::Ids)),
+            ),
+        ];
+        for (keys, expected) in rows {
+            let plan = plan(keys.clone());
+            let field = plan.field().map(|field| (field.name, field.values));
+            assert_eq!(field, expected, "{keys}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::field::{Field, Values};
 use super::plan::Plan;
 use crate::cluster::Request;
 
@@ -46,7 +47,8 @@ pub(super) enum Question {
 impl Question {
     pub(super) fn request(self, plan: &Plan) -> Request {
         let index = encode(&plan.index);
-        let field = plan.timestamp_field.as_deref().unwrap_or("_id");
+        let by = plan.field();
+        let field = by.map_or("_id", |by| by.name);
         let shards = shards(plan);
         let search = |mut body: Value| {
             if let (Some(mappings), Some(keys)) = (&plan.runtime_mappings, body.as_object_mut()) {
@@ -64,7 +66,7 @@ impl Question {
             Self::Root => get("/".to_owned()),
             Self::FieldCaps => get(format!(
                 "/{index}/_field_caps?fields={}&include_unmapped=true",
-                with_parents(field)
+                with_parents(field, plan.tiebreaker_field.as_deref())
             )),
             Self::FieldMappings => get(format!(
                 "/{index}/_mapping/field/{},_source?include_defaults=true",
@@ -80,10 +82,7 @@ impl Question {
             Self::Stats => get(format!("/{index}/_stats/docs,store?filter_path=_all.primaries")),
             Self::Matching => count(plan.query.clone()),
             Self::WithField => count(also(plan, json!({"exists": {"field": field}}))),
-            Self::Later(date) => count(also(
-                plan,
-                range(json!({"gt": date.to_rfc3339_opts(SecondsFormat::Millis, true), "format": FORMAT})),
-            )),
+            Self::Later(date) => count(also(plan, range(later(date, by)))),
             Self::OutsideNanos => count(also(
                 plan,
                 json!({"bool": {"minimum_should_match": 1, "should": [
@@ -131,7 +130,7 @@ impl Question {
     pub(super) fn tells(self) -> &'static str {
         match self {
             Self::Root => "which server answers",
-            Self::FieldCaps => "which indices match, and how the timestamp field is mapped",
+            Self::FieldCaps => "which indices match, and how the fields that order are mapped",
             Self::FieldMappings => {
                 "the format of the timestamp field, and whether documents are kept"
             }
@@ -207,13 +206,28 @@ fn also(plan: &Plan, filter: Value) -> Value {
     json!({"bool": {"filter": [plan.query, filter]}})
 }
 
-/// A field and the objects that it lies in, any of which may be nested.
-fn with_parents(field: &str) -> String {
-    let parents = field
-        .match_indices('.')
-        .filter_map(|(at, _)| field.get(..at));
-    let fields: Vec<_> = parents.chain([field]).map(encode).collect();
-    fields.join(",")
+/// What comes after this time, as the field counts it.
+fn later(date: DateTime<Utc>, by: Option<Field<'_>>) -> Value {
+    match by.map(|by| by.values) {
+        Some(Values::Times(step)) => json!({"gt": step.of_ms(date.timestamp_millis())}),
+        _ => json!({"gt": date.to_rfc3339_opts(SecondsFormat::Millis, true), "format": FORMAT}),
+    }
+}
+
+/// Fields and the objects that they lie in, any of which may be nested.
+fn with_parents(field: &str, another: Option<&str>) -> String {
+    let mut all: Vec<_> = [Some(field), another]
+        .into_iter()
+        .flatten()
+        .flat_map(|field| {
+            let ends = field.match_indices('.').map(|(at, _)| at);
+            ends.chain([field.len()]).filter_map(|end| field.get(..end))
+        })
+        .map(encode)
+        .collect();
+    all.sort();
+    all.dedup();
+    all.join(",")
 }
 
 /// The parameters that choose the shards which the source asks.
@@ -243,12 +257,34 @@ mod tests {
 
     #[test]
     fn every_object_around_the_field_is_asked_for_and_nothing_leaves_the_path() {
-        let plan = plan(json!({"index": "<logs-{now/d}>,a b", "timestamp_field": "a.b c.d"}));
+        let plan = plan(
+            json!({"index": "<logs-{now/d}>,a b", "timestamp_field": "a.b c.d", "tiebreaker_field": "a.n"}),
+        );
         let path = Question::FieldCaps.request(&plan).path;
         assert_eq!(
             path,
-            "/%3Clogs-%7Bnow%2Fd%7D%3E,a%20b/_field_caps?fields=a,a.b%20c,a.b%20c.d&include_unmapped=true"
+            "/%3Clogs-%7Bnow%2Fd%7D%3E,a%20b/_field_caps?fields=a,a.b%20c,a.b%20c.d,a.n&include_unmapped=true"
         );
+    }
+
+    #[test]
+    fn what_lies_in_the_future_is_asked_for_as_the_field_counts() {
+        let now = DateTime::from_timestamp_millis(1_767_225_600_000).unwrap();
+        let rows = [
+            (
+                json!({}),
+                json!({"gt": "2026-01-01T00:00:00.000Z", "format": FORMAT}),
+            ),
+            (
+                json!({"timestamp_unit": "s"}),
+                json!({"gt": 1_767_225_600_i64}),
+            ),
+        ];
+        for (keys, expected) in rows {
+            let body = Question::Later(now).request(&plan(keys)).body.unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["query"]["bool"]["filter"][1]["range"]["t"], expected);
+        }
     }
 
     #[test]

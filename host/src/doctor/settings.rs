@@ -102,14 +102,27 @@ pub(super) fn judge(plan: &Plan, settings: &Settings) -> Vec<Finding> {
     findings.extend(window(plan, settings));
     findings.extend(slices(settings));
     findings.extend(shards(plan, settings));
-    let unnumbered = settings.with("index.disable_sequence_numbers", |set| set == "true");
-    if !unnumbered.is_empty() {
-        findings.push(Topic.problem(format!(
-            "no sequence numbers (index.disable_sequence_numbers) in {}, which order documents with the same timestamp: reindex with them, or leave that out of \"index\"",
-            indices(&unnumbered)
-        )));
-    }
+    findings.extend(unnumbered(plan, settings));
     findings
+}
+
+fn unnumbered(plan: &Plan, settings: &Settings) -> Option<Finding> {
+    let unnumbered = settings.with("index.disable_sequence_numbers", |set| set == "true");
+    if unnumbered.is_empty() {
+        return None;
+    }
+    let without = format!(
+        "no sequence numbers (index.disable_sequence_numbers) in {}",
+        indices(&unnumbered)
+    );
+    Some(match &plan.tiebreaker_field {
+        Some(field) => Topic.note(format!(
+            "{without}: {field} orders documents there that have the same timestamp, and an update that leaves a document as it was is no new message"
+        )),
+        None => Topic.problem(format!(
+            "{without}, which order documents with the same timestamp: set \"tiebreaker_field\" beside \"timestamp_field\" to a field of whole numbers that tells these apart, or leave that out of \"index\""
+        )),
+    })
 }
 
 fn visibility(plan: &Plan, settings: &Settings) -> Finding {

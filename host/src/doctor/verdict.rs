@@ -8,7 +8,7 @@ use super::words::documents;
 /// What decides; none is not known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Grounds {
-    /// By the configured timestamp field, if there is one.
+    /// By the field that the source reads by, if there is one.
     pub(super) order: Option<Order>,
     pub(super) matching: Option<u64>,
     /// The smallest `index.max_result_window`.
@@ -18,8 +18,9 @@ pub(super) struct Grounds {
 }
 
 impl Grounds {
+    /// Whether documents have a time to be read by.
     fn has_order(&self) -> bool {
-        self.order.is_some_and(Order::is_sorted)
+        self.order.is_some_and(Order::is_time)
     }
 
     fn fits_window(&self) -> bool {
@@ -67,6 +68,11 @@ pub(super) fn judge(plan: &Plan, grounds: &Grounds) -> Finding {
                 "{way} sorts by _id, which this cluster does not allow: set \"id_field\" to a unique field with doc values that only grows, or allow indices.id_field_data.enabled; {instead}"
             ))
         }
+        Pagination::DocumentId if grounds.order == Some(Order::Unsorted) => {
+            Topic::Pagination.problem(format!(
+                "{way} can not read these indices, as their documents can not be ordered by \"id_field\"; {instead}"
+            ))
+        }
         Pagination::DocumentId => Topic::Pagination.note(format!(
             "{way} is safe only where ids grow: a document whose id is smaller than the last one read is never read; {instead}"
         )),
@@ -79,12 +85,15 @@ pub(super) fn judge(plan: &Plan, grounds: &Grounds) -> Finding {
 
 fn by_timestamp(way: &str, grounds: &Grounds, instead: &str) -> Finding {
     match grounds.order {
+        Some(Order::Sequence) => Topic::Pagination.note(format!(
+            "{way} by a \"sequence\" is safe only where its values grow: a document whose value is smaller than the last one read is never read"
+        )),
         Some(order) if order.is_sorted() => {
             Topic::Pagination.ok(format!("{way} is safe for these indices"))
         }
         Some(Order::Nowhere) if grounds.matching.is_none_or(|matching| matching == 0) => {
             Topic::Pagination.note(format!(
-                "whether {way} is safe shows when there are documents: the field must be mapped as date or date_nanos"
+                "whether {way} is safe shows when there are documents: the field must be mapped as date or date_nanos, or as a whole number with \"timestamp_unit\""
             ))
         }
         Some(_) => Topic::Pagination.problem(format!(
@@ -115,6 +124,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::doctor::field::Step;
     use crate::doctor::finding::Level;
     use crate::doctor::plan::tests::plan;
 
@@ -153,6 +163,30 @@ mod tests {
                 grounds(unsorted, 10_001, None),
                 problem,
                 "\"scroll\" exports what is there once; \"document_id\"",
+            ),
+            (
+                json!({}),
+                grounds(Some(Order::Times(Step::Ms)), 10, None),
+                ok,
+                "is safe",
+            ),
+            (
+                json!({}),
+                grounds(Some(Order::Sequence), 10, None),
+                note,
+                "only where its values grow",
+            ),
+            (
+                json!({"pagination": "document_id", "id_field": "n"}),
+                grounds(Some(Order::Ids), 10, None),
+                note,
+                "only where ids grow",
+            ),
+            (
+                json!({"pagination": "document_id", "id_field": "n"}),
+                grounds(unsorted, 10, None),
+                problem,
+                "can not be ordered by \"id_field\"",
             ),
             (
                 json!({}),

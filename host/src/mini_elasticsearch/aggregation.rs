@@ -100,6 +100,17 @@ impl Aggregation {
         }
     }
 
+    /// Whether it is over the values of this field.
+    pub(super) fn is_of(&self, name: &str) -> bool {
+        match self {
+            Self::Histogram { field, .. }
+            | Self::Min(field)
+            | Self::Max(field)
+            | Self::Terms { field, .. } => field == name,
+            Self::Filters(_) => false,
+        }
+    }
+
     fn histogram(fields: &Map<String, Value>, interval: i64, dates: bool) -> Result<Self, Cause> {
         if interval < 1 {
             return Err(Cause::argument(

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::fields;
+use super::index::NO_SEQ_NO;
 use super::search::Page;
 use super::search_request::{SearchRequest, TrackTotal};
 
@@ -144,9 +145,14 @@ fn hit(page: &Page, request: &SearchRequest, position: usize, into: &mut Vec<u8>
         put(into, format_args!(",\"_version\":{}", document.version));
     }
     if request.seq_no_primary_term {
+        let searcher = page.view.searchers.get(searcher);
+        let (seq_no, term) = match searcher.is_none_or(|searcher| searcher.keeps.seq_nos) {
+            true => (document.seq_no, 1),
+            false => (NO_SEQ_NO, 0),
+        };
         put(
             into,
-            format_args!(",\"_seq_no\":{},\"_primary_term\":1", document.seq_no),
+            format_args!(",\"_seq_no\":{seq_no},\"_primary_term\":{term}"),
         );
     }
     put(

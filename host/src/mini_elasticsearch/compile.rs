@@ -78,6 +78,9 @@ pub(super) fn matcher(
 
 /// A field exists where it or a field below it has a value.
 fn exists(field: &str, searcher: &Searcher) -> Matcher {
+    if field == "_seq_no" && !searcher.keeps.seq_nos {
+        return Matcher::Nothing;
+    }
     if matches!(field, "_seq_no" | "_id" | "_index") {
         return Matcher::All;
     }
@@ -98,6 +101,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn range(&self, field: &str, bounds: &[(Side, Value)]) -> Result<Matcher, Cause> {
         if field == "_seq_no" {
+            self.searcher.check_seq_nos().map_err(|cause| {
+                let reason = format!("failed to create query: {}", cause.reason());
+                Cause::query_shard(reason)
+                    .with("index", &*self.searcher.index)
+                    .with("index_uuid", &*self.searcher.uuid)
+            })?;
             let (low, high) = self.limits(bounds, |value, side| self.long(value, side))?;
             return Ok(Matcher::SeqNos(low, high));
         }

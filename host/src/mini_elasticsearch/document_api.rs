@@ -95,7 +95,7 @@ fn written_json(name: &str, id: &str, replicas: u64, written: Written) -> Value 
     json!({
         "_index": name, "_id": id, "_version": written.version, "result": written.result,
         "_shards": {"total": replicas + 1, "successful": 1, "failed": 0},
-        "_seq_no": written.seq_no, "_primary_term": 1,
+        "_seq_no": written.seq_no, "_primary_term": written.primary_term(),
     })
 }
 
@@ -112,9 +112,15 @@ pub(super) fn get(server: &Server, call: &Call, name: &str, id: &str) -> Result<
             &json!({"_index": name, "_id": id, "found": false}),
         ));
     };
-    let mut head = json!({"_index": name, "_id": id, "_version": document.version, "_seq_no": document.seq_no, "_primary_term": 1, "found": true});
-    if let (Some(routing), Some(fields)) = (&document.routing, head.as_object_mut()) {
-        fields.insert("_routing".into(), Value::from(&**routing));
+    let mut head = json!({"_index": name, "_id": id, "_version": document.version, "found": true});
+    if let Some(fields) = head.as_object_mut() {
+        if index.keeps_seq_nos() {
+            fields.insert("_seq_no".into(), document.seq_no.into());
+            fields.insert("_primary_term".into(), 1.into());
+        }
+        if let Some(routing) = &document.routing {
+            fields.insert("_routing".into(), Value::from(&**routing));
+        }
     }
     let mut body = head.to_string().into_bytes();
     if call.params.flag("_source", true) {

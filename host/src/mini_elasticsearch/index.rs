@@ -12,7 +12,8 @@ use super::document::Document;
 use super::error::Cause;
 use super::indexing;
 use super::mapping::Mapping;
-use super::searcher::Searcher;
+use super::searcher::{Keeps, Searcher};
+use super::settings::NO_SEQ_NOS;
 
 /// An index with its documents in memory.
 #[derive(Debug)]
@@ -60,10 +61,20 @@ pub(super) struct Write<'a> {
 /// What became of a write.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Written {
+    /// As it is shown: [`NO_SEQ_NO`] where the index keeps none.
     pub(super) seq_no: i64,
     pub(super) version: u64,
     /// `created`, `updated`, `deleted` or `not_found`.
     pub(super) result: &'static str,
+}
+
+/// What is shown in the place of a sequence number that is not kept.
+pub(super) const NO_SEQ_NO: i64 = -2;
+
+impl Written {
+    pub(super) fn primary_term(&self) -> u8 {
+        u8::from(self.seq_no != NO_SEQ_NO)
+    }
 }
 
 impl Index {
@@ -126,6 +137,13 @@ impl Index {
         let current = self
             .get(write.id, write.routing)
             .map(|document| (document.seq_no, document.version));
+        if write.expected.is_some() && !self.keeps_seq_nos() {
+            let reason = "Optimistic concurrency control is not supported on indices with sequence numbers disabled";
+            return Err(Cause::new(400, "o_c_c_not_supported_exception", reason)
+                .with("index", &*self.name)
+                .with("index_uuid", &*self.uuid)
+                .with("shard", number.to_string()));
+        }
         check(&write, current).map_err(conflict)?;
         let values = match write.action {
             Action::Delete => None,
@@ -136,6 +154,7 @@ impl Index {
             )?),
         };
         let version = current.map_or(1, |(_, version)| version + 1);
+        let keeps_seq_nos = self.keeps_seq_nos();
         let shard = self
             .shards
             .get_mut(number)
@@ -158,7 +177,7 @@ impl Index {
         };
         shard.put(write.id, document);
         Ok(Written {
-            seq_no,
+            seq_no: if keeps_seq_nos { seq_no } else { NO_SEQ_NO },
             version,
             result,
         })
@@ -182,17 +201,22 @@ impl Index {
             .settings
             .get("index.max_result_window")
             .and_then(|text| text.parse().ok());
+        let keeps_seq_nos = self.keeps_seq_nos();
         let shards = &self.shards;
         let current = self.searcher.get_or_insert_with(|| {
             let shards = shards
                 .iter()
                 .map(|shard| Arc::clone(&shard.visible))
                 .collect();
+            let keeps = Keeps {
+                window: window.unwrap_or(10_000),
+                seq_nos: keeps_seq_nos,
+            };
             Arc::new(Searcher::new(
                 Arc::clone(name),
                 uuid.clone(),
                 Arc::clone(mapping),
-                window,
+                keeps,
                 shards,
             ))
         });
@@ -206,6 +230,11 @@ impl Index {
 
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.by_seq_no.len()).sum()
+    }
+
+    /// Whether sequence numbers can be asked for.
+    pub(super) fn keeps_seq_nos(&self) -> bool {
+        self.setting(NO_SEQ_NOS, "false") != "true"
     }
 
     /// A setting as it was set, or the servers' default.

@@ -11,14 +11,16 @@ use super::cluster::Cluster;
 use super::error::{ApiError, Cause};
 use super::index::Index;
 use super::search_request::json_object;
-use super::settings::{flat_settings, settings_json};
+use super::settings::{check, check_change, flat_settings, settings_json};
 
 /// `PUT`, `DELETE` and `HEAD` of an index.
 pub(super) fn index(server: &Server, call: &Call, name: &str) -> Result<Reply, ApiError> {
     let mut cluster = server.cluster();
     match call.method.as_str() {
         "PUT" => {
-            cluster.create_index(name, &Value::Object(json_object(&call.body)?))?;
+            let body = Value::Object(json_object(&call.body)?);
+            check(server.product, body.get("settings").unwrap_or(&Value::Null))?;
+            cluster.create_index(name, &body)?;
             Ok(Reply::json(
                 200,
                 &json!({"acknowledged": true, "shards_acknowledged": true, "index": name}),
@@ -151,6 +153,7 @@ pub(super) fn settings(
     }
     let settings = flat_settings(&Value::Object(json_object(&call.body)?));
     for name in cluster.resolve(call.expression(index))? {
+        check_change(&settings, &name)?;
         if let Some(index) = cluster.indices.get_mut(&name) {
             index.settings.extend(settings.clone());
             index.changed();

@@ -38,6 +38,11 @@ impl Kind {
         })
     }
 
+    /// What `numeric_type` can turn into another kind here.
+    pub(super) fn is_whole(self) -> bool {
+        self.is_date() || self == Self::Long
+    }
+
     pub(super) fn is_date(self) -> bool {
         matches!(self, Self::Date | Self::DateNanos)
     }
@@ -50,6 +55,8 @@ pub(super) struct Field {
     pub(super) type_name: Box<str>,
     pub(super) kind: Kind,
     pub(super) formats: Formats,
+    /// Whether it can be sorted by.
+    pub(super) doc_values: bool,
     /// Longer texts are not indexed, in characters.
     pub(super) ignore_above: usize,
     /// The numbers of the fields that index the same value in another way.
@@ -217,6 +224,7 @@ impl Mapping {
             type_name: type_name.into(),
             kind,
             formats: Formats::parse(format).map_err(failed)?,
+            doc_values: definition.get("doc_values") != Some(&Value::Bool(false)),
             ignore_above: usize::try_from(above).unwrap_or(usize::MAX),
             also: Vec::new(),
         });

@@ -152,7 +152,23 @@ impl MiniElasticsearch {
     ///
     /// The name is taken or not allowed, or a mapping is not known.
     pub fn create_index(&self, name: &str, shards: usize, mappings: &Value) -> Result<(), Refused> {
-        let body = json!({"settings": {"number_of_shards": shards, "number_of_replicas": 0}, "mappings": mappings});
+        let settings = json!({"number_of_shards": shards, "number_of_replicas": 0});
+        self.create_index_with(name, &settings, mappings)
+    }
+
+    /// The same with these `settings`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::create_index`], and of settings that this product does not know.
+    pub fn create_index_with(
+        &self,
+        name: &str,
+        settings: &Value,
+        mappings: &Value,
+    ) -> Result<(), Refused> {
+        settings::check(self.node.server.product, settings)?;
+        let body = json!({"settings": settings, "mappings": mappings});
         Ok(self.node.server.cluster().create_index(name, &body)?)
     }
 

@@ -28,7 +28,10 @@ pub(super) fn prepare(
     request: &SearchRequest,
     mode: Mode,
 ) -> Result<Prepared, Cause> {
-    let (window, end) = (searcher.window, request.from.saturating_add(request.size));
+    let (window, end) = (
+        searcher.keeps.window,
+        request.from.saturating_add(request.size),
+    );
     if end > window {
         return Err(Cause::argument(match mode.scrolled {
             None => format!(
@@ -44,6 +47,13 @@ pub(super) fn prepare(
         .iter()
         .map(|key| Source::new(key, searcher, mode.product))
         .collect::<Result<_, _>>()?;
+    if request
+        .aggregations
+        .iter()
+        .any(|(_, aggregation)| aggregation.is_of("_seq_no"))
+    {
+        searcher.check_seq_nos()?;
+    }
     let mut fields = request.fields.iter();
     fields.try_for_each(|field| field.check(&searcher.mapping))?;
     let numbers_are_millis = mode.product == Product::Elasticsearch;

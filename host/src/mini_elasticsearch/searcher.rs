@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::document::{Document, FieldValue};
+use super::error::Cause;
 use super::mapping::Mapping;
 use super::matcher::Matcher;
 
@@ -14,13 +15,21 @@ pub(super) struct Searcher {
     pub(super) index: Arc<str>,
     pub(super) uuid: String,
     pub(super) mapping: Arc<Mapping>,
-    /// `index.max_result_window`.
-    pub(super) window: usize,
+    pub(super) keeps: Keeps,
     /// Documents of each shard by sequence number.
     pub(super) shards: Vec<Arc<[Arc<Document>]>>,
     /// Different for every searcher.
     pub(super) generation: u64,
     columns: Mutex<HashMap<u16, Arc<Column>>>,
+}
+
+/// What the settings of an index allow a search.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keeps {
+    /// `index.max_result_window`.
+    pub(super) window: usize,
+    /// Unless `index.disable_sequence_numbers` is set.
+    pub(super) seq_nos: bool,
 }
 
 /// The values of an integer field in order, each with its document's place.
@@ -33,7 +42,7 @@ impl Searcher {
         index: Arc<str>,
         uuid: String,
         mapping: Arc<Mapping>,
-        window: Option<usize>,
+        keeps: Keeps,
         shards: Vec<Arc<[Arc<Document>]>>,
     ) -> Self {
         let generation = GENERATION.fetch_add(1, Ordering::Relaxed);
@@ -41,7 +50,7 @@ impl Searcher {
             index,
             uuid,
             mapping,
-            window: window.unwrap_or(10_000),
+            keeps,
             shards,
             generation,
             columns: Mutex::default(),
@@ -56,9 +65,19 @@ impl Searcher {
             Arc::clone(&self.index),
             self.uuid.clone(),
             Arc::clone(&self.mapping),
-            Some(self.window),
+            self.keeps,
             chosen.map(|(_, shard)| Arc::clone(shard)).collect(),
         )
+    }
+
+    /// Refuses what would look at sequence numbers, where there are none.
+    pub(super) fn check_seq_nos(&self) -> Result<(), Cause> {
+        match self.keeps.seq_nos {
+            true => Ok(()),
+            false => Err(Cause::argument(
+                "Cannot query field [_seq_no]: _seq_no cannot be queried when [index.disable_sequence_numbers] is [true]",
+            )),
+        }
     }
 
     /// All documents, shard by shard; a document's place is its position here.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::Product;
 use super::cluster::matches;
+use super::error::Cause;
 use super::index::Index;
 use super::indexing::text;
 
@@ -14,6 +16,33 @@ const DEFAULTS: [(&str, &str); 3] = [
     ("index.refresh_interval", "1s"),
     ("index.search.idle.after", "30s"),
 ];
+
+/// The setting of an index that keeps no sequence numbers; it can not be changed.
+pub(super) const NO_SEQ_NOS: &str = "index.disable_sequence_numbers";
+
+/// Refuses what a real server does not know, or takes for no flag.
+pub(super) fn check(product: Product, settings: &Value) -> Result<(), Cause> {
+    let settings = flat_settings(settings);
+    match (product, settings.get(NO_SEQ_NOS).map(String::as_str)) {
+        (_, None) | (Product::Elasticsearch, Some("true" | "false")) => Ok(()),
+        (Product::Elasticsearch, Some(value)) => Err(Cause::argument(format!(
+            "Failed to parse value [{value}] as only [true] or [false] are allowed."
+        ))),
+        (Product::OpenSearch, Some(_)) => Err(Cause::argument(format!(
+            "unknown setting [{NO_SEQ_NOS}] please check that any required plugins are installed, or check the breaking changes documentation for removed settings"
+        ))),
+    }
+}
+
+/// Refuses a change of what stays as an index was created with.
+pub(super) fn check_change(settings: &BTreeMap<String, String>, index: &str) -> Result<(), Cause> {
+    match settings.contains_key(NO_SEQ_NOS) {
+        true => Err(Cause::argument(format!(
+            "Can't update non dynamic setting(s) [[{NO_SEQ_NOS}]] for open indices [[{index}]]"
+        ))),
+        false => Ok(()),
+    }
+}
 
 /// The settings of a request body as flat names with `index.` before them.
 pub(super) fn flat_settings(settings: &Value) -> BTreeMap<String, String> {

@@ -15,7 +15,7 @@ pub(super) struct SortKey {
     pub(super) missing: Missing,
     /// What to take an index for that lacks the field.
     pub(super) unmapped: Option<Kind>,
-    /// The kind of date that all dates are turned into.
+    /// The kind of date, or of number, that all of them are turned into.
     pub(super) numeric: Option<Kind>,
     /// Whether the largest of several values counts.
     pub(super) largest: bool,
@@ -113,6 +113,7 @@ impl SortKey {
             ("unmapped_type", type_name) => self.unmapped = Some(unmapped(type_name)?),
             ("numeric_type", "date") => self.numeric = Some(Kind::Date),
             ("numeric_type", "date_nanos") => self.numeric = Some(Kind::DateNanos),
+            ("numeric_type", "long") => self.numeric = Some(Kind::Long),
             ("numeric_type", _) => {
                 return Err(failed("failed to parse field [numeric_type]".into()));
             }

@@ -45,7 +45,7 @@ impl Source {
                 .with("index_uuid", &*searcher.uuid)
         };
         match (key.field.as_str(), product) {
-            ("_seq_no", _) => return Ok(Self::SeqNo),
+            ("_seq_no", _) => return searcher.check_seq_nos().map(|()| Self::SeqNo),
             ("_doc", _) => return Ok(Self::Doc),
             ("_shard_doc", Product::Elasticsearch) => return Ok(Self::ShardDoc),
             ("_index", _) => return Ok(Self::Index),
@@ -63,6 +63,16 @@ impl Source {
                     "Fielddata is disabled on [{}] in [{}]. Text fields are not optimised for operations that require per-document field data like aggregations and sorting, so these operations are disabled by default. Please use a keyword field instead.",
                     key.field, searcher.index
                 )))
+            }
+            (Some((_, field)), _) if !field.doc_values => Err(Cause::argument(format!(
+                "Can't load fielddata on [{}] because fielddata is unsupported on fields of type [{}]. Use doc values instead.",
+                key.field, field.type_name
+            ))),
+            (Some((_, field)), _) if key.numeric.is_some() && !field.kind.is_whole() => {
+                Err(refused(Cause::query_shard(format!(
+                    "[numeric_type] option cannot be set on a non-numeric field, got {}",
+                    field.type_name
+                ))))
             }
             (Some((number, field)), _) => {
                 let kind = key

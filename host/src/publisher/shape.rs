@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::destination::Message;
 use super::ndjson;
 
-/// Where a document's `_index`, `_id`, `_seq_no` and `_primary_term` go.
+/// Where a document's `_index`, `_id`, `_seq_no` and `_primary_term` go; the numbers are
+/// missing where the index keeps none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Metadata {
     /// Into headers; the payload is the document's bytes.
@@ -68,7 +69,8 @@ impl Shape {
     }
 }
 
-/// `{"_index":..,"_id":..,"_seq_no":..,"_primary_term":..,"_source":<the document>}`
+/// `{"_index":..,"_id":..,"_seq_no":..,"_primary_term":..,"_source":<the document>}`, without
+/// numbers that the index does not keep.
 fn envelope(message: &Message) -> Bytes {
     let mut text = String::from("{");
     for (name, value) in &message.headers {
@@ -125,6 +127,19 @@ mod tests {
                 (7, Some(&b"logs"[..]))
             );
         }
+    }
+
+    #[test]
+    fn an_envelope_names_what_the_index_keeps() {
+        let mut message = message();
+        message.headers.truncate(2);
+        let shape = Shape {
+            metadata: Metadata::Envelope,
+            key: None,
+        };
+        let envelope =
+            format!("{{\"_index\":\"logs\",\"_id\":\"a\\\"\\n\\\\\",\"_source\":{DOCUMENT}}}");
+        assert_eq!(shape.dress(&message).payload, envelope);
     }
 
     #[test]

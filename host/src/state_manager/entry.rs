@@ -8,7 +8,7 @@ use crate::state_store::envelope::Envelope;
 use crate::state_store::{Listed, StoreError, Stored};
 
 /// A state of the place. One that can not be read has an `error`, and nothing else that
-/// its document would say.
+/// its document would say; one whose lease can not be read has an `error`, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Its name.
@@ -25,7 +25,7 @@ pub struct Entry {
     pub holder: Option<String>,
     /// Whether a source of the configuration has this name for its state.
     pub configured: bool,
-    /// Why it can not be read.
+    /// Why it, or who holds it, can not be read.
     pub error: Option<String>,
 }
 
@@ -90,13 +90,13 @@ impl StateManager {
 
     /// Fills an entry, unless there is no such state.
     async fn look(&self, entry: &mut Entry) -> Result<bool, StoreError> {
-        entry.holder = self.states.holder(&entry.id).await?;
+        let holder = self.states.holder(&entry.id).await;
         let records = self.states.records();
-        match records.load(&entry.id).await? {
-            Some(stored) => entry
-                .read(&stored, &records.describe(&entry.id))
-                .map(|()| true),
-            None => Ok(false),
-        }
+        let Some(stored) = records.load(&entry.id).await? else {
+            return Ok(false);
+        };
+        entry.read(&stored, &records.describe(&entry.id))?;
+        entry.holder = holder?;
+        Ok(true)
     }
 }

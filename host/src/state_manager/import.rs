@@ -5,6 +5,8 @@ use std::future::Future;
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use reqwest::Url;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::StateManager;
 use super::broken::{Broken, Found, set_aside};
@@ -30,6 +32,23 @@ pub struct Imported {
     pub replaced: bool,
     /// What was there instead of one.
     pub broken: Option<Broken>,
+    /// Whether the document names no place to go on from, so that the next run reads from the
+    /// beginning.
+    pub from_the_beginning: bool,
+}
+
+/// What of a document's data says where reading goes on.
+#[derive(Deserialize)]
+struct Place {
+    last_poll_timestamp: Option<IgnoredAny>,
+    reading: Option<IgnoredAny>,
+}
+
+/// Whether this data names no place to go on from. It is only said, and never a reason to
+/// refuse it: a source that has read nothing yet saves such a state as well.
+fn is_of_the_beginning(data: &[u8]) -> bool {
+    serde_json::from_slice::<Place>(data)
+        .is_ok_and(|place| place.last_poll_timestamp.is_none() && place.reading.is_none())
 }
 
 impl StateManager {
@@ -81,11 +100,19 @@ impl StateManager {
                 (None, Some(set_aside(slot, revision, cause).await?))
             }
         };
+        let from_the_beginning =
+            Envelope::read(&adopted).is_ok_and(|envelope| is_of_the_beginning(envelope.data()));
         slot.save(adopted, revision.as_deref()).await?;
+        if from_the_beginning {
+            tracing::warn!(
+                "the imported state names no place to go on from: the next run reads from the beginning"
+            );
+        }
         Ok(Imported {
             id,
             replaced,
             broken,
+            from_the_beginning,
         })
     }
 

@@ -40,7 +40,12 @@ impl Slot {
 
     /// A state in memory.
     pub fn in_memory() -> Self {
-        Self::of(Arc::new(MemoryRecords::default()), "state")
+        Self::in_memory_as("kept")
+    }
+
+    /// The same under a name, which messages have as "state NAME in memory".
+    pub fn in_memory_as(name: &str) -> Self {
+        Self::of(Arc::new(MemoryRecords::default()), name)
     }
 
     /// A state with a lease beside it.

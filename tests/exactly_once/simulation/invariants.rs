@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use elasticsearch_source::publisher::destination::{HeaderValue, Message};
 use elasticsearch_source::publisher::outbox::Delivery;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::broker::is_letter;
 use super::scenario::Scenario;
@@ -86,7 +87,7 @@ struct Receipts {
     agreed: u64,
 }
 
-/// Index, `_id` and `_seq_no`; none for another producer's message.
+/// Index, `_id` and the number of the version; none for another producer's message.
 type Identity = Option<(String, String, u64)>;
 
 /// A state was saved: it must not go back, nor be ahead of the output.
@@ -219,8 +220,8 @@ fn strange<'a>(
         .written
         .iter()
         .flat_map(|((index, id), versions)| {
-            let seq_nos = versions.iter().map(|version| version.seq_no);
-            seq_nos.map(|seq_no| (index.clone(), id.clone(), seq_no))
+            let numbers = versions.iter().map(|version| version.number);
+            numbers.map(|number| (index.clone(), id.clone(), number))
         })
         .collect();
     there
@@ -248,12 +249,22 @@ fn check_figures(disk: &Disk, scenario: &Scenario, distinct: u64) -> Vec<String>
 
 fn identity(message: &Message) -> Identity {
     let header = |name: &str| message.header(name);
-    match (header("_index")?, header("_id")?, header("_seq_no")?) {
-        (HeaderValue::Text(index), HeaderValue::Text(id), HeaderValue::Unsigned(seq_no)) => {
-            Some((index.clone(), id.clone(), *seq_no))
+    let number = match header("_seq_no") {
+        Some(HeaderValue::Unsigned(seq_no)) => *seq_no,
+        _ => version(&message.payload)?,
+    };
+    match (header("_index")?, header("_id")?) {
+        (HeaderValue::Text(index), HeaderValue::Text(id)) => {
+            Some((index.clone(), id.clone(), number))
         }
         _ => None,
     }
+}
+
+/// Where there are no sequence numbers, the document says which version it is.
+fn version(payload: &[u8]) -> Option<u64> {
+    let document: Value = serde_json::from_slice(payload).ok()?;
+    Some(document.get("version")?.as_f64()? as u64)
 }
 
 /// What every document is now.
@@ -263,6 +274,6 @@ fn current(workload: &Workload) -> impl Iterator<Item = ((String, String, u64), 
         .iter()
         .filter_map(|((index, id), versions)| {
             let version = versions.last()?;
-            Some(((index.clone(), id.clone(), version.seq_no), version))
+            Some(((index.clone(), id.clone(), version.number), version))
         })
 }

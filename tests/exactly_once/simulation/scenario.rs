@@ -27,6 +27,8 @@ pub struct Scenario {
     pub late_ms: u64,
     /// Documents change between cycles.
     pub updates: bool,
+    /// The indices keep no sequence numbers.
+    pub unnumbered: bool,
     /// Another producer writes to the topics.
     pub foreign: bool,
     /// The topics take not every document; the others' dead letters have one of their own.
@@ -83,6 +85,7 @@ const PLAIN: Scenario = Scenario {
     later: 20,
     late_ms: 0,
     updates: false,
+    unnumbered: false,
     foreign: false,
     refusals: false,
     second_start: SecondStart::Same,
@@ -97,7 +100,7 @@ const PLAIN: Scenario = Scenario {
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 20] = [
+pub const SCENARIOS: [Scenario; 21] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -184,6 +187,15 @@ pub const SCENARIOS: [Scenario; 20] = [
         ..PLAIN
     },
     Scenario {
+        name: "indices without sequence numbers",
+        ties: 7,
+        late_ms: LATE_MS,
+        updates: true,
+        unnumbered: true,
+        edge_max: 40,
+        ..PLAIN
+    },
+    Scenario {
         name: "several streams and partitions",
         ties: 3,
         topics: SEVERAL,
@@ -244,6 +256,7 @@ impl Scenario {
         let (by_id, ids_stay) = (coin(0.2), !updates);
         let refusals = coin(0.2);
         let product = [Product::Elasticsearch, Product::OpenSearch][usize::from(coin(0.3))];
+        let unnumbered = coin(0.2) && product == Product::Elasticsearch && !refusals;
         let batch_size = dice.random_range(4..=12);
         let initial = dice.random_range(0..=60);
         Self {
@@ -270,6 +283,7 @@ impl Scenario {
                 .filter(|_| sliced)
                 .unwrap_or(&(1, 1)),
             updates,
+            unnumbered,
             foreign,
             refusals,
             second_start: *[Same, Same, ClockSetBack, SettleRaised]
@@ -341,6 +355,9 @@ impl Scenario {
         };
         keys.iter()
             .for_each(|(key, value)| config[*key] = json!(value));
+        if self.unnumbered {
+            config["tiebreaker_field"] = json!("tie");
+        }
         if let Some(auto_save) = self.auto_save {
             config["state"] =
                 json!({"auto_save_interval": auto_save, "unsaved_max": self.unsaved_max});

@@ -37,7 +37,8 @@ pub enum Point {
 /// What a document was at one time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
-    pub seq_no: u64,
+    /// Its sequence number, or where there are none how many versions came before it.
+    pub number: u64,
     pub point: Point,
     pub source: Bytes,
 }
@@ -119,8 +120,9 @@ impl Workload {
         let versions = self.written.entry((index.to_owned(), id.clone()));
         let versions = versions.or_default();
         let source = format!(
-            "{{\"@timestamp\": {timestamp_ms}, \"number\": {number}, \"text\": \"{text}\", \"version\": {}.0}}",
-            versions.len()
+            "{{\"@timestamp\": {timestamp_ms}, \"number\": {number}, \"text\": \"{text}\", \"tie\": {}, \"version\": {}.0}}",
+            id.trim_start_matches(['d', '0']).parse().unwrap_or(0),
+            versions.len(),
         );
         let source = Bytes::from(source);
         let inserted = cluster.insert(index, Some(&id), source.clone()).unwrap();
@@ -131,7 +133,7 @@ impl Workload {
             _ => Point::Number(timestamp_ms as i64),
         };
         versions.push(Version {
-            seq_no: inserted.seq_no as u64,
+            number: u64::try_from(inserted.seq_no).unwrap_or(versions.len() as u64),
             point,
             source,
         });
@@ -151,10 +153,16 @@ fn cluster(scenario: &Scenario) -> MiniElasticsearch {
     let mappings = json!({"properties": {
         "@timestamp": {"type": "date"},
         "number": {"type": "long"},
+        "tie": {"type": "long"},
         "text": {"type": "keyword"},
     }});
     for (index, shards) in INDICES {
-        cluster.create_index(index, shards, &mappings).unwrap();
+        let mut settings = json!({"number_of_shards": shards});
+        if scenario.unnumbered {
+            settings["index.disable_sequence_numbers"] = json!(true);
+        }
+        let created = cluster.create_index_with(index, &settings, &mappings);
+        created.unwrap();
     }
     cluster
 }

@@ -69,6 +69,13 @@ const KNOWN: &[(&str, &str, Remedy)] = &[
         ),
     ),
     (
+        "",
+        "index.disable_sequence_numbers",
+        Change(
+            "set \"tiebreaker_field\" to a field of whole numbers that tells documents of one timestamp apart, beside \"timestamp_field\", or write an \"index\" that leaves out what keeps no sequence numbers",
+        ),
+    ),
+    (
         "media_type_header_exception",
         "",
         Change(

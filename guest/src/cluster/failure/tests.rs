@@ -83,6 +83,7 @@ const SCROLLS: &str = "Trying to create too many scroll contexts. Must be less t
 const WINDOW: &str = "Result window is too large, from + size must be less than or equal to: [500] but was [1000]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.";
 const NO_IDS: &str = "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic cluster setting: indices.id_field_data.enabled";
 const SLICES: &str = "The number of slices [2000] is too large. It must be less than [1024]. This limit can be set by changing the [index.max_slices_per_pit] index level setting.";
+const NO_NUMBERS: &str = "Cannot query field [_seq_no]: _seq_no cannot be queried when [index.disable_sequence_numbers] is [true]";
 const NO_FIELD: &str = "No mapping found for [@timestamp] in order to sort on";
 const MISSING: &str = "Search rejected due to missing shards [[idx][0]]. Consider using `allow_partial_search_results` setting to bypass this error.";
 
@@ -116,6 +117,8 @@ fn every_error_that_the_cluster_explains_is_known() {
         (400, of_shards(argument, WINDOW), Stop, window),
         (400, of_shards(argument, NO_IDS), Stop, id_field),
         (400, of_shards(argument, SLICES), Stop, "lower \"slices\", or raise index.max_slices_per_pit"),
+        (400, of_shards(argument, NO_NUMBERS), Stop, "set \"tiebreaker_field\""),
+        (400, of_shards("query_shard_exception", NO_NUMBERS), Stop, "set \"tiebreaker_field\""),
         (400, whole("media_type_header_exception", "Invalid media-type value"), Stop, "set \"compatible_with\" to"),
         (400, of_shards("query_shard_exception", NO_FIELD), Stop, "check \"timestamp_field\""),
         (503, whole("search_phase_execution_exception", MISSING), AskAgain, MISSING),

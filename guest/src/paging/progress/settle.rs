@@ -1,8 +1,8 @@
 //! What a receipt does: settle a segment, or have it read again.
 
-use super::{Pass, Progress};
+use super::{Crowd, Pass, Progress};
 use crate::error::Error;
-use crate::key::Key;
+use crate::key::{Key, Point};
 
 /// How often a segment is read again before the source gives up.
 const REREADS_MAX: u32 = 3;
@@ -63,16 +63,30 @@ impl Progress {
             self.start = watermark.min(to.clone());
             self.forget_before(keep_from.min(self.start.clone()));
         } else if self.known_from < behind {
-            let seq_no = i64::MAX;
-            self.forget_before(Key {
-                seq_no,
-                ..watermark
-            });
+            self.forget_group(watermark.point);
             (self.start, self.known_from) = (behind.clone(), behind);
         } else {
             self.start = self.known_from.clone();
             self.forget_before(self.known_from.clone());
         }
+    }
+}
+
+impl Progress {
+    /// Forgets all documents of this value but their number. What has no tiebreaker is at the
+    /// very last place of its value, before which nothing can say that it is.
+    fn forget_group(&mut self, point: Point) {
+        let (seq_no, behind) = (i64::MAX, Key::behind(&point));
+        let last = Key {
+            point: point.clone(),
+            seq_no,
+        };
+        self.forget_before(last.clone());
+        let at_last = self.edge.between(&last, &behind).count() as u64;
+        let before = self.crowd.as_ref().map_or(0, |crowd| crowd.count);
+        let count = before + at_last;
+        self.crowd = (count > 0).then_some(Crowd { point, count });
+        self.edge.forget_before(&behind);
     }
 }
 

@@ -335,6 +335,22 @@ fn a_group_larger_than_the_edge_is_counted_and_left_behind() {
     assert_eq!((read, progress.crowd), (vec![1_000], None));
 }
 
+/// Without a tiebreaker, all of them have the last place of their timestamp.
+#[test]
+fn what_has_the_last_place_of_a_group_larger_than_the_edge_is_counted_with_it() {
+    let mut documents = spread(std::iter::repeat_n(5, 300), 3);
+    for document in documents.iter_mut().skip(280) {
+        document.key.seq_no = i64::MAX;
+    }
+    let mut progress = Progress::from(Key::MIN);
+    let mut snapshot = Snapshot::new(documents.clone());
+    let read = cycle(&mut progress, &mut snapshot, 100, 25, 60).unwrap();
+    assert_eq!(sorted(read), all(&documents));
+    let crowd = progress.crowd.unwrap();
+    assert_eq!((crowd.point, crowd.count), (5.into(), 300));
+    assert_eq!((progress.known_from, progress.edge.len()), (Key::at(6), 0));
+}
+
 #[test]
 fn a_point_in_time_that_is_gone_costs_no_document_and_repeats_none() {
     for lost_at in 1..40 {

@@ -60,12 +60,17 @@ pub(super) async fn import(arguments: &ImportArguments) -> anyhow::Result<()> {
     let (id, broken) = (imported.id, imported.broken);
     if arguments.json {
         let replaced = imported.replaced;
-        let said = json!({"imported": id, "place": there, "replaced": replaced, "broken": broken});
+        let said = json!({
+            "imported": id, "place": there, "replaced": replaced, "broken": broken,
+            "from_the_beginning": imported.from_the_beginning,
+        });
         return say(said.to_string());
     }
-    say(format!(
-        "imported state {id} as {there}; the next run goes on from it"
-    ))?;
+    let next = match imported.from_the_beginning {
+        true => "which names no place to go on from: the next run reads from the beginning",
+        false => "the next run goes on from it",
+    };
+    say(format!("imported state {id} as {there}; {next}"))?;
     say_all(broken.iter().map(ToString::to_string))
 }
 

@@ -5,22 +5,31 @@ use serde_json::{Value, json};
 
 use super::Looked;
 use crate::cli::say::{say, say_all};
+use crate::state_store::StoreError;
 
 pub(super) async fn show(arguments: &Looked) -> anyhow::Result<()> {
     let manager = arguments.which.open().await?.manager;
-    let (place, holder) = (manager.place(), manager.holder().await?);
+    let place = manager.place();
+    // Whoever holds it, the state itself may be as it should.
+    let (holder, unknown) = match manager.holder().await {
+        Err(StoreError::Corrupt(cause)) => (None, Some(format!("{cause:#}"))),
+        holder => (holder?, None),
+    };
     let document = manager.export().await?;
     let read = |document: Bytes| serde_json::from_slice::<Value>(&document);
     let state = document.map(read).transpose()?;
     if arguments.json {
-        return say(json!({"place": place, "holder": holder, "state": state}).to_string());
+        return say(
+            json!({"place": place, "holder": holder, "holder_error": unknown, "state": state})
+                .to_string(),
+        );
     }
     say(format!("{:12}{place}", "place"))?;
-    say(format!(
-        "{:12}{}",
-        "holder",
-        holder.as_deref().unwrap_or("nobody")
-    ))?;
+    let holder = match (holder, unknown) {
+        (_, Some(why)) => format!("not known: {why}"),
+        (holder, None) => holder.unwrap_or_else(|| "nobody".to_owned()),
+    };
+    say(format!("{:12}{holder}", "holder"))?;
     match &state {
         Some(state) => say_all(lines(state)),
         None => say(format!(

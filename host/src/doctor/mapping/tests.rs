@@ -1,8 +1,20 @@
 //! How mappings are judged.
 
+use serde_json::json;
+
 use super::*;
 use crate::doctor::finding::Level;
 use crate::doctor::finding::tests::assert_said;
+use crate::doctor::plan::tests::plan;
+
+/// `o.t`, of these values.
+fn field(values: Values) -> Field<'static> {
+    Field {
+        name: "o.t",
+        key: "timestamp_field",
+        values,
+    }
+}
 
 fn caps(fields: &str) -> FieldCaps {
     let json = format!(r#"{{"indices":["a","b","c"],"fields":{fields}}}"#);
@@ -79,8 +91,9 @@ fn a_field_is_judged_by_type_doc_values_and_what_it_lies_in() {
     ];
     for (fields, order, expected) in rows {
         let caps = caps(&fields);
-        assert_eq!(caps.order("o.t"), order, "{fields}");
-        let findings = judge("o.t", &caps, None);
+        let by = field(Values::Dates);
+        assert_eq!(caps.order(by), order, "{fields}");
+        let findings = judge(&plan(json!({})), by, &caps, None);
         assert_said(&findings, &expected);
     }
 }
@@ -100,7 +113,8 @@ fn the_formats_of_a_type_are_named_once() {
     );
     let mappings: FieldMappings = serde_json::from_str(&json).unwrap();
     let findings = judge(
-        "o.t",
+        &plan(json!({})),
+        field(Values::Dates),
         &caps(r#"{"o.t":{"date":{"aggregatable":true}}}"#),
         Some(&mappings),
     );
@@ -109,4 +123,81 @@ fn the_formats_of_a_type_are_named_once() {
         message.ends_with("as dd/MM/yyyy, epoch_second"),
         "{message}"
     );
+}
+
+#[test]
+fn numbers_and_ids_are_judged_by_what_they_are_configured_as() {
+    let times = Values::Times(Step::Us);
+    let (byte, long) = (kind("byte", r#"["a"]"#), kind("long", r#"["b","c"]"#));
+    let (date, keyword) = (kind("date", r#"["a"]"#), kind("keyword", r#"["b","c"]"#));
+    let both = (Level::Ok, "is long in 2 indices (b, c)");
+    let rows = [
+        (
+            times,
+            format!("{byte},{long}"),
+            Order::Times(Step::Us),
+            vec![(Level::Ok, "is byte in 1 index (a)"), both],
+        ),
+        (Values::Sequence, long.clone(), Order::Sequence, vec![both]),
+        (
+            Values::Ids,
+            keyword.clone(),
+            Order::Ids,
+            vec![(Level::Ok, "is keyword in 2 indices (b, c)")],
+        ),
+        (
+            Values::Dates,
+            long.clone(),
+            Order::Unsorted,
+            vec![(
+                Level::Problem,
+                "mapped as long in 2 indices (b, c): say in \"timestamp_unit\" what one step of it is",
+            )],
+        ),
+        (
+            times,
+            format!("{date},{long}"),
+            Order::Unsorted,
+            vec![
+                (
+                    Level::Problem,
+                    "mapped as date in 1 index (a): leave \"timestamp_unit\" out",
+                ),
+                both,
+            ],
+        ),
+        (
+            times,
+            keyword,
+            Order::Unsorted,
+            vec![(Level::Problem, "map it as long, integer, short or byte")],
+        ),
+        (
+            Values::Ids,
+            long,
+            Order::Unsorted,
+            vec![(Level::Problem, "map it as keyword")],
+        ),
+    ];
+    for (values, types, order, expected) in rows {
+        let caps = caps(&format!(r#"{{"o.t":{{{types}}}}}"#));
+        assert_eq!(caps.order(field(values)), order, "{values:?} {types}");
+        assert_said(
+            &judge(&plan(json!({})), field(values), &caps, None),
+            &expected,
+        );
+    }
+}
+
+#[test]
+fn what_breaks_ties_within_a_millisecond_is_named() {
+    let (date, nanos) = (kind("date", r#"["a"]"#), kind("date_nanos", r#"["b"]"#));
+    let caps = caps(&format!(r#"{{"o.t":{{{date},{nanos}}}}}"#));
+    for (keys, then) in [
+        (json!({}), "within one by sequence number"),
+        (json!({"tiebreaker_field": "n"}), "within one by n"),
+    ] {
+        let findings = judge(&plan(keys), field(Values::Dates), &caps, None);
+        assert!(findings[2].message.ends_with(then), "{findings:?}");
+    }
 }

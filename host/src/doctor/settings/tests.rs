@@ -85,7 +85,13 @@ fn every_setting_that_matters_is_judged() {
             json!({}),
             json!({"a": {"index.disable_sequence_numbers": "true"}}),
             Level::Problem,
-            "no sequence numbers",
+            "in 1 index (a), which order documents with the same timestamp: set \"tiebreaker_field\"",
+        ),
+        (
+            json!({"tiebreaker_field": "n"}),
+            json!({"a": {"index.disable_sequence_numbers": "true"}}),
+            Level::Note,
+            "in 1 index (a): n orders documents there",
         ),
     ];
     for (keys, of, level, part) in rows {
