@@ -9,7 +9,6 @@ use crate::cluster::client::Client;
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
 use crate::cluster::request::Request;
-use crate::cluster::shards::Slice;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
@@ -240,7 +239,8 @@ impl<H: Host> Source<H> {
             product: &mut self.product,
             now_ms,
         };
-        let mut count = |query| client.count(&Request::count(&self.config, Slice::WHOLE, query));
+        let config = &self.config;
+        let mut count = |query| client.count(&Request::count(config, config.slice, query));
         Ok(Backlog {
             beyond_horizon: count(selection.since(horizon))?,
             without_timestamp: count(selection.without_timestamp())?,

@@ -3,6 +3,7 @@
 mod fingerprint;
 mod migrate;
 mod place;
+mod reslice;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -322,13 +323,17 @@ mod tests {
                 "runtime_mappings",
                 r#"{"index": "logs-*", "timestamp_field": "t", "runtime_mappings": {"a": {"type": "long"}}}"#,
             ),
+            (
+                "slice",
+                r#"{"index": "logs-*", "timestamp_field": "t", "slice": "0/2"}"#,
+            ),
         ] {
             let error = state
                 .check(&Config::parse(json).unwrap())
                 .unwrap_err()
                 .to_string();
             assert!(
-                error.starts_with(key) && error.contains("state_id"),
+                error.starts_with(key) && (error.contains("state_id") || key == "slice"),
                 "{error}"
             );
         }

@@ -8,6 +8,7 @@ pub mod late;
 pub mod minutes;
 pub mod offset;
 pub mod progress;
+pub mod reslice;
 pub mod scroll;
 pub mod slices;
 pub mod timestamp;

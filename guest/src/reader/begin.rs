@@ -72,7 +72,7 @@ impl<H: Host> Reader<'_, H> {
     /// there is more, it is counted again in the points in time in which it will be read, so
     /// that what is counted and what is read are the same.
     fn look_for_late(&mut self) -> Result<Vec<(usize, Context)>, Failure> {
-        let pagination = self.config.pagination;
+        let (pagination, all) = (self.config.pagination, self.config.slice);
         let Reading { unit, slices, .. } = self.reading()?;
         let unit = *unit;
         let hour = slices.last_hour(unit);
@@ -83,13 +83,13 @@ impl<H: Host> Reader<'_, H> {
         // Minutes in which nothing was delivered need not be told apart, unless there is something.
         let each_from = self.slices()?.minutes.first_delivered();
         let each_from = each_from.unwrap_or(i64::MAX);
-        let counted = self.count_minutes(hour, None, Slice::WHOLE, each_from)?;
+        let counted = self.count_minutes(hour, None, all, each_from)?;
         if self.slices()?.surplus(&counted, unit).is_none() {
             self.take_note(&counted, hour)?;
             return Ok(Vec::new());
         }
         if pagination == Pagination::Scroll {
-            let counted = self.count_minutes(hour, None, Slice::WHOLE, i64::MIN)?;
+            let counted = self.count_minutes(hour, None, all, i64::MIN)?;
             self.take_note(&counted, hour)?;
             return Ok(Vec::new());
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cluster::shards::Slice;
 use crate::config::Config;
 use crate::error::Error;
 use crate::paging::Pagination;
@@ -34,6 +35,9 @@ pub struct Fingerprint {
     /// Fields that the query may name; none in states of versions without them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_mappings: Option<Value>,
+    /// Which shards are read, as it is configured; all of them where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -53,6 +57,15 @@ impl Fingerprint {
             tiebreaker_field: config.tiebreaker_field.clone(),
             routing: config.routing.clone(),
             runtime_mappings: config.runtime_mappings.clone(),
+            slice: name_of(config.slice),
+        }
+    }
+
+    /// The same documents, as far as they are in this slice.
+    pub fn in_slice(&self, slice: Slice) -> Self {
+        Self {
+            slice: name_of(slice),
+            ..self.clone()
         }
     }
 
@@ -88,9 +101,18 @@ impl Fingerprint {
                 *key,
                 "is not the one that the saved state was made with; change it back, or choose another \"state_id\", which reads from the beginning",
             )),
+            None if self.slice != now.slice => Err(Error::config(
+                "slice",
+                "is not the one that the saved state was made with; change it back, or change the number of slices with \"state migrate\"",
+            )),
             None => Ok(()),
         }
     }
+}
+
+/// As it is configured.
+fn name_of(slice: Slice) -> Option<String> {
+    slice.is_part().then(|| slice.to_string())
 }
 
 #[cfg(test)]
