@@ -74,7 +74,7 @@ impl Place {
         let finished = program::finish(self.run(slice, &["--once", "--json"]));
         assert_eq!(finished.code, Some(0), "{slice:?}: {finished:?}");
         let said: Value = serde_json::from_str(&finished.stdout).unwrap();
-        said["test"]["documents"]
+        said["sources"]["test"]["documents"]
             .as_u64()
             .unwrap_or_else(|| panic!("{said}"))
     }
@@ -163,7 +163,7 @@ async fn three_processes_deliver_every_document_once_between_them_and_then_two_d
     killed.wait().unwrap();
     sample::create(&place.cluster, "logs-2", 4);
     for number in 0..200 {
-        let document = format!(r#"{{"@timestamp":{}}}"#, 1_767_225_600_200_u64 + number / 7);
+        let document = format!(r#"{{"@timestamp":{}}}"#, 1_767_225_600_143_u64 + number / 7);
         let id = format!("second {number}");
         place.cluster.insert("logs-2", Some(&id), document).unwrap();
     }
@@ -191,9 +191,7 @@ async fn three_processes_deliver_every_document_once_between_them_and_then_two_d
     assert_eq!(place.states(), ["test.0-of-2", "test.1-of-2"]);
     let refused = program::finish(place.run(Some("2/3"), &["--once"]));
     assert_refused(&refused, &["in 2 slices", "state migrate"]);
-    place.documents -= 200;
     place.insert(700);
-    place.documents += 200;
     assert_eq!(place.all_once(2), 700);
     assert_eq!(place.all_once(2), 0);
     place.assert_holds_all();
@@ -202,7 +200,7 @@ async fn three_processes_deliver_every_document_once_between_them_and_then_two_d
 #[tokio::test(flavor = "multi_thread")]
 async fn the_number_changes_wherever_processes_were_killed_and_nothing_is_lost_or_repeated() {
     let mut place = Place::new(3_000).await;
-    let numbers = [Some(3), Some(2), None, Some(5), None];
+    let numbers = [None, Some(3), Some(2)];
     for pair in numbers.windows(2) {
         let [from, to] = pair else { unreachable!() };
         let slices = match from {
@@ -240,10 +238,9 @@ async fn the_number_changes_wherever_processes_were_killed_and_nothing_is_lost_o
         place.migrated(from.as_deref(), to.as_deref());
         place.insert(500);
     }
-    place.once(None);
-    assert_eq!(place.once(None), 0);
+    place.all_once(2);
+    assert_eq!(place.all_once(2), 0);
     place.assert_holds_all();
-    assert_eq!(place.states(), ["test"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

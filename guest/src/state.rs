@@ -179,9 +179,9 @@ impl State {
     /// # Errors
     /// Permanent, if that timestamp is no date.
     pub fn reading(&mut self, config: &Config, unit: Unit) -> Result<&mut Reading, Error> {
-        let start = match (&self.reading, &self.last_poll_timestamp) {
-            (None, Some(date)) if unit.is_time() => Key::at(unit.from_date(parse_date(date)?)),
-            _ => Key::MIN,
+        let start = match self.reading {
+            None => self.begin(unit)?,
+            Some(_) => Key::MIN,
         };
         let fresh = || Reading {
             selection: Fingerprint::of(config),
@@ -189,6 +189,14 @@ impl State {
             slices: Slices::from(start, unit),
         };
         Ok(self.reading.get_or_insert_with(fresh))
+    }
+
+    /// Where a source begins that has not read anything.
+    fn begin(&self, unit: Unit) -> Result<Key, Error> {
+        match &self.last_poll_timestamp {
+            Some(date) if unit.is_time() => Ok(Key::at(unit.from_date(parse_date(date)?))),
+            _ => Ok(Key::MIN),
+        }
     }
 
     /// Gives up what the cluster keeps where reading can not go on in it: scrolls of a run that

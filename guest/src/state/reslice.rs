@@ -2,6 +2,8 @@
 //!
 //! What was counted is kept by the first of them, so that the sums over all stay right.
 
+use std::borrow::Cow;
+
 use super::{Mark, Reading, Receipts, State, Stats, Stretch, parse_date};
 use crate::cluster::shards::Slice;
 use crate::error::Error;
@@ -14,8 +16,8 @@ impl State {
     /// and how they ended, does not matter.
     ///
     /// # Errors
-    /// Permanent, if they are not those of one source, if one of them has never read, or if
-    /// they can not be divided like this; says what to do first.
+    /// Permanent, if they are not those of one source, or can not be divided like this; says
+    /// what to do first.
     pub fn of_slice(before: &[Self], slice: Slice) -> Result<Self, Error> {
         let of = u32::try_from(before.len()).unwrap_or(u32::MAX);
         let numbered = (0_u32..).zip(before);
@@ -96,23 +98,21 @@ impl Stats {
     }
 }
 
-/// None, if no one has read yet.
+/// None, if no one has read yet. One that has not goes on from where it would have begun.
 fn reading(before: &[State], slice: Slice) -> Result<Option<Reading>, Error> {
-    let readings = before.iter().filter_map(|state| state.reading.as_ref());
-    let readings: Vec<_> = readings.collect();
-    let Some(first) = readings.first() else {
+    let Some(first) = before.iter().find_map(|state| state.reading.as_ref()) else {
         return Ok(None);
     };
-    if readings.len() < before.len() {
-        let never = before.iter().position(|state| state.reading.is_none());
-        return Err(Error::permanent(format!(
-            "the process of slice {}/{} has not read anything yet: let it run until it has caught up (`run --once`), and try again",
-            never.unwrap_or_default(),
-            before.len()
-        )));
-    }
-    check_one_source(&readings)?;
-    let slices: Vec<&Slices> = readings.iter().map(|reading| &reading.slices).collect();
+    check_one_source(before, first)?;
+    let slices = before.iter().map(|state| match &state.reading {
+        Some(reading) => Ok(Cow::Borrowed(&reading.slices)),
+        None => Ok(Cow::Owned(Slices::from(
+            state.begin(first.unit)?,
+            first.unit,
+        ))),
+    });
+    let slices = slices.collect::<Result<Vec<_>, Error>>()?;
+    let slices: Vec<_> = slices.iter().map(AsRef::as_ref).collect();
     Ok(Some(Reading {
         selection: first.selection.in_slice(slice),
         unit: first.unit,
@@ -120,17 +120,17 @@ fn reading(before: &[State], slice: Slice) -> Result<Option<Reading>, Error> {
     }))
 }
 
-/// That they read the same, each its slice of it, and count its timestamps alike.
-fn check_one_source(readings: &[&Reading]) -> Result<(), Error> {
-    let of = u32::try_from(readings.len()).unwrap_or(u32::MAX);
-    let Some(first) = readings.first() else {
-        return Ok(());
-    };
-    for (number, reading) in (0..of).zip(readings) {
+/// That they read the same as the first one, each its slice of it, and count its timestamps
+/// alike.
+fn check_one_source(before: &[State], first: &Reading) -> Result<(), Error> {
+    let of = u32::try_from(before.len()).unwrap_or(u32::MAX);
+    for (number, state) in (0..of).zip(before) {
         let expected = first.selection.in_slice(Slice { number, of });
-        if reading.selection != expected || reading.unit != first.unit {
+        let is_other =
+            |reading: &Reading| reading.selection != expected || reading.unit != first.unit;
+        if state.reading.as_ref().is_some_and(is_other) {
             return Err(Error::permanent(format!(
-                "the state of slice {number}/{of} is about other documents than that of slice 0/{of}, or counts their timestamps in another unit: import the right one, or let all begin anew with another \"state_id\""
+                "the state of slice {number}/{of} is about other documents than its source reads, or counts their timestamps in another unit than the others: import the right one, or let all begin anew with another \"state_id\""
             )));
         }
     }
@@ -214,6 +214,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::key::Key;
     use crate::time::Unit;
 
     fn read_by(slice: Slice, more: Value) -> State {
@@ -303,15 +304,19 @@ mod tests {
             assert_eq!(state.last_poll_timestamp.as_deref(), expected);
             assert_eq!((state.reading, state.output), (None, None));
         }
+        let before = [started(Some(early)), read_by(of(1, 2), json!({}))];
+        let state = State::of_slice(&before, Slice::WHOLE).unwrap();
+        let slices = state.reading.unwrap().slices.slices;
+        let starts: Vec<_> = slices.iter().map(|slice| slice.start).collect();
+        assert_eq!(starts, [Key::at(1_767_225_600_000), Key::MIN]);
     }
 
     #[test]
     fn states_that_do_not_belong_together_are_an_error_that_names_one() {
-        let (read, unread) = (|slice| read_by(slice, json!({})), State::default());
+        let read = |slice| read_by(slice, json!({}));
         let mut nanos = read(of(1, 2));
         nanos.reading.as_mut().unwrap().unit = Unit::Ns;
         let rows = [
-            (vec![read(of(0, 2)), unread], "slice 1/2 has not read"),
             (
                 vec![read(of(0, 2)), nanos],
                 "the state of slice 1/2 is about",
