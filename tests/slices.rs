@@ -50,6 +50,11 @@ impl Place {
         self.documents += more;
     }
 
+    fn keep_states_in(&mut self, state: &str) {
+        let world = std::mem::replace(&mut self.world, World::reading("", ""));
+        self.world = world.raw("state", state);
+    }
+
     /// A configuration file that has this slice, or none.
     fn config(&self, name: &str, slice: Option<&str>) {
         let toml = self.world.toml();
@@ -204,6 +209,7 @@ fn assert_refused(finished: &Finished, parts: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_processes_deliver_every_document_once_between_them_and_then_two_do() {
     let mut place = Place::new(1_000).await;
+    place.keep_states_in("{ storage_type = \"elasticsearch\", lease_time = \"1s\" }");
     let mut processes: Vec<_> = ["0/3", "1/3", "2/3"].map(|slice| place.start(slice)).into();
     place.wait_for_all();
     let mut killed = processes.remove(1);
@@ -225,6 +231,12 @@ async fn three_processes_deliver_every_document_once_between_them_and_then_two_d
         place.states(),
         ["test.0-of-3", "test.1-of-3", "test.2-of-3"]
     );
+    place.config("old.toml", Some("1/3"));
+    let shown = place.state(&["show", "old.toml"]).stdout;
+    assert!(
+        shown.contains(", slice 1/3\n") && shown.contains("test.1-of-3"),
+        "{shown}"
+    );
     let migrate = ["state migrate", "slice = \"0/3\""];
     for slice in [Some("0/2"), Some("3/4"), None] {
         assert_refused(&program::finish(place.run(slice, &["--once"])), &migrate);
@@ -233,7 +245,7 @@ async fn three_processes_deliver_every_document_once_between_them_and_then_two_d
 
     let said = place.migrated(Some("0/3"), Some("0/2"));
     assert!(
-        said.contains("test.2-of-3.json") && said.contains("test.1-of-2.json"),
+        said.contains("test.2-of-3") && said.contains("test.1-of-2"),
         "{said}"
     );
     assert_eq!(place.states(), ["test.0-of-2", "test.1-of-2"]);
@@ -358,8 +370,7 @@ async fn the_states_of_all_slices_move_to_another_place() {
         "{{ storage_config = {{ base_path = '{}' }} }}",
         folder.display()
     );
-    let world = std::mem::replace(&mut place.world, World::reading("http://127.0.0.1:9", "x"));
-    place.world = world.raw("state", &state);
+    place.keep_states_in(&state);
     assert_eq!(place.all_once(3), 100);
     place.assert_holds_all();
 }
