@@ -144,46 +144,49 @@ impl Place {
 
 for_each_cluster! {
     async fn the_slices_of_seven_processes_are_disjoint_and_all_there_is(cluster) {
-        let mapping = || json!({"properties": {"@timestamp": {"type": "date"}}});
-        let wide = cluster.create("wide", 5, mapping()).await;
-        let narrow = cluster.create("narrow", 1, mapping()).await;
-        load(cluster, &wide, &documents(0..2_000, 7, 1_000_000)).await;
-        let undated = (0..40).map(|n| (format!("undated {n}"), "{}".to_owned()));
-        load(cluster, &wide, &undated.collect::<Vec<_>>()).await;
-        let worlds: Vec<_> = (0..7).map(|number| {
-            World::reading(cluster.url(), &format!("{wide},{narrow}"))
-                .key("slice", &format!("{number}/7"))
-                .key("overlap", "9000d")
-                .raw("slices", "2")
-                .raw("batch_size", "100")
-        }).collect();
-        let (mut there, mut late) = (2_000, 2_000);
-        for round in 0..3 {
-            let (mut published, mut without_timestamp) = (0, 0);
-            for world in &worlds {
-                let summary = world.once().await.unwrap();
-                published += summary.documents;
-                without_timestamp += summary.left.unwrap().1;
+        for pagination in ["timestamp", "scroll"] {
+            let mapping = || json!({"properties": {"@timestamp": {"type": "date"}}});
+            let wide = cluster.create(&format!("wide-{pagination}"), 5, mapping()).await;
+            let narrow = cluster.create(&format!("narrow-{pagination}"), 1, mapping()).await;
+            load(cluster, &wide, &documents(0..2_000, 7, 1_000_000)).await;
+            let undated = (0..40).map(|n| (format!("undated {n}"), "{}".to_owned()));
+            load(cluster, &wide, &undated.collect::<Vec<_>>()).await;
+            let worlds: Vec<_> = (0..7).map(|number| {
+                World::reading(cluster.url(), &format!("{wide},{narrow}"))
+                    .key("slice", &format!("{number}/7"))
+                    .key("overlap", "9000d")
+                    .key("pagination", pagination)
+                    .raw("slices", "2")
+                    .raw("batch_size", "100")
+            }).collect();
+            let (mut there, mut late) = (2_000, 2_000);
+            for round in 0..3 {
+                let (mut published, mut without_timestamp) = (0, 0);
+                for world in &worlds {
+                    let summary = world.once().await.unwrap();
+                    published += summary.documents;
+                    without_timestamp += summary.left.unwrap().1;
+                }
+                assert_eq!((published, without_timestamp), (late, 40), "{pagination}, round {round}");
+                load(cluster, &narrow, &documents(there..there + 300, 7, 1_000_000)).await;
+                // Behind what was delivered, and in reach.
+                let behind = documents(100..120, 7, 1_000_000).into_iter();
+                let behind: Vec<_> = behind.map(|(id, source)| (format!("late {round} {id}"), source)).collect();
+                load(cluster, &wide, &behind).await;
+                (there, late) = (there + 300, 320);
             }
-            assert_eq!((published, without_timestamp), (late, 40), "round {round}");
-            load(cluster, &narrow, &documents(there..there + 300, 7, 1_000_000)).await;
-            // Behind what was delivered, and in reach.
-            let behind = documents(100..120, 7, 1_000_000).into_iter();
-            let behind: Vec<_> = behind.map(|(id, source)| (format!("late {round} {id}"), source)).collect();
-            load(cluster, &wide, &behind).await;
-            (there, late) = (there + 300, 320);
-        }
-        let delivered: Vec<_> = worlds.iter().map(|world| world.delivered()).collect();
-        let all: BTreeSet<_> = delivered.iter().flatten().map(|message| &message.document).collect();
-        let messages = delivered.iter().map(Vec::len).sum::<usize>();
-        assert_eq!((messages, all.len()), (2_640, 2_640));
-        let empty: Vec<_> = delivered.iter().map(Vec::is_empty).collect();
-        assert_eq!(empty, [false, false, false, false, false, true, true], "they have no shards");
-        for (number, world) in worlds.iter().enumerate() {
-            let state = world.folder().join(format!("states/test.{number}-of-7.json"));
-            let state: Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
-            assert_eq!(state["data"]["reading"]["missed"], 0);
-            assert_eq!(state["metadata"]["slice"], json!(format!("{number}/7")));
+            let delivered: Vec<_> = worlds.iter().map(|world| world.delivered()).collect();
+            let all: BTreeSet<_> = delivered.iter().flatten().map(|message| &message.document).collect();
+            let messages = delivered.iter().map(Vec::len).sum::<usize>();
+            assert_eq!((messages, all.len()), (2_640, 2_640));
+            let empty: Vec<_> = delivered.iter().map(Vec::is_empty).collect();
+            assert_eq!(empty, [false, false, false, false, false, true, true], "they have no shards");
+            for (number, world) in worlds.iter().enumerate() {
+                let state = world.folder().join(format!("states/test.{number}-of-7.json"));
+                let state: Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
+                assert_eq!(state["data"]["reading"]["missed"], 0, "{pagination}");
+                assert_eq!(state["metadata"]["slice"], json!(format!("{number}/7")));
+            }
         }
     }
 }
