@@ -191,6 +191,30 @@ for_each_cluster! {
     }
 }
 
+/// What the others delivered is not late.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slice_counts_its_own_documents_by_the_minute() {
+    for pagination in ["timestamp", "scroll"] {
+        let cluster = MiniElasticsearch::start(Options::default()).unwrap();
+        sample::create(&cluster, "logs", 5);
+        for (id, source) in documents(0..600, 1, 1_000_000_000) {
+            cluster.insert("logs", Some(&id), source).unwrap();
+        }
+        let mut published = 0;
+        for slice in ["0/2", "1/2"] {
+            let world = World::reading(cluster.url(), "logs").key("slice", slice);
+            let world = world.key("pagination", pagination);
+            published += world.published_once().await;
+            assert_eq!(world.published_once().await, 0);
+            let file = format!("states/test.{}.json", slice.replace('/', "-of-"));
+            let state = std::fs::read(world.folder().join(file)).unwrap();
+            let state: Value = serde_json::from_slice(&state).unwrap();
+            assert_eq!(state["data"]["reading"]["missed"], 0, "{pagination}");
+        }
+        assert_eq!(published, 600);
+    }
+}
+
 fn stop(processes: Vec<Child>) {
     processes.iter().for_each(program::terminate);
     for process in processes {
