@@ -29,6 +29,7 @@ mod readme;
 mod rust_api;
 mod selection;
 mod shared_state;
+mod slices;
 mod state_commands;
 mod state_set_back;
 mod state_store_contract;

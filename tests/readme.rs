@@ -44,6 +44,39 @@ fn every_configuration_in_the_readme_loads() {
     }
 }
 
+/// As Kubernetes expands a variable that is defined before.
+#[test]
+fn every_pod_of_the_manifest_has_a_slice_of_its_own() {
+    let [manifest] = blocks("yaml")[..] else {
+        panic!("other blocks than this test knows")
+    };
+    let after = |start: &str| {
+        manifest
+            .split(start)
+            .nth(1)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+    };
+    let replicas: u32 = after("replicas: ").parse().unwrap();
+    let index = after("- name: POD_");
+    let (before, variable) = manifest.split_once("- name: IGGY_").unwrap();
+    assert!(before.contains("- name: POD_INDEX") && index == "INDEX");
+    let (name, value) = variable.split_once("value: \"").unwrap();
+    let name = format!("IGGY_{}", name.lines().next().unwrap());
+    let value = value.split('"').next().unwrap();
+    let slices = (0..replicas).map(|index| {
+        let value = value.replace("$(POD_INDEX)", &index.to_string());
+        let config = Config::parse(blocks("toml")[0], "README.md", [(name.clone(), value)]);
+        let source = config.unwrap().sources.remove("elasticsearch").unwrap();
+        (source.slice.to_string(), source.state.state_id)
+    });
+    let state = |index| format!("elasticsearch.{index}-of-{replicas}");
+    let expected = (0..replicas).map(|index| (format!("{index}/{replicas}"), state(index)));
+    assert_eq!(slices.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_access_of_the_readme_reads_a_cluster_behind_tls() {
     let cluster = sample::cluster(Product::Elasticsearch, 0);

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use crate::cluster::request::{Method, Request};
+use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Answer, Found, Host, Level, Published, Saved, SavedOutput};
 use crate::message::{HeaderValue, Message};
@@ -65,6 +66,20 @@ impl exported::Guest for Component {
 
     fn migrate_state(data: Vec<u8>, from_format: u32) -> Result<Vec<u8>, exported::Error> {
         Ok(State::parse(&data, from_format)?.to_json(None)?)
+    }
+
+    fn reslice_states(
+        before: Vec<exported::SavedState>,
+        slice: exported::Slice,
+    ) -> Result<Vec<u8>, exported::Error> {
+        let before = before.into_iter();
+        let before = before.map(|saved| State::parse(&saved.data, saved.format));
+        let before = before.collect::<Result<Vec<_>, _>>()?;
+        let slice = Slice {
+            number: slice.number,
+            of: slice.of,
+        };
+        Ok(State::of_slice(&before, slice)?.to_json(None)?)
     }
 
     fn close() -> Result<(), exported::Error> {

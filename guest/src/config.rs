@@ -13,6 +13,7 @@ mod ways;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::paging::Pagination;
 use crate::time::Unit;
@@ -85,6 +86,8 @@ pub struct Config {
     /// How far behind the watermark late documents are looked for that can still be delivered,
     /// in milliseconds; 5 minutes by default.
     pub overlap_ms: u64,
+    /// Which shards this process reads, the others being read by others; all by default.
+    pub slice: Slice,
     /// How many parts are read side by side, 1 to 16; 1 by default.
     pub slices: u32,
     /// How many documents the edge remembers; 65,536 by default.
@@ -148,6 +151,7 @@ impl Config {
             batch_bytes: keys.bytes("batch_bytes")?.unwrap_or(BATCH_BYTES),
             settle_ms: keys.duration("settle")?,
             overlap_ms: keys.duration("overlap")?.unwrap_or(OVERLAP_MS),
+            slice: keys.slice()?,
             slices: keys
                 .number("slices", 1, SLICES_MAX)?
                 .map_or(1, |slices| slices as u32),

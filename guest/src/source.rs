@@ -8,7 +8,6 @@ mod learn;
 use crate::cluster::client::Client;
 use crate::cluster::product::Product;
 use crate::cluster::query::Selection;
-use crate::cluster::shards::Slice;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
@@ -245,8 +244,8 @@ impl<H: Host> Source<H> {
             None => unit.from_millis(until_ms).into(),
         };
         Ok(Backlog {
-            beyond_horizon: client.count_since(selection, Slice::WHOLE, &horizon)?,
-            without_timestamp: client.count_without_field(selection, Slice::WHOLE)?,
+            beyond_horizon: client.count_since(selection, config.slice, &horizon)?,
+            without_timestamp: client.count_without_field(selection, config.slice)?,
         })
     }
 

@@ -3,18 +3,18 @@
 mod fingerprint;
 mod migrate;
 mod place;
+mod reslice;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::{Config, Start, TRACKABLE};
+use crate::config::{Config, ID, Start, TRACKABLE};
 use crate::error::Error;
 use crate::host::SavedOutput;
 use crate::key::Key;
 use crate::paging::Pagination;
 use crate::paging::context::Context;
-use crate::paging::document_id;
 use crate::paging::slices::Slices;
 use crate::time::{Unit, millis_to_date};
 
@@ -180,11 +180,9 @@ impl State {
     /// # Errors
     /// Permanent, if that timestamp is no date.
     pub fn reading(&mut self, config: &Config, unit: Unit) -> Result<&mut Reading, Error> {
-        let start = match (&self.last_poll_timestamp, &self.last_document_id) {
-            _ if self.reading.is_some() => Key::MIN,
-            (Some(date), _) if unit.is_time() => Key::at(unit.from_date(parse_date(date)?)),
-            (_, Some(id)) if document_id::has_no_ranges(config) => Key::at(&**id),
-            _ => Key::MIN,
+        let start = match self.reading {
+            None => self.begin(config.order(), unit)?,
+            Some(_) => Key::MIN,
         };
         let fresh = || Reading {
             selection: Fingerprint::of(config),
@@ -192,6 +190,15 @@ impl State {
             slices: Slices::from(start, unit),
         };
         Ok(self.reading.get_or_insert_with(fresh))
+    }
+
+    /// Where a source begins that has not read anything.
+    fn begin(&self, order: &str, unit: Unit) -> Result<Key, Error> {
+        match (&self.last_poll_timestamp, &self.last_document_id) {
+            (Some(date), _) if unit.is_time() => Ok(Key::at(unit.from_date(parse_date(date)?))),
+            (_, Some(id)) if order == ID => Ok(Key::at(&**id)),
+            _ => Ok(Key::MIN),
+        }
     }
 
     /// Gives up what the cluster keeps where reading can not go on in it: scrolls of a run that
@@ -326,13 +333,17 @@ mod tests {
                 "runtime_mappings",
                 r#"{"index": "logs-*", "timestamp_field": "t", "runtime_mappings": {"a": {"type": "long"}}}"#,
             ),
+            (
+                "slice",
+                r#"{"index": "logs-*", "timestamp_field": "t", "slice": "0/2"}"#,
+            ),
         ] {
             let error = state
                 .check(&Config::parse(json).unwrap())
                 .unwrap_err()
                 .to_string();
             assert!(
-                error.starts_with(key) && error.contains("state_id"),
+                error.starts_with(key) && (error.contains("state_id") || key == "slice"),
                 "{error}"
             );
         }

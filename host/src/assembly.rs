@@ -148,6 +148,7 @@ impl Assembly {
             state_id: source.state.state_id.clone(),
             connector_id: self.first_id.saturating_add(before.unwrap_or(0)),
             index: source.index.clone(),
+            slice: source.slice,
             url: source.access.url.clone(),
         }
     }

@@ -10,7 +10,7 @@ use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits, SourceState};
 use crate::state_store::Refusal;
 
-pub use wit::{Budget, Description, Polled, Undelivered};
+pub use wit::{Budget, Description, Polled, SavedState, Slice, Undelivered};
 
 /// One instance in its own store. After [`Failure::Trapped`] it is dead.
 pub struct Instance {
@@ -145,6 +145,25 @@ impl Instance {
             .call_backlog(&mut self.store, now_ms)
             .await;
         self.outcome(backlog)
+    }
+
+    /// What the process of this slice goes on from, after these of the slices before. It need
+    /// not be open.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn reslice_states(
+        &mut self,
+        before: &[SavedState],
+        slice: Slice,
+    ) -> Result<Vec<u8>, Failure> {
+        self.store.data_mut().ticks = 0;
+        let divided = self
+            .exports
+            .iggy_connector_source()
+            .call_reslice_states(&mut self.store, before, slice)
+            .await;
+        self.outcome(divided)
     }
 
     /// Saves what is not saved, and lets go of the cluster.

@@ -3,6 +3,7 @@
 //! ```text
 //! list, stats, export     read whatever is there; a source may be running
 //! import, reset, migrate  hold the state first, as a source does, so none can be running
+//! reslice                 holds those of all slices
 //! cleanup                 likewise, for each state that it removes
 //! ```
 //!
@@ -14,6 +15,7 @@ mod cleanup;
 mod entry;
 mod import;
 mod migrate;
+mod reslice;
 mod stats;
 
 use std::collections::BTreeSet;
@@ -23,26 +25,29 @@ use bytes::Bytes;
 
 use crate::clock::Clock;
 use crate::state_store::envelope::{Envelope, Owner};
-use crate::state_store::{Held, OnConflict, Slot, States, StoreError, Stored};
+use crate::state_store::{Held, OnConflict, Slice, Slot, States, StoreError, Stored};
 use broken::{Found, set_aside};
 
 pub use broken::Broken;
 pub use cleanup::{Cleaned, Kept};
 pub use entry::Entry;
 pub use import::{Import, Imported};
+pub use reslice::{Resliced, Saved};
 pub use stats::StateStats;
 
 /// The states of one place, as seen from one source of a configuration.
 pub struct StateManager {
     states: States,
     owner: Owner,
+    /// Without their slices.
     configured: BTreeSet<String>,
     clock: Clock,
 }
 
 impl StateManager {
     /// For the state of this owner, the source's *own*, and those beside it. Those named
-    /// `configured` belong to sources of the same configuration.
+    /// `configured` belong to sources of the same configuration, and so do those of all slices
+    /// of them.
     pub fn new(
         states: States,
         owner: Owner,
@@ -50,19 +55,27 @@ impl StateManager {
         clock: Clock,
     ) -> Self {
         let own = owner.state_id.clone();
-        Self {
+        let manager = Self {
             states,
             owner,
-            configured: configured.into_iter().chain([own]).collect(),
+            configured: BTreeSet::new(),
             clock,
-        }
+        };
+        manager.also_configured(configured.into_iter().chain([own]))
     }
 
     /// The same where these names belong to sources, too.
     #[must_use]
-    pub fn also_configured(mut self, names: &[String]) -> Self {
-        self.configured.extend(names.iter().cloned());
+    pub fn also_configured(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        let whole = |name: String| Slice::find(&name).0.to_owned();
+        self.configured.extend(names.into_iter().map(whole));
         self
+    }
+
+    /// Whether a source of the configuration has this name for its state, or did when it was
+    /// read in another number of slices.
+    fn is_configured(&self, name: &str) -> bool {
+        self.configured.contains(Slice::find(name).0)
     }
 
     /// Where the own state is, without credentials.
@@ -111,14 +124,21 @@ impl StateManager {
 
     /// Removes the own state: the next run begins as if there had never been one, and
     /// delivers everything again. What is there and no readable state is set aside, and
-    /// returned.
+    /// returned. Where it was the last one of all slices, another number of them may begin.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] names the process that uses it, and [`StoreError::Invalid`]
     /// is that there is none.
     pub async fn reset(&self) -> Result<Option<Broken>, StoreError> {
         let held = self.hold().await?;
-        let removed = self.reset_in(&held.slot).await;
+        let removed = match self.reset_in(&held.slot).await {
+            Ok(broken) => self.forget_slices().await.map(|_| broken),
+            // What is left of slices that are gone keeps no others from beginning.
+            Err(error) => match self.forget_slices().await {
+                Ok(true) => Ok(None),
+                _ => Err(error),
+            },
+        };
         held.release().await;
         removed
     }

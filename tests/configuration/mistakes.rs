@@ -95,6 +95,14 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
         ),
         ("state = { state_id = \"../x\" }", "11:22", "state_id"),
         ("state = { state_id = \"\" }", "11:22", "is empty"),
+        (
+            "state = { state_id = \"x.0-of-3\" }",
+            "11:22",
+            "the name of the state of a slice: choose another state_id",
+        ),
+        ("slice = \"3/3\"", "11:9", "2 to 64, like \"0/3\""),
+        ("slice = \"0/65\"", "11:9", "and not \"0/65\""),
+        ("slice = 3", "11:9", "is text"),
         ("n = 99999999999999999999999", "11:5", "64 bits"),
         ("n = inf", "11:5", "finite"),
         (
@@ -458,6 +466,33 @@ fn two_sources_do_not_share_a_state() {
     let text = format!("{SMALL}{second}state = {{ state_id = \"a\" }}\n");
     check_mistakes(&[(&text, "18:22", "choose another state_id")]);
     parse(&text.replace("[sources.b]", "[sources.b]\nenabled = false")).unwrap();
+}
+
+#[test]
+fn two_sources_that_share_a_state_read_slices_of_the_same_number() {
+    let second = SMALL
+        .replace("[output]\ntype = \"file\"\npath = \"out\"\n", "")
+        .replace("sources.a", "sources.b")
+        .replace("\"t\"", "\"u\"");
+    let both = |one: &str, other: &str| {
+        format!(
+            "{SMALL}slice = {one:?}\n{second}slice = {other:?}\nstate = {{ state_id = \"a\" }}\n"
+        )
+    };
+    let ids = parse(&both("0/2", "1/2")).unwrap().sources;
+    let ids: Vec<_> = ids
+        .values()
+        .map(|source| source.state.state_id.as_str())
+        .collect();
+    assert_eq!(ids, ["a.0-of-2", "a.1-of-2"]);
+    check_mistakes(&[
+        (&both("0/2", "0/2"), "20:22", "choose another state_id"),
+        (
+            &both("0/2", "1/3"),
+            "19:9",
+            "one of 2 slices of the same state_id",
+        ),
+    ]);
 }
 
 #[test]

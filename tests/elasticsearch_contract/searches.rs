@@ -170,6 +170,20 @@ for_each_cluster! {
         assert_eq!(answer["aggregations"]["nothing"]["value"], json!(null));
     }
 
+    async fn shards_that_are_not_there_have_no_document_and_no_aggregation(cluster) {
+        let index = cluster.create("few", 2, json!({"properties": {"n": {"type": "long"}}})).await;
+        load(cluster, &index, [("d".to_owned(), r#"{"n":1}"#.to_owned())]).await;
+        let body = json!({"size": 1, "track_total_hits": true, "aggs": {"a": {"filters": {"filters": {"b": {"match_all": {}}}}}}});
+        let path = format!("/{index}/_search?preference=_shards:2,5");
+        let answer = cluster.call("POST", &path, body.to_string()).await.ok();
+        assert_eq!(answer["hits"]["total"]["value"], 0);
+        assert_eq!((&answer["_shards"]["total"], &answer["timed_out"]), (&json!(0), &json!(false)));
+        assert_eq!(answer.get("aggregations"), None);
+        let all = json!({"query": {"match_all": {}}}).to_string();
+        let counted = cluster.call("POST", &format!("/{index}/_count?preference=_shards:2,5"), all).await;
+        assert_eq!(counted.ok()["count"], 0);
+    }
+
     async fn the_most_frequent_timestamp_is_found_by_the_millisecond(cluster) {
         let index = cluster.create("frequent", 2, json!({"properties": {"at": {"type": "date_nanos"}, "n": {"type": "long"}}})).await;
         let at = ["00.000000001Z", "00.000999999Z", "00.000001Z", "01Z"];

@@ -3,6 +3,7 @@
 
 use elasticsearch_source::clock::Clock;
 use elasticsearch_source::state_manager::{Import, StateManager};
+use elasticsearch_source::state_store::Slice;
 use elasticsearch_source::state_store::envelope::Owner;
 
 use super::*;
@@ -13,6 +14,7 @@ pub async fn manager(backend: &impl Backend) -> StateManager {
         state_id: "id".to_owned(),
         connector_id: 1,
         index: "logs".to_owned(),
+        slice: Slice::WHOLE,
         url: "http://localhost:9200".parse().unwrap(),
     };
     let states = backend.states().await.unwrap();

@@ -50,12 +50,18 @@ impl From<Failure> for Error {
 /// The shards of an answer with status 200, which may be partial all the same.
 #[derive(Deserialize)]
 pub struct Shards {
+    total: Option<u64>,
     failed: u64,
     #[serde(default)]
     failures: Vec<Value>,
 }
 
 impl Shards {
+    /// Whether no shard was asked, as none is in the slice.
+    pub fn are_none(&self) -> bool {
+        self.total == Some(0)
+    }
+
     /// Refuses an answer that lacks a shard's part.
     pub fn complete(&self) -> Result<(), Failure> {
         if self.failed == 0 {

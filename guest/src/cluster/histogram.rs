@@ -13,7 +13,7 @@ use crate::paging::minutes::Counts;
 struct Answer {
     timed_out: bool,
     _shards: Shards,
-    aggregations: Aggregations,
+    aggregations: Option<Aggregations>,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +47,14 @@ pub fn parse(body: &[u8]) -> Result<Counts, Failure> {
     if answer.timed_out {
         return Err(Error::transient("counting by the minute timed out on the cluster").into());
     }
-    let buckets = answer.aggregations.minutes.buckets.into_iter();
+    let Some(aggregations) = answer.aggregations else {
+        // Who asks no shard is told of no minute.
+        return match answer._shards.are_none() {
+            true => Ok(Counts::default()),
+            false => Err(unreadable(&"it has no \"aggregations\"").into()),
+        };
+    };
+    let buckets = aggregations.minutes.buckets.into_iter();
     let count = |(minute, bucket): (String, Bucket)| {
         let minute = minute.parse().map_err(|e| unreadable(&e))?;
         Ok((minute, bucket.doc_count))
@@ -69,12 +76,19 @@ mod tests {
     }
 
     #[test]
+    fn no_shard_has_no_minute() {
+        let answer = r#"{"timed_out":false,"_shards":{"total":0,"failed":0}}"#;
+        assert_eq!(parse(answer.as_bytes()), Ok(Counts::default()));
+    }
+
+    #[test]
     fn an_answer_that_is_partial_or_something_else_is_an_error() {
         for (part, instead) in [
             ("\"failed\":0", "\"failed\":1"),
             ("false", "true"),
             ("buckets", "x"),
             ("\"29453761\"", "\"soon\""),
+            ("aggregations", "x"),
         ] {
             let answer = ANSWER.replace(part, instead);
             assert!(parse(answer.as_bytes()).is_err(), "{answer}");

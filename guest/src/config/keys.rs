@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::date_math::find_now;
 use super::{Start, TRACKABLE};
+use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::paging::Pagination;
 use crate::time::Unit;
@@ -107,6 +108,18 @@ impl Keys {
         }
     }
 
+    pub(super) fn slice(&mut self) -> Result<Slice, Error> {
+        let Some(text) = self.text("slice")? else {
+            return Ok(Slice::WHOLE);
+        };
+        Slice::parse(&text).ok_or_else(|| {
+            self.error(
+                "slice",
+                format!("must be a number from 0 and how many there are, 2 to 64, such as \"0/3\", not {text:?}"),
+            )
+        })
+    }
+
     pub(super) fn timestamp_unit(&mut self) -> Result<Option<Unit>, Error> {
         let Some(text) = self.text("timestamp_unit")? else {
             return Ok(None);
@@ -191,7 +204,7 @@ impl Keys {
 fn known(prefix: &str) -> &'static str {
     match prefix {
         "" => {
-            "index, timestamp_field, id_field, timestamp_unit, tiebreaker_field, start, query, runtime_mappings, routing, preference, _source, fields, batch_size, batch_bytes, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
+            "index, timestamp_field, id_field, timestamp_unit, tiebreaker_field, start, query, runtime_mappings, routing, preference, _source, fields, batch_size, batch_bytes, slice, slices, pagination, scroll_timeout, settle, overlap, edge_max, id_namespace, state, and the host's own: url, cloud_id, username, password, api_key, token, aws, tls, proxy, headers, compatible_with, polling_interval, timeout, max_response_bytes"
         }
         _ => {
             "auto_save_interval, tracked_fields, unsaved_max, and the host's own: enabled, storage_type, storage_config, state_id, lease_time, on_conflict"

@@ -109,7 +109,9 @@ impl Slices {
             Some(late) if key.point < late.before => {
                 late.missing = late.missing.saturating_sub(1);
             }
-            _ if unit != Unit::Sequence => self.minutes.deliver(unit.minute(&key.point)),
+            _ if unit != Unit::Sequence && key.point >= self.minutes.begin => {
+                self.minutes.deliver(unit.minute(&key.point));
+            }
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ pub mod late;
 pub mod minutes;
 pub mod offset;
 pub mod progress;
+pub mod reslice;
 pub mod scroll;
 pub mod sightings;
 pub mod slices;

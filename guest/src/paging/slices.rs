@@ -93,7 +93,8 @@ impl Slices {
     /// Takes up another number of slices, between two finished cycles only: then all have come
     /// equally far, so that no document is between two of them.
     pub fn divide_into(&mut self, slices: u32) {
-        if self.slices.len() != slices as usize && self.cycle.is_none() && self.has_one_place() {
+        let is_between = self.cycle.is_none() && self.late.is_none() && self.has_one_place();
+        if self.slices.len() != slices as usize && is_between {
             self.divide(slices);
         }
     }

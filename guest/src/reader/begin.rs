@@ -3,7 +3,6 @@
 
 use super::Reader;
 use crate::cluster::failure::Failure;
-use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Host, Level};
 use crate::key::Point;
@@ -55,7 +54,7 @@ impl<H: Host> Reader<'_, H> {
     /// that what is counted and what is read are the same.
     fn look_for_late(&mut self) -> Result<Vec<(usize, Context)>, Failure> {
         self.count_what_is_not_read()?;
-        let pagination = self.config.pagination;
+        let (pagination, all) = (self.config.pagination, self.config.slice);
         let Reading { unit, slices, .. } = self.reading()?;
         let unit = *unit;
         let hour = slices.last_hour(unit);
@@ -67,13 +66,13 @@ impl<H: Host> Reader<'_, H> {
         // Minutes in which nothing was delivered need not be told apart, unless there is something.
         let each_from = self.slices()?.minutes.first_delivered();
         let each_from = each_from.unwrap_or(i64::MAX);
-        let counted = self.count_minutes(hour, None, Slice::WHOLE, each_from)?;
+        let counted = self.count_minutes(hour, None, all, each_from)?;
         if self.slices()?.surplus(&counted, unit).is_none() {
             self.take_note(&counted, hour)?;
             return Ok(Vec::new());
         }
         if pagination == Pagination::Scroll {
-            let counted = self.count_minutes(hour, None, Slice::WHOLE, i64::MIN)?;
+            let counted = self.count_minutes(hour, None, all, i64::MIN)?;
             self.take_note(&counted, hour)?;
             return Ok(Vec::new());
         }
@@ -91,11 +90,10 @@ impl<H: Host> Reader<'_, H> {
     /// What stands before the place where a source began is as good as delivered. Where a range
     /// can be asked for, it is left out of every count instead.
     fn count_what_is_not_read(&mut self) -> Result<(), Failure> {
-        let slices = self.slices()?;
-        let begin = slices.minutes.begin.clone();
-        let is_new = slices.position().is_none() && begin != Point::MIN;
-        if is_new && document_id::has_no_ranges(self.config) {
-            let before = self.count_minutes(&(Point::MIN, begin), None, Slice::WHOLE, i64::MIN)?;
+        let begin = self.slices()?.minutes.begin.clone();
+        if begin != Point::MIN && document_id::has_no_ranges(self.config) {
+            let all = self.config.slice;
+            let before = self.count_minutes(&(Point::MIN, begin), None, all, i64::MIN)?;
             self.slices()?.minutes.include(before);
         }
         Ok(())

@@ -5,7 +5,6 @@ use crate::cluster::answer::Page;
 use crate::cluster::failure::Failure;
 use crate::cluster::query::Selection;
 use crate::cluster::request::Request;
-use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::Host;
 use crate::key::Point;
@@ -60,7 +59,7 @@ impl<H: Host> Reader<'_, H> {
             return Ok(());
         }
         let asked_ms = self.client.now_ms;
-        let request = Request::largest(Selection { config, unit }, Slice::WHOLE);
+        let request = Request::largest(Selection { config, unit }, config.slice);
         let answer = self.client.ask(&request)?;
         let page = Page::parse(&answer.bytes)?;
         let kept_ms = self.settle_ms.saturating_add(config.overlap_ms);

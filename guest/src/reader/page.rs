@@ -303,10 +303,8 @@ impl<H: Host> Reader<'_, H> {
     /// Of which shards it is.
     pub(super) fn slice(&mut self, number: usize) -> Result<Slice, Error> {
         let of = self.slices()?.slices.len();
-        Ok(Slice {
-            number: u32::try_from(number).unwrap_or(u32::MAX),
-            of: u32::try_from(of).unwrap_or(u32::MAX),
-        })
+        let [number, of] = [number, of].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        Ok(self.config.slice.part(number, of))
     }
 
     pub(super) fn pass(&mut self, slice: usize) -> Result<&Pass, Error> {

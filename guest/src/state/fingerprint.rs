@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cluster::shards::Slice;
 use crate::config::{Config, Content};
 use crate::error::Error;
 use crate::paging::Pagination;
@@ -37,6 +38,9 @@ pub struct Fingerprint {
     /// What is delivered, once an id was made of it, as there was no sequence number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Value>,
+    /// Which shards are read, as it is configured; all of them where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -57,6 +61,15 @@ impl Fingerprint {
             routing: config.routing.clone(),
             runtime_mappings: config.runtime_mappings.clone(),
             content: None,
+            slice: name_of(config.slice),
+        }
+    }
+
+    /// The same documents, as far as they are in this slice.
+    pub fn in_slice(&self, slice: Slice) -> Self {
+        Self {
+            slice: name_of(slice),
+            ..self.clone()
         }
     }
 
@@ -102,9 +115,18 @@ impl Fingerprint {
                 *key,
                 "is not the one that the saved state was made with; change it back, or choose another \"state_id\", which reads from the beginning",
             )),
+            None if self.slice != now.slice => Err(Error::config(
+                "slice",
+                "is not the one that the saved state was made with; change it back, or change the number of slices with \"state migrate\"",
+            )),
             None => Ok(()),
         }
     }
+}
+
+/// As it is configured.
+fn name_of(slice: Slice) -> Option<String> {
+    slice.is_part().then(|| slice.to_string())
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl SourceStates {
 
     pub(super) async fn connect(&self) -> Result<StateManager, Error> {
         let manager = self.assembly()?.state_manager(&self.config).await?;
-        Ok(manager.also_configured(&self.configured))
+        Ok(manager.also_configured(self.configured.iter().cloned()))
     }
 
     /// What is needed to open the source, or to work with its state.

@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, ClusterConfig};
 use crate::config::{self, Access, Storage};
 use crate::state_manager::StateManager;
 use crate::state_store::{
-    ElasticsearchRecords, Held, LeaseTerms, RedisConfig, RedisRecords, STATE_MAX, States,
+    ElasticsearchRecords, Held, LeaseTerms, RedisConfig, RedisRecords, STATE_MAX, Slice, States,
 };
 
 /// What an answer has around a state, in bytes.
@@ -31,7 +31,13 @@ impl Assembly {
             return Ok(Held::in_memory());
         }
         let states = self.states(source).await?;
-        Ok(states.hold(&state.state_id, state.on_conflict).await?)
+        let held = states.hold(&state.state_id, state.on_conflict).await?;
+        let (whole, slice) = Slice::find(&state.state_id);
+        if let Err(error) = states.claim(whole, slice).await {
+            held.release().await;
+            return Err(error.into());
+        }
+        Ok(held)
     }
 
     /// What can be done with the state of a source, and with those beside it.

@@ -146,7 +146,7 @@ mod tests {
     use crate::publisher::outbox::{Delivery, Outbox};
     use crate::publisher::queue::Queue;
     use crate::state_store::envelope::Owner;
-    use crate::state_store::{Permit, Slot};
+    use crate::state_store::{Permit, Slice, Slot};
 
     /// What a component has.
     struct Imports {
@@ -161,6 +161,7 @@ mod tests {
                 state_id: "s".to_owned(),
                 connector_id: 1,
                 index: "i".to_owned(),
+                slice: Slice::WHOLE,
                 url: "http://127.0.0.1".parse().unwrap(),
             };
             let nowhere = Box::new(DiscardDestination::new("s", "t"));

@@ -39,7 +39,8 @@ pub(super) enum Command {
     Stats(Looked),
     /// Removes those that no source of the configuration uses and that are old
     Cleanup(remove::CleanupArguments),
-    /// Moves a source's state to where another configuration keeps it
+    /// Moves a source's state to where another configuration keeps it, or changes the number
+    /// of its slices
     Migrate(migrate::Arguments),
 }
 

@@ -10,12 +10,17 @@ use super::section::Section;
 use super::suggestion::nearest;
 use super::tree::{Node, Value};
 
-/// The component's configuration: `index` and what the host does not know, and of
+/// What both of them know.
+const SHARED: [&str; 2] = ["index", "slice"];
+
+/// The component's configuration: `index`, `slice` and what the host does not know, and of
 /// `state` also only what the host does not know.
 pub(super) fn config(section: &Section<'_>) -> Json {
     let mut config = foreign(section.node(), &CONFIG);
-    if let Some(index) = section.node().and_then(|node| node.get("index")) {
-        config.insert("index".to_owned(), index.to_json());
+    for key in SHARED {
+        if let Some(value) = section.node().and_then(|node| node.get(key)) {
+            config.insert(key.to_owned(), value.to_json());
+        }
     }
     let state = foreign(section.section("state").node(), &STATE);
     if !state.is_empty() {

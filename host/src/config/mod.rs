@@ -42,7 +42,7 @@ use std::path::Path;
 
 pub use crate::publisher::iggy::{Durability, Partitioning};
 pub use crate::publisher::shape::Metadata;
-pub use crate::state_store::OnConflict;
+pub use crate::state_store::{OnConflict, Slice};
 pub use access::{Access, Aws, AwsService, ClusterTls, Credentials, Identity, Proxy};
 pub use broker::{Iggy, Login, Tls};
 pub use environment::{PREFIX, variables};
@@ -178,6 +178,7 @@ fn read_sources(
     }
     let mut sources = BTreeMap::new();
     let (mut states, mut files) = (BTreeSet::new(), BTreeSet::new());
+    let mut numbers = BTreeMap::new();
     for (key, child) in children {
         stream::refuse_none(&child);
         let Some(source) = source::read(key, &child) else {
@@ -199,6 +200,16 @@ fn read_sources(
                 "state_id",
                 "another source keeps its state there: choose another state_id",
             );
+        }
+        if writes_state {
+            let whole = source.state.place_of_whole();
+            let of = *numbers.entry(whole).or_insert(source.slice.of());
+            if of != source.slice.of() {
+                child.section("config").refuse(
+                    "slice",
+                    &format!("another source reads one of {of} slices of the same state_id: write the same number, or choose another state_id"),
+                );
+            }
         }
         if let Some(output) = output {
             stream::check_output(&child, &source.streams, output);

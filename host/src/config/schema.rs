@@ -116,6 +116,7 @@ pub(super) static CONFIG: Table = Table {
         "url",
         "cloud_id",
         "index",
+        "slice",
         "username",
         "password",
         "api_key",

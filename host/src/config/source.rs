@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::{component, state_store};
+use crate::component;
+use crate::state_store::{self, Slice};
 
 use super::access::{self, Access};
 use super::error::ConfigError;
@@ -42,6 +43,8 @@ pub struct Source {
     pub access: Access,
     /// The index expression.
     pub index: String,
+    /// Which slice of it this process reads; all of it by default.
+    pub slice: Slice,
     /// The time between two cycles, 1 ms to 30 days; 30 s by default.
     pub polling_interval: Duration,
     /// How long one request to the cluster may take, 10 ms to an hour; 30 s by default.
@@ -79,6 +82,23 @@ impl Delivery {
 }
 
 impl Source {
+    /// The same source, as the process of another slice has it.
+    #[must_use]
+    pub fn in_slice(&self, slice: Slice) -> Self {
+        let mut source = self.clone();
+        let (whole, _) = Slice::find(&self.state.state_id);
+        source.state.state_id = slice.state_id(whole);
+        source.slice = slice;
+        if let Json::Object(config) = &mut source.guest_config {
+            config.remove("slice");
+            let written = slice
+                .is_part()
+                .then(|| ("slice".to_owned(), slice.to_string().into()));
+            config.extend(written);
+        }
+        source
+    }
+
     /// Where a key of the component stands in the file, its path below `config` joined
     /// by dots; `None` if it is not there, or was set by an environment variable.
     pub fn locate(&self, dotted_key: &str) -> Option<Position> {
@@ -114,7 +134,9 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let path = path.map(PathBuf::from);
     let is_embedded = path.as_deref().is_none_or(component::is_named_as_embedded);
     pages::check(&config, max_response_bytes, is_embedded);
-    let state = state::read(&config.section("state"), key, access.as_ref());
+    let slice = config.optional("slice", |node| Slice::parse(&text(node)?));
+    let slice = slice.unwrap_or(Slice::WHOLE);
+    let state = state::read(&config.section("state"), (key, slice), access.as_ref());
     Some(Source {
         key: key.to_owned(),
         enabled: enabled.unwrap_or(true),
@@ -125,6 +147,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         delivery: delivery.unwrap_or_default(),
         access: access?,
         index: index?,
+        slice,
         polling_interval: polling_interval.unwrap_or(ms(30_000)),
         timeout: timeout.unwrap_or(ms(30_000)),
         max_response_bytes,

@@ -6,7 +6,7 @@ mod storage;
 
 use std::time::Duration;
 
-use crate::state_store::{self, OnConflict};
+use crate::state_store::{OnConflict, Slice};
 
 use super::access::Access;
 use super::section::Section;
@@ -22,7 +22,8 @@ pub struct State {
     pub enabled: bool,
     /// The place.
     pub storage: Storage,
-    /// The state's name there; the source's key by default.
+    /// The state's name there: `state_id`, the source's key by default, and that of the slice,
+    /// if only one is read.
     pub state_id: String,
     /// How long a lease lasts without being renewed, 1 s to an hour; 30 s by default. Files
     /// have locks instead.
@@ -45,19 +46,29 @@ impl State {
         self.storage.place(&self.state_id)
     }
 
+    /// The place of the states of all slices, likewise.
+    pub(crate) fn place_of_whole(&self) -> String {
+        self.storage.place(Slice::find(&self.state_id).0)
+    }
+
     /// Whether processes on several machines can share the place.
     pub(super) fn is_leased(&self) -> bool {
         !matches!(self.storage, Storage::File { .. })
     }
 }
 
-pub(super) fn read(section: &Section<'_>, source: &str, cluster: Option<&Access>) -> Option<State> {
+pub(super) fn read(
+    section: &Section<'_>,
+    (source, slice): (&str, Slice),
+    cluster: Option<&Access>,
+) -> Option<State> {
     let enabled = section.optional("enabled", flag).unwrap_or(true);
     let storage = storage::read(section, cluster);
     let state_id = section.optional("state_id", |node| {
         let state_id = text(node)?;
-        state_store::check_id(&state_id).map(|()| state_id)
+        slice.check_id(&state_id).map(|()| state_id)
     });
+    let state_id = state_id.unwrap_or_else(|| source.to_owned());
     let seconds = Duration::from_secs;
     let lease_time = section.optional("lease_time", duration(seconds(1)..=seconds(3_600)));
     let conflicts = [("stop", OnConflict::Stop), ("wait", OnConflict::Wait)];
@@ -65,7 +76,7 @@ pub(super) fn read(section: &Section<'_>, source: &str, cluster: Option<&Access>
     let state = State {
         enabled,
         storage: storage?,
-        state_id: state_id.unwrap_or_else(|| source.to_owned()),
+        state_id: slice.state_id(&state_id),
         lease_time: lease_time.unwrap_or(seconds(30)),
         on_conflict: on_conflict.unwrap_or_default(),
     };

@@ -55,6 +55,10 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
         true => ", WITHOUT VERIFYING ITS CERTIFICATE",
         false => "",
     };
+    let slice = match source.slice.is_part() {
+        true => format!(", slice {}", source.slice),
+        false => String::new(),
+    };
     let place = match state.enabled {
         true => format!("{}, id {}", state.place(), state.state_id),
         false => "none, every start reads everything".to_owned(),
@@ -63,7 +67,7 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
         format!("source {key}: {}{disabled}", source.name),
         format!("  component  {component}"),
         format!(
-            "  reads      {}, index {}{}{}{}{headers}{unverified}",
+            "  reads      {}, index {}{slice}{}{}{}{headers}{unverified}",
             access.addresses(),
             source.index,
             who.unwrap_or_default(),

@@ -60,7 +60,8 @@ pub(super) fn write(page: &Page, request: &SearchRequest, frame: &Frame<'_>) -> 
         hit(page, request, *position, &mut into);
     }
     into.extend_from_slice(b"]}");
-    if !page.aggregations.is_empty() {
+    // As a server does that was asked for shards that are not there.
+    if !page.aggregations.is_empty() && page.view.shards() > 0 {
         put(
             &mut into,
             format_args!(",\"aggregations\":{}", json!(page.aggregations)),

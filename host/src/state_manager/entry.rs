@@ -71,7 +71,7 @@ impl StateManager {
     /// `None` if it was removed meanwhile.
     async fn entry(&self, listed: Listed) -> Option<Entry> {
         let mut entry = Entry {
-            configured: self.configured.contains(&listed.name),
+            configured: self.is_configured(&listed.name),
             id: listed.name,
             last_updated: None,
             version: None,

@@ -90,6 +90,7 @@ impl StateManager {
     where
         F: Future<Output = anyhow::Result<()>>,
     {
+        self.check_slices().await?;
         let (id, adopted) = self.adopt(document, how.force)?;
         let found = self.prepare(slot, &adopted, how, trial).await?;
         let replaced = matches!(found, Found::State(_));

@@ -57,6 +57,8 @@ impl StateManager {
     where
         F: Future<Output = anyhow::Result<()>>,
     {
+        self.check_slices().await?;
+        to.check_slices().await?;
         let stored = here.load().await?.ok_or_else(|| self.missing())?;
         let (_, document) = to.adopt(&stored.bytes, false)?;
         to.prepare(there, &document, Import::default(), trial)
@@ -76,7 +78,8 @@ impl StateManager {
             )));
         }
         let removed = here.remove(&stored.revision).await;
-        removed.map_err(|error| in_both(error, here, there))
+        removed.map_err(|error| in_both(error, here, there))?;
+        self.forget_slices().await.map(drop)
     }
 }
 

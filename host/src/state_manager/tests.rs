@@ -126,6 +126,7 @@ impl Store {
             state_id: "own".to_owned(),
             connector_id: 1,
             index: "logs-*".to_owned(),
+            slice: Slice::WHOLE,
             url: "http://localhost:9200".parse().unwrap(),
         };
         let now = "2026-03-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>();

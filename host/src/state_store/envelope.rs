@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::StoreError;
+use super::{Slice, StoreError};
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
@@ -29,6 +29,8 @@ pub struct Owner {
     pub connector_id: u32,
     /// The index expression that it reads.
     pub index: String,
+    /// Which slice of it.
+    pub slice: Slice,
     /// The cluster; credentials in it are left out.
     pub url: Url,
 }
@@ -202,6 +204,10 @@ fn metadata(owner: &Owner, previous: Option<&Envelope>) -> anyhow::Result<Fields
         ("url", to_raw_value(&public(&owner.url))?),
     ];
     fields.extend(known.map(|(name, value)| (name.to_owned(), value)));
+    fields.remove("slice");
+    if owner.slice.is_part() {
+        fields.insert("slice".to_owned(), to_raw_value(&owner.slice.to_string())?);
+    }
     Ok(fields)
 }
 

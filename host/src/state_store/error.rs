@@ -34,6 +34,16 @@ impl StoreError {
         }
     }
 
+    /// The same, and what that means.
+    pub(crate) fn context(self, what: &'static str) -> Self {
+        match self {
+            Self::Conflict(cause) => Self::Conflict(cause.context(what)),
+            Self::Unavailable(cause) => Self::Unavailable(cause.context(what)),
+            Self::Corrupt(cause) => Self::Corrupt(cause.context(what)),
+            Self::Invalid(cause) => Self::Invalid(cause.context(what)),
+        }
+    }
+
     /// Something is at this place that can not be a state.
     pub(super) fn corrupt(place: &str, why: impl fmt::Display) -> Self {
         Self::Corrupt(anyhow!(

@@ -4,7 +4,7 @@
 const ID_MAX: usize = 200;
 
 /// Endings of what the host keeps beside states.
-const RESERVED: [&str; 3] = [".broken", ".lease", ".tmp"];
+const RESERVED: [&str; 4] = [".broken", ".lease", ".slices", ".tmp"];
 
 /// Whether a state may be called that.
 ///
@@ -23,7 +23,7 @@ pub fn check_id(id: &str) -> Result<(), String> {
     } else if id.contains(char::is_control) {
         "has a control character in it"
     } else if RESERVED.iter().any(|suffix| small.ends_with(suffix)) {
-        "ends in .broken, .lease or .tmp, which are the connector's own"
+        "ends in .broken, .lease, .slices or .tmp, which are the connector's own"
     } else {
         return Ok(());
     };
@@ -55,7 +55,7 @@ mod tests {
         let too_long = "x".repeat(201);
         for id in [
             "", ".", "..", ".a", "a/b", "../a", "/a", "a\\b", "c:a", "a\0", "a\n", "a\u{85}",
-            "a.lease", "a.TMP", "a.broken", &too_long,
+            "a.lease", "a.TMP", "a.broken", "a.slices", &too_long,
         ] {
             let error = check_id(id).unwrap_err();
             assert!(

@@ -23,6 +23,7 @@ mod memory;
 mod numbers;
 mod permit;
 mod redis;
+pub(crate) mod slice;
 mod slot;
 mod states;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use memory::MemoryRecords;
 pub use numbers::{Calls, Counted, Numbers, StateNumbers};
 pub use permit::{Permit, Refusal};
 pub use redis::{RedisConfig, RedisRecords};
+pub use slice::Slice;
 pub use slot::Slot;
 pub use states::{Held, LeaseTerms, OnConflict, States};
 
@@ -74,8 +76,8 @@ pub struct Listed {
 
 /// A place for records: a JSON object of 1 to [`STATE_MAX`] bytes under every name.
 ///
-/// Names are those that [`check_id`] allows, which are states, and the same with `.lease`
-/// or `.broken` behind them. Every call is one attempt and has a time limit.
+/// Names are those that [`check_id`] allows, which are states, and the same with `.lease`,
+/// `.slices` or `.broken` behind them. Every call is one attempt and has a time limit.
 pub trait Records: Send + Sync {
     /// The record of this name, or `None` if there is none.
     ///
@@ -123,7 +125,7 @@ pub trait Records: Send + Sync {
         expected: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
 
-    /// All states, without the records of leases, in the order of their names.
+    /// All states, without the other records, in the order of their names.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] if there are more than [`LISTED_MAX`] records.

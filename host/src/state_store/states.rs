@@ -130,6 +130,15 @@ impl States {
     /// [`StoreError::Invalid`] if no state can have this name.
     pub async fn hold(&self, state_id: &str, on_conflict: OnConflict) -> Result<Held, StoreError> {
         check_id(state_id).map_err(|message| StoreError::Invalid(anyhow!(message)))?;
+        self.hold_record(state_id, on_conflict).await
+    }
+
+    /// Takes any record.
+    pub(super) async fn hold_record(
+        &self,
+        state_id: &str,
+        on_conflict: OnConflict,
+    ) -> Result<Held, StoreError> {
         match &self.exclusion {
             Exclusion::Lock(folder, _) => locked::hold(folder, state_id, on_conflict).await,
             Exclusion::Lease(terms) => self.lease(state_id, *terms, on_conflict).await,

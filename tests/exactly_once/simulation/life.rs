@@ -18,7 +18,7 @@ use elasticsearch_source::runner::{self, Source, Summary, Until};
 use elasticsearch_source::sandbox::Sandbox;
 use elasticsearch_source::source_state::{Capabilities, Limits};
 use elasticsearch_source::state_store::envelope::Owner;
-use elasticsearch_source::state_store::{Numbers, Permit, Slot};
+use elasticsearch_source::state_store::{Numbers, Permit, Slice, Slot};
 use elasticsearch_source::status::Reporter;
 use tokio::sync::watch;
 
@@ -232,6 +232,7 @@ fn owner() -> Owner {
         state_id: "simulated".to_owned(),
         connector_id: 1,
         index: "logs-*".to_owned(),
+        slice: Slice::WHOLE,
         url: "http://127.0.0.1".parse().unwrap(),
     }
 }

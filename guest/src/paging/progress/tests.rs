@@ -105,8 +105,21 @@ pub(in crate::paging) fn read_pass(
     snapshot: &mut Snapshot,
     edge_max: u64,
 ) -> Result<Vec<u128>, Error> {
+    read_pages(progress, snapshot, edge_max, usize::MAX)
+}
+
+/// Reads so many pages of a pass that has begun.
+pub(in crate::paging) fn read_pages(
+    progress: &mut Progress,
+    snapshot: &mut Snapshot,
+    edge_max: u64,
+    pages: usize,
+) -> Result<Vec<u128>, Error> {
     let mut delivered = Vec::new();
-    while let Some(pass) = progress.pass.clone() {
+    for _ in 0..pages {
+        let Some(pass) = progress.pass.clone() else {
+            break;
+        };
         let (hits, total, size) = snapshot.page(progress, &pass);
         let page = Arrived {
             hits: &hits,

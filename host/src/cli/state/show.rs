@@ -51,7 +51,12 @@ fn lines(state: &Value) -> Vec<String> {
         ),
         (
             "reads",
-            format!("{} at {}", said("/metadata/index"), said("/metadata/url")),
+            format!(
+                "{} at {}{}",
+                said("/metadata/index"),
+                said("/metadata/url"),
+                slice(state)
+            ),
         ),
         (
             "watermark",
@@ -101,6 +106,14 @@ fn lines(state: &Value) -> Vec<String> {
     let rows = rows.into_iter().chain(output(state));
     rows.map(|(name, text)| format!("{name:12}{text}"))
         .collect()
+}
+
+/// Which slice of it, where there are several.
+fn slice(state: &Value) -> String {
+    match state.pointer("/metadata/slice") {
+        Some(slice) => format!(", slice {}", text(Some(slice))),
+        None => String::new(),
+    }
 }
 
 /// Where each partition ended when the state was saved.

@@ -37,6 +37,7 @@ fn owner() -> Owner {
         state_id: "id".to_owned(),
         connector_id: 1,
         index: "logs-*".to_owned(),
+        slice: Slice::WHOLE,
         url: Url::parse("http://elastic:hunter2@localhost:9200").unwrap(),
     }
 }
