@@ -10,6 +10,7 @@ mod storage;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use elasticsearch_source::component::Digest;
 use elasticsearch_source::config::{
     Access, Config, ConfigErrors, Credentials, Delivery, Durability, LogFormat, LogLevel, Login,
     Metadata, Output, Partitioning, Position, Schema, Source, Storage,
@@ -167,6 +168,7 @@ fn what_is_not_written_has_its_documented_default() {
     );
     assert_eq!(source.max_response_bytes, 64 * 1024 * 1024);
     assert_eq!(source.dead_letter, None);
+    assert!(source.sha256.is_none());
     assert_eq!(
         (source.streams[0].batch_length, source.streams[0].schema),
         (1_000, Schema::Json)
@@ -214,6 +216,7 @@ fn every_key_of_the_host_is_read() {
             { stream = "s", topic = "u", schema = "text", batch_length = 100_000, linger_time = "0s" },
         ]
         dead_letter = { stream = "s", topic = "refused" }
+        sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         limits = { memory = "1GiB", poll_pages = 1, poll_time = "5s", guest_time = "1m" }
         [sources.a.config]
         url = "https://es.example:9243/prefix"
@@ -262,6 +265,7 @@ fn every_key_of_the_host_is_read() {
         (source.streams[1].schema, source.streams[1].batch_length),
         (Schema::Text, 100_000)
     );
+    assert_eq!(source.sha256, Some(Digest::of(b"")));
     assert_eq!(
         (source.access.url.path(), source.access.url.port()),
         ("/prefix", Some(9243))

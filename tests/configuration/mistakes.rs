@@ -143,6 +143,11 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
             "unknown key \"schema\" in [sources.a.dead_letter]",
         ),
         (
+            "[sources.b]\nsha256 = \"e3b0\"\nstreams = [{ stream = \"s\", topic = \"v\" }]\nconfig = { url = \"http://localhost:9200\", index = \"i\" }",
+            "12:10",
+            "sources.b.sha256: is 64 hexadecimal digits",
+        ),
+        (
             "[iggy]\ntoken = \"t\"\nmax_message_size = 1",
             "13:20",
             "from 64KiB to 1GiB",

@@ -9,7 +9,7 @@ use crate::capability::publisher::PublisherCtx;
 use crate::capability::state::{StateCtx, Writer};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig, Transport};
-use crate::component::{Component, Origin};
+use crate::component::{Component, Content, Origin};
 use crate::config;
 use crate::instance::Budget;
 use crate::publisher::outbox::Outbox;
@@ -70,9 +70,9 @@ impl Assembly {
             (given.store, self.owner(source)),
             clock.clone(),
         );
-        let origin = Origin::find(source.path.as_deref())?;
-        let component = Component::load(&self.sandbox, origin)?;
-        tracing::info!(source = source.key, component = %component.origin(), "loaded");
+        let component = self.component(source)?;
+        let (origin, sha256) = (component.origin(), component.digest());
+        tracing::info!(source = source.key, component = %origin, %sha256, "loaded");
         let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
         Ok(Source {
             name: source.key.clone(),
@@ -95,6 +95,13 @@ impl Assembly {
             state_numbers: given.state_numbers,
             permit: given.permit,
         })
+    }
+
+    /// The component that a source names, if it is the one that was pinned.
+    fn component(&self, source: &config::Source) -> anyhow::Result<Component> {
+        let content = Content::read(Origin::find(source.path.as_deref())?)?;
+        content.is_pinned(source.sha256.as_ref())?;
+        Component::load(&self.sandbox, &content)
     }
 }
 

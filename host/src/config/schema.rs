@@ -86,7 +86,7 @@ static IGGY: Table = Table {
 
 /// `[sources.NAME]`
 pub(super) static SOURCE: Table = Table {
-    keys: &["enabled", "name", "path", "delivery"],
+    keys: &["enabled", "name", "path", "sha256", "delivery"],
     tables: &[
         ("streams", Shape::List(&STREAM)),
         ("dead_letter", Shape::One(&Table::of(&["stream", "topic"]))),

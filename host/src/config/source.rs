@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::component::Digest;
 use crate::state_store;
 
 use super::access::{self, Access};
@@ -28,6 +29,8 @@ pub struct Source {
     pub name: String,
     /// The component's file; absent, the embedded component.
     pub path: Option<PathBuf>,
+    /// What the component must be; absent, any.
+    pub sha256: Option<Digest>,
     /// Where every document goes, at least one stream and topic in a whole [`Config`].
     ///
     /// [`Config`]: super::Config
@@ -101,6 +104,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let enabled = section.optional("enabled", flag);
     let name = section.optional("name", text);
     let path = section.optional("path", text);
+    let sha256 = section.optional("sha256", |node| text(node)?.parse());
     let limits = limits::read(&section.section("limits"));
     let ms = Duration::from_millis;
     let access = access::read(&config);
@@ -115,6 +119,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         enabled: enabled.unwrap_or(true),
         name: name.unwrap_or_else(|| key.to_owned()),
         path: path.map(PathBuf::from),
+        sha256,
         streams: streams?,
         dead_letter,
         delivery: delivery.unwrap_or_default(),
