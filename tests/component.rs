@@ -1,8 +1,10 @@
 //! What the component asks for: its list of imports is its list of permissions.
 
 use elasticsearch_source::component::{Component, Content, Origin, Permission};
+use elasticsearch_source::mini_elasticsearch::Product;
 
 use crate::support::program;
+use crate::support::sample;
 use crate::support::world::{World, sandbox};
 
 #[test]
@@ -252,4 +254,32 @@ fn a_source_runs_the_component_that_is_pinned_and_no_other() {
             assert!(refused.stderr.contains(part), "{refused:?}");
         }
     }
+}
+
+#[test]
+fn what_is_not_granted_is_not_sent_and_the_error_names_the_grant() {
+    let cluster = sample::cluster(Product::Elasticsearch, 10);
+    let asked = cluster.requests().len();
+    let world = World::reading(cluster.url(), "logs").source_keys("grants.reading = false");
+    let config = world.config_file();
+    let config = config.to_str().unwrap();
+    let run = program::run(world.folder(), &["run", config, "--once"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("is not granted: if this component may do that, write http = ["),
+        "{run:?}"
+    );
+    assert_eq!(cluster.requests().len(), asked);
+    let checked = program::run(world.folder(), &["check", config]);
+    assert!(
+        checked.stdout.contains("  grants     no requests at all\n"),
+        "{checked:?}"
+    );
+    let added = r#"grants.http = ["GET /_cat/indices?format"]"#;
+    let world = World::reading(cluster.url(), "logs").source_keys(added);
+    let config = world.config_file();
+    let checked = program::run(world.folder(), &["check", config.to_str().unwrap()]);
+    let line = "  grants     reading of its index, GET /_cat/indices?format\n";
+    assert!(checked.stdout.contains(line), "{checked:?}");
 }

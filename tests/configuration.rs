@@ -168,7 +168,7 @@ fn what_is_not_written_has_its_documented_default() {
     );
     assert_eq!(source.max_response_bytes, 64 * 1024 * 1024);
     assert_eq!(source.dead_letter, None);
-    assert!(source.sha256.is_none());
+    assert!(source.sha256.is_none() && source.grants.reading && source.grants.http.is_empty());
     assert_eq!(
         (source.streams[0].batch_length, source.streams[0].schema),
         (1_000, Schema::Json)
@@ -217,6 +217,7 @@ fn every_key_of_the_host_is_read() {
         ]
         dead_letter = { stream = "s", topic = "refused" }
         sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        grants = { reading = false, http = ["GET /_cat/indices?format"] }
         limits = { memory = "1GiB", poll_pages = 1, poll_time = "5s", guest_time = "1m" }
         [sources.a.config]
         url = "https://es.example:9243/prefix"
@@ -266,6 +267,10 @@ fn every_key_of_the_host_is_read() {
         (Schema::Text, 100_000)
     );
     assert_eq!(source.sha256, Some(Digest::of(b"")));
+    assert_eq!(
+        (source.grants.reading, source.grants.http[0].to_string()),
+        (false, "GET /_cat/indices?format".to_owned())
+    );
     assert_eq!(
         (source.access.url.path(), source.access.url.port()),
         ("/prefix", Some(9243))
@@ -396,6 +401,7 @@ fn the_summary_says_what_would_run() {
     let expected = "\
 source elasticsearch: Elasticsearch source
   component  target/release/libiggy_connector_elasticsearch_source
+  grants     reading of its index
   reads      http://localhost:9200/, index logs-*
   interval   30s, request timeout 30s, responses up to 64MiB
   output     files below out, exactly_once

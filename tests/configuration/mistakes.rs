@@ -148,6 +148,21 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
             "sources.b.sha256: is 64 hexadecimal digits",
         ),
         (
+            "[sources.a.grants]\nhttp = [\"GET /_cat/indices\", \"GET /*\"]",
+            "12:8",
+            "number 2 begins its path with *",
+        ),
+        (
+            "[sources.a.grants]\nhttp = \"FETCH /\"",
+            "12:8",
+            "begins with one of GET, HEAD",
+        ),
+        (
+            "[sources.a.grants]\nhtpp = []",
+            "12:1",
+            "unknown key \"htpp\" in [sources.a.grants]; did you mean \"http\"?",
+        ),
+        (
             "[iggy]\ntoken = \"t\"\nmax_message_size = 1",
             "13:20",
             "from 64KiB to 1GiB",

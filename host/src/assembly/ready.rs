@@ -65,7 +65,7 @@ impl Assembly {
         let queue = Queue::start(given.outbox, given.permit.clone(), clock.clone());
         let capabilities = capabilities(
             Arc::new(cluster(source)?),
-            Grants::reading(&source.index),
+            Grants::reading(&source.index).and(source.grants.reading, &source.grants.http),
             queue,
             (given.store, self.owner(source)),
             clock.clone(),

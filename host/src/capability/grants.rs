@@ -1,12 +1,46 @@
 //! Which requests a component may make: by method, the shape of the path, its query.
 //!
-//! Only reading the configured index is granted. Small and pure, so that a reviewer can
-//! read it whole; what is not listed is denied.
+//! Reading the configured index is granted, and what a configuration adds. Small and pure,
+//! so that a reviewer can read it whole; what is not listed is denied.
+
+mod shape;
+
+use std::fmt;
+
+pub use shape::Shape;
 
 /// The requests that one source may make.
 #[derive(Debug, Clone)]
 pub struct Grants {
     index: String,
+    reading: bool,
+    shapes: Vec<Shape>,
+}
+
+/// Why a request is not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    /// It is not granted; this would grant it.
+    Missing(Shape),
+    /// It is not granted, and can not be: servers may not agree on what its path means.
+    Strange,
+    /// A search that names no index reads what its point in time holds, and has none.
+    NoPointInTime,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(shape) => write!(
+                f,
+                "is not granted: if this component may do that, write http = [\"{shape}\"] in the grants of its source"
+            ),
+            Self::Strange => f.write_str("is not granted, and no grant allows such a request"),
+            Self::NoPointInTime => {
+                f.write_str("is not granted without an index, or the id of a point in time")
+            }
+        }
+    }
 }
 
 /// Query parameters that only shape how an answer is read. `source` is not among them: it
@@ -35,20 +69,44 @@ impl Grants {
     pub fn reading(index: impl Into<String>) -> Self {
         Self {
             index: index.into(),
+            reading: true,
+            shapes: Vec::new(),
         }
     }
 
-    /// Whether the request may be sent. A search that names no index reads what its point
-    /// in time holds, and must have one.
-    pub fn allow(&self, method: &str, path: &str, body: Option<&[u8]>) -> bool {
+    /// The same with requests of these shapes, and without those that reading needs unless
+    /// `reading`.
+    #[must_use]
+    pub fn and(self, reading: bool, shapes: &[Shape]) -> Self {
+        Self {
+            reading,
+            shapes: shapes.to_vec(),
+            ..self
+        }
+    }
+
+    /// Whether the request may be sent.
+    ///
+    /// # Errors
+    /// Why not, and what would grant it.
+    pub fn allow(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<(), Denied> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let Some(segments) = segments(path) else {
-            return false;
-        };
+        let segments = segments(path).ok_or(Denied::Strange)?;
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
-        query_is_known(query)
-            && self.allows_path(method, &segments)
-            && (segments != ["_search"] || names_pit(body))
+        let unknown = unknown_parameters(query).ok_or(Denied::Strange)?;
+        let added = |shape: &Shape| {
+            let named = |name: &&str| shape.parameters().any(|parameter| parameter == *name);
+            shape.fits(method, &segments, &self.index) && unknown.iter().all(named)
+        };
+        let reads = self.reading && unknown.is_empty() && self.allows_path(method, &segments);
+        if self.shapes.iter().any(added) || reads && (segments != ["_search"] || names_pit(body)) {
+            return Ok(());
+        }
+        if reads {
+            return Err(Denied::NoPointInTime);
+        }
+        let missing = Shape::granting(method, &segments, &unknown, &self.index);
+        Err(missing.map_or(Denied::Strange, Denied::Missing))
     }
 
     fn allows_path(&self, method: &str, segments: &[&str]) -> bool {
@@ -100,15 +158,17 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-fn query_is_known(query: &str) -> bool {
+/// The parameters beside those that reading knows; none if it is no query.
+fn unknown_parameters(query: &str) -> Option<Vec<&str>> {
     let plain = query
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    let mut names = query
+    let names = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split('=').next().unwrap_or(pair));
-    plain && names.all(|name| PARAMETERS.contains(&name))
+    let unknown = names.filter(|name| !PARAMETERS.contains(name));
+    plain.then(|| unknown.collect())
 }
 
 fn names_pit(body: Option<&[u8]>) -> bool {
@@ -158,7 +218,8 @@ mod tests {
             ),
         ];
         for (method, path) in rows {
-            assert!(grants.allow(method, path, Some(PIT)), "{method} {path}");
+            let allowed = grants.allow(method, path, Some(PIT));
+            assert_eq!(allowed, Ok(()), "{method} {path}");
         }
     }
 
@@ -195,7 +256,8 @@ mod tests {
             ("GET", "/logs-*/_search/%0d%0a"),
         ];
         for (method, path) in rows {
-            assert!(!grants.allow(method, path, Some(PIT)), "{method} {path}");
+            let allowed = grants.allow(method, path, Some(PIT));
+            assert!(allowed.is_err(), "{method} {path}");
         }
     }
 
@@ -208,7 +270,79 @@ mod tests {
             Some(b"{\"query\":{\"pit\":{\"id\":\"x\"}}}"),
             Some(b"{\"pit\":{\"id\":\"\"}}"),
         ] {
-            assert!(!grants.allow("POST", "/_search", body), "{body:?}");
+            let allowed = grants.allow("POST", "/_search", body);
+            assert_eq!(allowed, Err(Denied::NoPointInTime), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_is_granted_and_nothing_beside_it() {
+        let shapes = [
+            "GET /_cat/indices?format",
+            "HEAD /{index}/_doc/*",
+            "POST /_search",
+        ];
+        let shapes = shapes.map(|shape| shape.parse().unwrap());
+        let grants = Grants::reading("logs-*").and(true, &shapes);
+        let rows = [
+            ("GET", "/_cat/indices", true),
+            ("GET", "/_cat/indices?format=json&filter_path=a", true),
+            ("GET", "/_cat/indices?format=json&h=index", false),
+            ("GET", "/_cat/indices?source={}", false),
+            ("GET", "/_cat/indices/x", false),
+            ("GET", "/_cat", false),
+            ("GET", "/_cat/indices/", false),
+            ("GET", "/_cat/%69ndices", true),
+            ("GET", "/_cat/../_cat/indices", false),
+            ("POST", "/_cat/indices", false),
+            ("HEAD", "/logs-*/_doc/1", true),
+            ("HEAD", "/logs-*/_doc/_bulk", false),
+            ("HEAD", "/logs-*/_doc/", false),
+            ("HEAD", "/secrets/_doc/1", false),
+            ("HEAD", "/logs-*/_doc/1%2F..%2F2", false),
+            ("GET", "/logs-*/_doc/1", false),
+            ("POST", "/_search", true),
+            ("POST", "/_search?index=secrets", false),
+            ("GET", "/logs-*/_mapping", true),
+        ];
+        for (method, path, allowed) in rows {
+            let granted = grants.allow(method, path, None);
+            assert_eq!(granted.is_ok(), allowed, "{method} {path}: {granted:?}");
+        }
+        let nothing = Grants::reading("logs-*").and(false, &[]);
+        for (method, path) in [("GET", "/"), ("POST", "/logs-*/_search")] {
+            assert!(
+                nothing.allow(method, path, None).is_err(),
+                "{method} {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_denial_names_the_grant_that_is_missing_and_that_grant_allows_it() {
+        let rows = [
+            (
+                "GET",
+                "/_cat/indices?format=json&h=i",
+                "GET /_cat/indices?format&h",
+            ),
+            ("DELETE", "/logs-%2A", "DELETE /{index}"),
+            ("GET", "/logs-*/_doc/a%20b", "GET /{index}/_doc/*"),
+            ("GET", "/secrets/_search", "GET /secrets/_search"),
+        ];
+        for (method, path, shape) in rows {
+            let reading = Grants::reading("logs-*");
+            let shape: Shape = shape.parse().unwrap();
+            let denied = reading.allow(method, path, None);
+            assert_eq!(denied, Err(Denied::Missing(shape.clone())), "{path}");
+            assert_eq!(
+                reading.and(true, &[shape]).allow(method, path, None),
+                Ok(())
+            );
+        }
+        for path in ["/a%20b/_search", "/a//b", "/a/../b", "/_cat?a=b c", "x"] {
+            let denied = Grants::reading("logs-*").allow("GET", path, None);
+            assert_eq!(denied, Err(Denied::Strange), "{path}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod access;
 mod broker;
 mod environment;
 mod error;
+mod grants;
 mod guest;
 mod limits;
 mod output;
@@ -46,6 +47,7 @@ pub use access::{Access, Aws, AwsService, ClusterTls, Credentials, Identity, Pro
 pub use broker::{Iggy, Login, Tls};
 pub use environment::{PREFIX, variables};
 pub use error::{ConfigError, ConfigErrors};
+pub use grants::Grants;
 pub use limits::Limits;
 pub use output::Output;
 pub use position::Position;

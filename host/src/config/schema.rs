@@ -91,6 +91,7 @@ pub(super) static SOURCE: Table = Table {
         ("streams", Shape::List(&STREAM)),
         ("dead_letter", Shape::One(&Table::of(&["stream", "topic"]))),
         ("config", Shape::One(&CONFIG)),
+        ("grants", Shape::One(&Table::of(&["reading", "http"]))),
         ("limits", Shape::One(&LIMITS)),
     ],
     open: false,

@@ -10,6 +10,7 @@ use crate::state_store;
 
 use super::access::{self, Access};
 use super::error::ConfigError;
+use super::grants::{self, Grants};
 use super::guest::{self, Places};
 use super::limits::{self, Limits};
 use super::position::Position;
@@ -31,6 +32,8 @@ pub struct Source {
     pub path: Option<PathBuf>,
     /// What the component must be; absent, any.
     pub sha256: Option<Digest>,
+    /// What the component may ask the cluster.
+    pub grants: Grants,
     /// Where every document goes, at least one stream and topic in a whole [`Config`].
     ///
     /// [`Config`]: super::Config
@@ -105,6 +108,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let name = section.optional("name", text);
     let path = section.optional("path", text);
     let sha256 = section.optional("sha256", |node| text(node)?.parse());
+    let grants = grants::read(&section.section("grants"));
     let limits = limits::read(&section.section("limits"));
     let ms = Duration::from_millis;
     let access = access::read(&config);
@@ -120,6 +124,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         name: name.unwrap_or_else(|| key.to_owned()),
         path: path.map(PathBuf::from),
         sha256,
+        grants,
         streams: streams?,
         dead_letter,
         delivery: delivery.unwrap_or_default(),

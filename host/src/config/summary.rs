@@ -63,6 +63,7 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
     let mut lines = vec![
         format!("source {key}: {}{disabled}", source.name),
         format!("  component  {component}{}", pinned.unwrap_or_default()),
+        format!("  grants     {}", source.grants),
         format!(
             "  reads      {}, index {}{}{}{}{headers}{unverified}",
             access.addresses(),
