@@ -151,6 +151,14 @@ fn what_is_not_written_has_its_documented_default() {
         (config.logging.format, config.logging.level),
         (LogFormat::Text, LogLevel::Info)
     );
+    assert_eq!(
+        (
+            config.cache.enabled,
+            config.cache.path,
+            config.cache.max_size
+        ),
+        (true, None, 256 << 20)
+    );
     let source = &config.sources["a"];
     assert!(
         source.enabled
@@ -200,6 +208,10 @@ fn every_key_of_the_host_is_read() {
         publish_quiet = "0s"
         max_message_size = "1MiB"
         tls = { enabled = true, ca_file = "ca.pem", domain = "d" }
+        [cache]
+        enabled = false
+        path = "c"
+        max_size = "1GiB"
         [http]
         address = "[::1]:0"
         api_key = "k"
@@ -255,6 +267,11 @@ fn every_key_of_the_host_is_read() {
     assert_eq!(
         (config.logging.format, config.logging.level),
         (LogFormat::Json, LogLevel::Debug)
+    );
+    let cache = config.cache;
+    assert_eq!(
+        (cache.enabled, cache.path, cache.max_size),
+        (false, Some("c".into()), 1 << 30)
     );
     assert_eq!(config.output, Output::Stdout);
     let source = &config.sources["a"];

@@ -1,5 +1,6 @@
 //! Where a component comes from, and what is checked before it may run.
 
+mod cache;
 mod content;
 mod digest;
 mod fit;
@@ -12,6 +13,7 @@ use crate::bindings::SourceConnectorPre;
 use crate::sandbox::Sandbox;
 use crate::source_state::SourceState;
 
+pub use cache::CompileCache;
 pub use content::{COMPONENT_MAX, Content};
 pub use digest::Digest;
 pub use origin::Origin;
@@ -49,9 +51,7 @@ impl Component {
 
     fn compile(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Self> {
         let origin = content.origin();
-        fit::is_whole(content)?;
-        let compiled = Compiled::from_binary(sandbox.engine(), content.bytes())
-            .map_err(|cause| fit::not_compiled(origin, cause))?;
+        let compiled = compiled(sandbox, content)?;
         let (imports, exports) = names(sandbox, &compiled);
         fit::fits(origin, &imports, &exports)?;
         let linked = sandbox.linker().instantiate_pre(&compiled);
@@ -84,6 +84,22 @@ impl Component {
     pub(crate) fn pre(&self) -> &SourceConnectorPre<SourceState> {
         &self.pre
     }
+}
+
+/// From the cache, where it is known there.
+fn compiled(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Compiled> {
+    let (engine, digest) = (sandbox.engine(), content.digest());
+    let known = sandbox.cache().and_then(|cache| cache.find(engine, digest));
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    fit::is_whole(content)?;
+    let compiled = Compiled::from_binary(engine, content.bytes())
+        .map_err(|cause| fit::not_compiled(content.origin(), cause))?;
+    if let Some(cache) = sandbox.cache() {
+        cache.keep(engine, digest, &compiled);
+    }
+    Ok(compiled)
 }
 
 /// The names of what is imported and exported, sorted.

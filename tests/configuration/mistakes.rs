@@ -8,7 +8,7 @@ fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
         (
             "[htpp]\n",
             "11:2",
-            "unknown key \"htpp\" in the file; did you mean \"http\"?; known keys: http, iggy, logging",
+            "unknown key \"htpp\" in the file; did you mean \"http\"?; known keys: cache, http, iggy, logging",
         ),
         (
             "pasword = \"hunter2\"\n",

@@ -14,7 +14,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::component::CompileCache;
 use crate::config::{self, Config};
+use crate::sandbox::Sandbox;
 
 /// Documents from Elasticsearch and OpenSearch into Apache Iggy, every one exactly once.
 ///
@@ -86,6 +88,12 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Config> {
         );
     }
     Ok(config)
+}
+
+/// The sandbox of this process, with the cache that is configured.
+pub(crate) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+    let cache = CompileCache::configured(&config.cache)?;
+    Ok(Sandbox::new()?.caching(cache))
 }
 
 /// Runs the command of this process's arguments.

@@ -12,12 +12,11 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Ended, load};
+use super::{Ended, load, sandbox};
 use crate::assembly::Assembly;
 use crate::cli::say::NotPrinted;
 use crate::config::{self, Config};
 use crate::logging;
-use crate::sandbox::Sandbox;
 use crate::state_manager::StateManager;
 use crate::state_store::StoreError;
 use confirm::Declined;
@@ -99,7 +98,7 @@ impl Which {
 
     async fn open_in(&self, config: &Config) -> anyhow::Result<Place> {
         let source = self.select(config)?.clone();
-        let assembly = Assembly::new(config, Sandbox::new()?);
+        let assembly = Assembly::new(config, sandbox(config)?);
         let manager = assembly.state_manager(&source).await?;
         Ok(Place {
             assembly,

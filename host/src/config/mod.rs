@@ -11,6 +11,7 @@
 
 mod access;
 mod broker;
+mod cache;
 mod environment;
 mod error;
 mod grants;
@@ -45,6 +46,7 @@ pub use crate::publisher::shape::Metadata;
 pub use crate::state_store::OnConflict;
 pub use access::{Access, Aws, AwsService, ClusterTls, Credentials, Identity, Proxy};
 pub use broker::{Iggy, Login, Tls};
+pub use cache::Cache;
 pub use environment::{PREFIX, variables};
 pub use error::{ConfigError, ConfigErrors};
 pub use grants::Grants;
@@ -71,6 +73,8 @@ const FILE_MAX: u64 = 1024 * 1024;
 pub struct Config {
     /// `[iggy]`; always there when the output is Iggy.
     pub iggy: Option<Iggy>,
+    /// `[cache]`
+    pub cache: Cache,
     /// `[http]`
     pub http: Http,
     /// `[logging]`
@@ -161,6 +165,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     }
     Some(Config {
         iggy: read_iggy,
+        cache: cache::read(&root.section("cache")),
         http: service::read_http(&root.section("http")),
         logging: service::read_logging(&root.section("logging")),
         output: output?,

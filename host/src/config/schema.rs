@@ -56,6 +56,10 @@ pub(super) static ROOT: Table = Table {
     keys: &[],
     tables: &[
         (
+            "cache",
+            Shape::One(&Table::of(&["enabled", "path", "max_size"])),
+        ),
+        (
             "http",
             Shape::One(&Table::of(&["enabled", "address", "api_key"])),
         ),
