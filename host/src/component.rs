@@ -4,6 +4,7 @@ mod cache;
 mod content;
 mod digest;
 mod fit;
+mod inspection;
 mod origin;
 mod permission;
 
@@ -16,6 +17,7 @@ use crate::source_state::SourceState;
 pub use cache::CompileCache;
 pub use content::{COMPONENT_MAX, Content};
 pub use digest::Digest;
+pub use inspection::{Export, Import, Inspection, Tool};
 pub use origin::Origin;
 pub use permission::{Permission, WORLD, WORLD_VERSION};
 

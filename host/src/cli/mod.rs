@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out.
 
 mod check;
+mod component;
 mod demo;
 mod doctor;
 mod report;
@@ -23,8 +24,8 @@ use crate::sandbox::Sandbox;
 /// Without a command, the demo runs.
 ///
 /// Exit codes: 0 if everything asked for was done, 1 if a source stopped with an error or
-/// before it had caught up, a state is not to be had or changed, or the doctor found a
-/// problem, 2 if the arguments or the configuration are wrong.
+/// before it had caught up, a component is refused, a state is not to be had or changed, or
+/// the doctor found a problem, 2 if the arguments or the configuration are wrong.
 #[derive(Parser)]
 #[command(name = "elasticsearch-source", version)]
 struct Arguments {
@@ -43,6 +44,9 @@ enum Command {
     },
     /// Asks the cluster, and says what stands in the way of each source: 1 if anything does
     Doctor(doctor::Arguments),
+    /// Looks at a component before it is let at anything
+    #[command(subcommand)]
+    Component(component::Command),
     /// Looks after saved states: backups, restoring, moving, cleaning up
     #[command(subcommand)]
     State(state::Command),
@@ -105,6 +109,7 @@ pub async fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Check { config } => check::check(&config).await,
         Command::Doctor(arguments) => doctor::doctor(&arguments).await,
+        Command::Component(command) => component::component(command).await,
         Command::State(command) => state::state(command).await,
         Command::Demo(arguments) => demo::demo(arguments).await,
     };

@@ -44,7 +44,7 @@ pub(super) enum Command {
 
 /// Which state a command is about.
 #[derive(clap::Args)]
-struct Which {
+pub(super) struct Which {
     /// The configuration, in TOML
     config: PathBuf,
     /// The source whose state it is, where the configuration has several
@@ -105,6 +105,13 @@ impl Which {
             source,
             manager,
         })
+    }
+
+    /// The configuration, and the source in it.
+    pub(super) fn load(&self) -> anyhow::Result<(Config, config::Source)> {
+        let config = load(&self.config)?;
+        let source = self.select(&config)?.clone();
+        Ok((config, source))
     }
 
     fn select<'a>(&self, config: &'a Config) -> anyhow::Result<&'a config::Source> {

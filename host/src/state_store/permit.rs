@@ -65,6 +65,12 @@ impl Permit {
         Self(None)
     }
 
+    /// For nothing, ever: why.
+    pub(crate) fn never(why: &str) -> Self {
+        let (_, standing) = watch::channel(Standing::Lost(why.into()));
+        Self::leased(standing, Duration::ZERO)
+    }
+
     /// For as long as this says, by something whose single requests take up to `request`.
     pub(super) fn leased(standing: watch::Receiver<Standing>, request: Duration) -> Self {
         Self(Some(Leased { standing, request }))
