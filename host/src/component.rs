@@ -42,7 +42,7 @@ impl Component {
         match sandbox.embedded.get() {
             Some(component) if embedded => Ok(component.clone()),
             _ => {
-                let component = Self::compile(sandbox, content)?;
+                let component = Self::link(sandbox, content, &compiled(sandbox, content)?)?;
                 Ok(match embedded {
                     true => sandbox.embedded.get_or_init(|| component).clone(),
                     false => component,
@@ -51,12 +51,11 @@ impl Component {
         }
     }
 
-    fn compile(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Self> {
+    fn link(sandbox: &Sandbox, content: &Content, compiled: &Compiled) -> anyhow::Result<Self> {
         let origin = content.origin();
-        let compiled = compiled(sandbox, content)?;
-        let (imports, exports) = names(sandbox, &compiled);
+        let (imports, exports) = names(sandbox, compiled);
         fit::fits(origin, &imports, &exports)?;
-        let linked = sandbox.linker().instantiate_pre(&compiled);
+        let linked = sandbox.linker().instantiate_pre(compiled);
         let pre = linked
             .and_then(SourceConnectorPre::new)
             .map_err(|cause| fit::not_linked(origin, cause))?;

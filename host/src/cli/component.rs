@@ -15,7 +15,7 @@ use crate::component::{Content, Origin};
 pub(super) enum Command {
     /// Prints what a component may do, what it offers, and who made it
     Inspect(inspect::Arguments),
-    /// Tries a component with a configuration and a copy of its state; nothing is changed
+    /// Tries a component with a configuration and a copy of the state, which stays as it is
     Check(check::Arguments),
 }
 

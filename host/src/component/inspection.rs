@@ -71,7 +71,6 @@ impl Inspection {
     /// # Errors
     /// If it is no component, or can not be compiled.
     pub fn of(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Self> {
-        fit::is_whole(content)?;
         let compiled = compiled(sandbox, content)?;
         let (component, engine) = (compiled.component_type(), sandbox.engine());
         let imports = component.imports(engine).map(|(name, _)| Import::of(name));
@@ -83,7 +82,7 @@ impl Inspection {
         });
         let mut exports: Vec<_> = exports.collect();
         exports.sort_by(|one, other| one.name.cmp(&other.name));
-        let refusal = Component::load(sandbox, content).err();
+        let refusal = Component::link(sandbox, content, &compiled).err();
         Ok(Self {
             origin: content.origin().to_string(),
             size: content.bytes().len(),

@@ -131,6 +131,14 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    #[tokio::test]
+    async fn what_is_never_permitted_is_not_begun() {
+        let permit = Permit::never("only tried");
+        let lost = Err(Refusal::Lost("only tried".into()));
+        assert_eq!(permit.check(), lost);
+        assert_eq!(permit.during(async {}).await, lost);
+    }
+
     #[test]
     fn something_may_begin_that_ends_before_the_lease_does() {
         let now = Instant::now();
