@@ -190,13 +190,21 @@ fn check_refuses_with_one_what_would_not_run_and_with_two_what_is_no_question() 
     );
     let damaged = pinned.source_keys("");
     damaged.config_file();
-    std::fs::write(damaged.state_file(), "{").unwrap();
-    let checked = component(damaged.folder(), &["check", EMBEDDED, "test.toml"]);
-    assert_eq!(checked.code, Some(1), "{checked:?}");
-    assert!(
-        checked.stderr.contains("holds no readable state"),
-        "{checked:?}"
-    );
+    let newer = r#"{"id":"test","version":99,"data":{}}"#;
+    for (state, part) in [
+        ("{", "holds no readable state"),
+        (
+            newer,
+            "the component does not take over the state that there is",
+        ),
+    ] {
+        std::fs::write(damaged.state_file(), state).unwrap();
+        let checked = component(damaged.folder(), &["check", EMBEDDED, "test.toml"]);
+        assert_eq!(checked.code, Some(1), "{checked:?}");
+        assert!(checked.stderr.contains(part), "{checked:?}");
+        let left = std::fs::read_to_string(damaged.state_file()).unwrap();
+        assert_eq!(left, state);
+    }
 }
 
 /// The cache of compiled components, as a person and a disk treat it.
