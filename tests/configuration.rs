@@ -10,6 +10,7 @@ mod storage;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use elasticsearch_source::component::Digest;
 use elasticsearch_source::config::{
     Access, Config, ConfigErrors, Credentials, Delivery, Durability, LogFormat, LogLevel, Login,
     Metadata, Output, Partitioning, Position, Schema, Source, Storage,
@@ -150,6 +151,14 @@ fn what_is_not_written_has_its_documented_default() {
         (config.logging.format, config.logging.level),
         (LogFormat::Text, LogLevel::Info)
     );
+    assert_eq!(
+        (
+            config.cache.enabled,
+            config.cache.path,
+            config.cache.max_size
+        ),
+        (true, None, 256 << 20)
+    );
     let source = &config.sources["a"];
     assert!(
         source.enabled
@@ -167,6 +176,7 @@ fn what_is_not_written_has_its_documented_default() {
     );
     assert_eq!(source.max_response_bytes, 64 * 1024 * 1024);
     assert_eq!(source.dead_letter, None);
+    assert!(source.sha256.is_none() && source.grants.reading && source.grants.http.is_empty());
     assert_eq!(
         (source.streams[0].batch_length, source.streams[0].schema),
         (1_000, Schema::Json)
@@ -198,6 +208,10 @@ fn every_key_of_the_host_is_read() {
         publish_quiet = "0s"
         max_message_size = "1MiB"
         tls = { enabled = true, ca_file = "ca.pem", domain = "d" }
+        [cache]
+        enabled = false
+        path = "c"
+        max_size = "1GiB"
         [http]
         address = "[::1]:0"
         api_key = "k"
@@ -214,6 +228,8 @@ fn every_key_of_the_host_is_read() {
             { stream = "s", topic = "u", schema = "text", batch_length = 100_000, linger_time = "0s" },
         ]
         dead_letter = { stream = "s", topic = "refused" }
+        sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        grants = { reading = false, http = ["GET /_cat/indices?format"] }
         limits = { memory = "1GiB", poll_pages = 1, poll_time = "5s", guest_time = "1m" }
         [sources.a.config]
         url = "https://es.example:9243/prefix"
@@ -252,6 +268,11 @@ fn every_key_of_the_host_is_read() {
         (config.logging.format, config.logging.level),
         (LogFormat::Json, LogLevel::Debug)
     );
+    let cache = config.cache;
+    assert_eq!(
+        (cache.enabled, cache.path, cache.max_size),
+        (false, Some("c".into()), 1 << 30)
+    );
     assert_eq!(config.output, Output::Stdout);
     let source = &config.sources["a"];
     assert_eq!(
@@ -261,6 +282,11 @@ fn every_key_of_the_host_is_read() {
     assert_eq!(
         (source.streams[1].schema, source.streams[1].batch_length),
         (Schema::Text, 100_000)
+    );
+    assert_eq!(source.sha256, Some(Digest::of(b"")));
+    assert_eq!(
+        (source.grants.reading, source.grants.http[0].to_string()),
+        (false, "GET /_cat/indices?format".to_owned())
     );
     assert_eq!(
         (source.access.url.path(), source.access.url.port()),
@@ -392,6 +418,7 @@ fn the_summary_says_what_would_run() {
     let expected = "\
 source elasticsearch: Elasticsearch source
   component  target/release/libiggy_connector_elasticsearch_source
+  grants     reading of its index
   reads      http://localhost:9200/, index logs-*
   interval   30s, request timeout 30s, responses up to 64MiB
   output     files below out, exactly_once

@@ -11,6 +11,7 @@
 
 mod access;
 mod component;
+mod component_commands;
 mod configuration;
 mod dead_letters;
 mod destination_contract;

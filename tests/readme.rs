@@ -137,7 +137,7 @@ async fn every_command_of_the_program_in_the_readme_runs() {
         .into_iter()
         .filter_map(|line| line.strip_prefix("cargo run -- "))
         .collect();
-    assert_eq!(commands.len(), 13, "{commands:?}");
+    assert_eq!(commands.len(), 15, "{commands:?}");
     tokio::task::spawn_blocking(move || {
         for command in commands {
             let (command, file) = command.split_once(" > ").unwrap_or((command, "printed"));

@@ -27,6 +27,7 @@ use crate::state_store::envelope::Owner;
 use crate::state_store::{Numbers, Permit};
 use ready::Given;
 
+pub use rehearsal::Rehearsed;
 pub(crate) use rehearsal::explain;
 
 /// What all sources of a process share.

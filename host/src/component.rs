@@ -1,132 +1,69 @@
 //! Where a component comes from, and what is checked before it may run.
 
-use std::path::{Path, PathBuf};
+mod cache;
+mod content;
+mod digest;
+mod fit;
+mod inspection;
+mod origin;
+mod permission;
 
-use anyhow::{Context as _, bail};
 use wasmtime::component::Component as Compiled;
 
 use crate::bindings::SourceConnectorPre;
 use crate::sandbox::Sandbox;
 use crate::source_state::SourceState;
 
-/// The component that is built with the program.
-const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.wasm"));
-/// The name under which configurations of the native connector know it.
-const EMBEDDED_NAME: &str = "iggy_connector_elasticsearch_source";
+pub use cache::CompileCache;
+pub use content::{COMPONENT_MAX, Content};
+pub use digest::Digest;
+pub use inspection::{Export, Import, Inspection, Tool};
+pub use origin::Origin;
+pub(crate) use origin::is_named_as_embedded;
+pub use permission::{Permission, WORLD, WORLD_VERSION};
 
 /// A component, compiled and checked against the imports.
 #[derive(Clone)]
 pub struct Component {
     pre: SourceConnectorPre<SourceState>,
     origin: Origin,
+    digest: Digest,
     imports: Vec<String>,
 }
 
-/// Where a component comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Built with the program.
-    Embedded,
-    /// A file.
-    File(PathBuf),
-}
-
-impl Origin {
-    /// What a configured path names: a file, also without its extension, or the embedded
-    /// component under its old name where no such file lies.
-    ///
-    /// # Errors
-    /// If it names neither.
-    pub fn find(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else {
-            return Ok(Self::Embedded);
-        };
-        let with_extension = path.with_extension("wasm");
-        if let Some(file) = [path, &with_extension]
-            .into_iter()
-            .find(|file| is_component(file))
-        {
-            return Ok(Self::File(file.to_owned()));
-        }
-        if is_named_as_embedded(path) {
-            return Ok(Self::Embedded);
-        }
-        bail!(
-            "there is no component at {}; give the path of a .wasm file, or leave \"path\" out to use the embedded one",
-            path.display()
-        )
-    }
-}
-
-/// Whether a path has the embedded component's own name, and so its configuration.
-pub(crate) fn is_named_as_embedded(path: &Path) -> bool {
-    let is_wasm = path
-        .extension()
-        .is_some_and(|extension| extension == "wasm");
-    let name = if is_wasm {
-        path.file_stem()
-    } else {
-        path.file_name()
-    };
-    let name = name.and_then(|name| name.to_str()).unwrap_or_default();
-    name.strip_prefix("lib").unwrap_or(name) == EMBEDDED_NAME
-}
-
-/// A file of that name may also be the native library; only a component counts.
-fn is_component(file: &Path) -> bool {
-    file.is_file() && file.extension().is_none_or(|extension| extension == "wasm")
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Embedded => f.write_str("the embedded component"),
-            Self::File(path) => write!(f, "component {}", path.display()),
-        }
-    }
-}
-
 impl Component {
-    /// Compiles a component and checks the type of every import and export.
+    /// Compiles a component and checks the type of every import and export. The one that is
+    /// built with the program is compiled once for each sandbox.
     ///
     /// # Errors
-    /// If it can not be read, is no component, imports what is not granted, or exports no
-    /// source of this world.
-    pub fn load(sandbox: &Sandbox, origin: Origin) -> anyhow::Result<Self> {
-        if let (Origin::Embedded, Some(component)) = (&origin, sandbox.embedded.get()) {
-            return Ok(component.clone());
+    /// If it is no component or a damaged one, was built for another version of the world,
+    /// imports what is not granted, or exports no source. Nothing of it has run by then.
+    pub fn load(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Self> {
+        let embedded = *content.origin() == Origin::Embedded;
+        match sandbox.embedded.get() {
+            Some(component) if embedded => Ok(component.clone()),
+            _ => {
+                let component = Self::link(sandbox, content, &compiled(sandbox, content)?)?;
+                Ok(match embedded {
+                    true => sandbox.embedded.get_or_init(|| component).clone(),
+                    false => component,
+                })
+            }
         }
-        let component = Self::compile(sandbox, origin)?;
-        if component.origin == Origin::Embedded {
-            return Ok(sandbox.embedded.get_or_init(|| component).clone());
-        }
-        Ok(component)
     }
 
-    fn compile(sandbox: &Sandbox, origin: Origin) -> anyhow::Result<Self> {
-        let compiled = match &origin {
-            Origin::Embedded => Compiled::from_binary(sandbox.engine(), EMBEDDED),
-            Origin::File(path) => Compiled::from_file(sandbox.engine(), path),
-        };
-        let compiled = compiled
-            .map_err(anyhow::Error::from)
-            .with_context(|| format!("{origin} can not be compiled"))?;
-        let component = compiled.component_type();
-        let mut imports: Vec<_> = component
-            .imports(sandbox.engine())
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        imports.sort();
-        let linked = sandbox
-            .linker()
-            .instantiate_pre(&compiled)
-            .and_then(SourceConnectorPre::new);
-        let pre = linked.map_err(anyhow::Error::from).with_context(|| {
-            format!("{origin} does not fit the world iggy:connector/source-connector")
-        })?;
+    fn link(sandbox: &Sandbox, content: &Content, compiled: &Compiled) -> anyhow::Result<Self> {
+        let origin = content.origin();
+        let (imports, exports) = names(sandbox, compiled);
+        fit::fits(origin, &imports, &exports)?;
+        let linked = sandbox.linker().instantiate_pre(compiled);
+        let pre = linked
+            .and_then(SourceConnectorPre::new)
+            .map_err(|cause| fit::not_linked(origin, cause))?;
         Ok(Self {
             pre,
-            origin,
+            origin: origin.clone(),
+            digest: content.digest(),
             imports,
         })
     }
@@ -134,6 +71,11 @@ impl Component {
     /// Where it came from.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The SHA-256 of its bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// What it imports, sorted: its permissions.
@@ -146,39 +88,30 @@ impl Component {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_names_a_file_or_the_embedded_component_or_is_an_error() {
-        let folder = std::env::temp_dir().join(format!("component-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("mine.wasm");
-        std::fs::write(&file, b"").unwrap();
-        assert_eq!(Origin::find(None).unwrap(), Origin::Embedded);
-        assert_eq!(
-            Origin::find(Some(&file)).unwrap(),
-            Origin::File(file.clone())
-        );
-        assert_eq!(
-            Origin::find(Some(&folder.join("mine"))).unwrap(),
-            Origin::File(file)
-        );
-        for name in [
-            "target/release/libiggy_connector_elasticsearch_source",
-            "iggy_connector_elasticsearch_source",
-        ] {
-            assert_eq!(
-                Origin::find(Some(Path::new(name))).unwrap(),
-                Origin::Embedded,
-                "{name}"
-            );
-        }
-        let error = Origin::find(Some(&folder.join("other")))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("there is no component at"), "{error}");
-        std::fs::remove_dir_all(folder).unwrap();
+/// From the cache, where it is known there.
+fn compiled(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Compiled> {
+    let (engine, digest) = (sandbox.engine(), content.digest());
+    let known = sandbox.cache().and_then(|cache| cache.find(engine, digest));
+    if let Some(known) = known {
+        return Ok(known);
     }
+    fit::is_whole(content)?;
+    let compiled = Compiled::from_binary(engine, content.bytes())
+        .map_err(|cause| fit::not_compiled(content.origin(), cause))?;
+    if let Some(cache) = sandbox.cache() {
+        cache.keep(engine, digest, &compiled);
+    }
+    Ok(compiled)
+}
+
+/// The names of what is imported and exported, sorted.
+fn names(sandbox: &Sandbox, compiled: &Compiled) -> (Vec<String>, Vec<String>) {
+    let (of, engine) = (compiled.component_type(), sandbox.engine());
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let imports = of.imports(engine).map(|(name, _)| name.to_owned());
+    let exports = of.exports(engine).map(|(name, _)| name.to_owned());
+    (sorted(imports.collect()), sorted(exports.collect()))
 }

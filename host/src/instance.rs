@@ -128,6 +128,24 @@ impl Instance {
         self.outcome(polled)
     }
 
+    /// The same state in the format that this component writes.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn migrate_state(
+        &mut self,
+        data: &[u8],
+        from_format: u32,
+    ) -> Result<Vec<u8>, Failure> {
+        self.store.data_mut().ticks = 0;
+        let migrated = self
+            .exports
+            .iggy_connector_source()
+            .call_migrate_state(&mut self.store, data, from_format)
+            .await;
+        self.outcome(migrated)
+    }
+
     /// What was acknowledged since the last call; also by polls that failed.
     pub fn take_acknowledged(&mut self) -> Acknowledged {
         self.store.data_mut().publisher.take_acknowledged()

@@ -71,14 +71,21 @@ impl Source {
         }
     }
 
+    /// A new instance that knows nothing yet.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub(crate) async fn instantiate(&self) -> Result<Instance, Failure> {
+        let capabilities = (self.capabilities)();
+        Instance::new(&self.sandbox, &self.component, capabilities, self.limits).await
+    }
+
     /// A new instance, with its configuration and its state.
     ///
     /// # Errors
     /// See [`Failure`].
     pub async fn open(&self, now_ms: u64) -> Result<Instance, Failure> {
-        let capabilities = (self.capabilities)();
-        let created = Instance::new(&self.sandbox, &self.component, capabilities, self.limits);
-        let mut instance = created.await?;
+        let mut instance = self.instantiate().await?;
         instance.open(&self.config, now_ms).await?;
         Ok(instance)
     }

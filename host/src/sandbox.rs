@@ -15,7 +15,7 @@ use crate::capability::http::{Http, HttpView};
 use crate::capability::log::{Log, LogView};
 use crate::capability::publisher::{Publisher, PublisherView};
 use crate::capability::state::{State, StateView};
-use crate::component::Component;
+use crate::component::{CompileCache, Component};
 use crate::source_state::SourceState;
 
 /// How often a component that does not return is looked at.
@@ -26,6 +26,7 @@ pub const TICK: Duration = Duration::from_millis(10);
 pub struct Sandbox {
     engine: Engine,
     linker: Arc<Linker<SourceState>>,
+    cache: Option<Arc<CompileCache>>,
     /// The component that is built with the program is compiled once, for all sources.
     pub(crate) embedded: Arc<OnceLock<Component>>,
 }
@@ -72,8 +73,22 @@ impl Sandbox {
         Ok(Self {
             engine,
             linker: linker.into(),
+            cache: None,
             embedded: Arc::default(),
         })
+    }
+
+    /// The same, with what was compiled before.
+    #[must_use]
+    pub fn caching(self, cache: Option<CompileCache>) -> Self {
+        Self {
+            cache: cache.map(Arc::new),
+            ..self
+        }
+    }
+
+    pub(crate) fn cache(&self) -> Option<&CompileCache> {
+        self.cache.as_deref()
     }
 
     /// The engine.

@@ -8,7 +8,7 @@ fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
         (
             "[htpp]\n",
             "11:2",
-            "unknown key \"htpp\" in the file; did you mean \"http\"?; known keys: http, iggy, logging",
+            "unknown key \"htpp\" in the file; did you mean \"http\"?; known keys: cache, http, iggy, logging",
         ),
         (
             "pasword = \"hunter2\"\n",
@@ -164,6 +164,26 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
             "[sources.a.dead_letter]\nstream = \"s\"\ntopic = \"u\"\nschema = \"json\"",
             "14:1",
             "unknown key \"schema\" in [sources.a.dead_letter]",
+        ),
+        (
+            "[sources.b]\nsha256 = \"e3b0\"\nstreams = [{ stream = \"s\", topic = \"v\" }]\nconfig = { url = \"http://localhost:9200\", index = \"i\" }",
+            "12:10",
+            "sources.b.sha256: is 64 hexadecimal digits",
+        ),
+        (
+            "[sources.a.grants]\nhttp = [\"GET /_cat/indices\", \"GET /*\"]",
+            "12:8",
+            "number 2 begins its path with *",
+        ),
+        (
+            "[sources.a.grants]\nhttp = \"FETCH /\"",
+            "12:8",
+            "begins with one of GET, HEAD",
+        ),
+        (
+            "[sources.a.grants]\nhtpp = []",
+            "12:1",
+            "unknown key \"htpp\" in [sources.a.grants]; did you mean \"http\"?",
         ),
         (
             "[iggy]\ntoken = \"t\"\nmax_message_size = 1",

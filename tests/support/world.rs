@@ -21,6 +21,7 @@ pub struct World {
     output: String,
     keys: Vec<String>,
     limits: String,
+    source: String,
     streams: String,
 }
 
@@ -56,6 +57,7 @@ impl World {
             output,
             keys: vec![],
             limits: String::new(),
+            source: String::new(),
             streams: String::new(),
         }
         .key("url", url)
@@ -123,6 +125,14 @@ impl World {
         }
     }
 
+    /// Sets keys of `[sources.test]`, or tables in it written as one line.
+    pub fn source_keys(self, toml: &str) -> Self {
+        Self {
+            source: format!("{toml}\n"),
+            ..self
+        }
+    }
+
     /// Publishes elsewhere.
     pub fn output(mut self, toml: &str) -> Self {
         self.output = toml.to_owned();
@@ -154,8 +164,9 @@ impl World {
         let has_state = self.keys.iter().any(|line| line.starts_with("state ="));
         let state = if has_state { "" } else { &state };
         format!(
-            "{}\n[sources.test]\n[[sources.test.streams]]\nstream = \"s\"\ntopic = \"t\"\n{}[sources.test.config]\n{}\n{state}\n[sources.test.limits]\n{}\n",
+            "{}\n[sources.test]\n{}[[sources.test.streams]]\nstream = \"s\"\ntopic = \"t\"\n{}[sources.test.config]\n{}\n{state}\n[sources.test.limits]\n{}\n",
             self.output,
+            self.source,
             self.streams,
             self.keys.join("\n"),
             self.limits
@@ -227,7 +238,7 @@ impl World {
 }
 
 /// One for all tests, so that the component is compiled once.
-fn sandbox() -> Sandbox {
+pub fn sandbox() -> Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     SANDBOX.get_or_init(|| Sandbox::new().unwrap()).clone()
 }

@@ -9,7 +9,7 @@ use crate::capability::publisher::PublisherCtx;
 use crate::capability::state::{StateCtx, Writer};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig, Transport};
-use crate::component::{Component, Origin};
+use crate::component::{Component, Content, Origin};
 use crate::config;
 use crate::instance::Budget;
 use crate::publisher::outbox::Outbox;
@@ -61,20 +61,31 @@ impl Assembly {
         source: &config::Source,
         given: Given,
     ) -> anyhow::Result<Source> {
+        let component = self.component(source)?;
+        let (origin, sha256) = (component.origin(), component.digest());
+        tracing::info!(source = source.key, component = %origin, %sha256, "loaded");
+        Ok(self.assemble(source, component, Arc::new(cluster(source)?), given))
+    }
+
+    /// The same with this component, and this way to the cluster.
+    pub(super) fn assemble(
+        &self,
+        source: &config::Source,
+        component: Component,
+        cluster: Arc<dyn Transport>,
+        given: Given,
+    ) -> Source {
         let clock = Clock::system();
         let queue = Queue::start(given.outbox, given.permit.clone(), clock.clone());
         let capabilities = capabilities(
-            Arc::new(cluster(source)?),
-            Grants::reading(&source.index),
+            cluster,
+            Grants::reading(&source.index).and(source.grants.reading, &source.grants.http),
             queue,
             (given.store, self.owner(source)),
             clock.clone(),
         );
-        let origin = Origin::find(source.path.as_deref())?;
-        let component = Component::load(&self.sandbox, origin)?;
-        tracing::info!(source = source.key, component = %component.origin(), "loaded");
         let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
-        Ok(Source {
+        Source {
             name: source.key.clone(),
             sandbox: self.sandbox.clone(),
             component,
@@ -94,7 +105,23 @@ impl Assembly {
             status: Reporter::default(),
             state_numbers: given.state_numbers,
             permit: given.permit,
-        })
+        }
+    }
+
+    /// The component that a source names, if it is the one that was pinned.
+    pub(super) fn component(&self, source: &config::Source) -> anyhow::Result<Component> {
+        let content = Content::read(Origin::find(source.path.as_deref())?)?;
+        self.pinned(source, &content)
+    }
+
+    /// This component, if it is the one that a source pins.
+    pub(super) fn pinned(
+        &self,
+        source: &config::Source,
+        content: &Content,
+    ) -> anyhow::Result<Component> {
+        content.is_pinned(source.sha256.as_ref())?;
+        Component::load(&self.sandbox, content)
     }
 }
 
@@ -116,7 +143,7 @@ fn capabilities(
     })
 }
 
-fn cluster(source: &config::Source) -> anyhow::Result<Cluster> {
+pub(super) fn cluster(source: &config::Source) -> anyhow::Result<Cluster> {
     Cluster::new(ClusterConfig {
         access: source.access.clone(),
         timeout: source.timeout,

@@ -14,6 +14,8 @@ use crate::cluster::{HttpError, Request, Response, Transport};
 
 /// Requests that may be under way at once.
 const OUTSTANDING_MAX: usize = 32;
+/// What is shown of a path that was denied, in characters.
+const SHOWN_MAX: usize = 200;
 
 /// What a source's requests need.
 pub struct HttpCtx {
@@ -90,15 +92,10 @@ impl Drop for Pending {
 impl HttpView<'_> {
     fn start(&mut self, request: wit::Request) -> Outcome {
         let method = method(request.method);
-        if !self
-            .ctx
-            .grants
-            .allow(method.as_str(), &request.path, request.body.as_deref())
-        {
-            return Outcome::Denied(format!(
-                "{method} {:?} is not granted; a source may only read its configured index",
-                request.path
-            ));
+        let (path, body) = (&request.path, request.body.as_deref());
+        if let Err(denied) = self.ctx.grants.allow(method.as_str(), path, body) {
+            let shown: String = path.chars().take(SHOWN_MAX).collect();
+            return Outcome::Denied(format!("{method} {shown:?} {denied}"));
         }
         if self.ctx.outstanding >= OUTSTANDING_MAX {
             return Outcome::Denied(format!("{OUTSTANDING_MAX} requests are under way already"));

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::say::say_all;
-use super::{Ended, load};
+use super::{Ended, load, sandbox};
 use crate::assembly::Assembly;
-use crate::sandbox::Sandbox;
 
 pub(super) async fn check(path: &Path) -> Ended {
     match check_all(path).await {
@@ -16,7 +15,7 @@ pub(super) async fn check(path: &Path) -> Ended {
 
 async fn check_all(path: &Path) -> anyhow::Result<Vec<String>> {
     let config = load(path)?;
-    let assembly = Assembly::new(&config, Sandbox::new()?);
+    let assembly = Assembly::new(&config, sandbox(&config)?);
     for source in config.sources.values() {
         assembly.rehearse(source).await?;
     }

@@ -12,14 +12,13 @@ use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::sync::watch;
 
-use super::{Ended, signals};
+use super::{Ended, sandbox, signals};
 use crate::assembly::Assembly;
 use crate::clock;
 use crate::config::{Config, LogLevel, Logging};
 use crate::logging;
 use crate::mini_elasticsearch::{MiniElasticsearch, Options};
 use crate::runner::{self, Summary, Until};
-use crate::sandbox::Sandbox;
 
 const INDEX: &str = "logs-demo";
 /// Documents that share each timestamp.
@@ -115,7 +114,7 @@ impl Demo {
         std::fs::write(&path, configuration(cluster.url(), folder)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
         let config = Config::load(&path, std::iter::empty())?;
-        let assembly = Assembly::new(&config, Sandbox::new()?);
+        let assembly = Assembly::new(&config, sandbox(&config)?);
         let first_ms = clock::now_ms().saturating_sub(3_600_000);
         Ok(Self {
             cluster,

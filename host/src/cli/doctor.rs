@@ -8,11 +8,10 @@ use chrono::Utc;
 use serde_json::json;
 
 use super::say::{say, say_all};
-use super::{Ended, load};
+use super::{Ended, load, sandbox};
 use crate::assembly::Assembly;
 use crate::config::{Config, Source};
 use crate::doctor::{Examination, examine};
-use crate::sandbox::Sandbox;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -45,7 +44,7 @@ type Examinations = BTreeMap<String, Examination>;
 /// What `check` would refuse is refused here, too, before any cluster is asked.
 async fn examine_all(path: &Path) -> anyhow::Result<(Config, Examinations)> {
     let config = load(path)?;
-    let assembly = Assembly::new(&config, Sandbox::new()?);
+    let assembly = Assembly::new(&config, sandbox(&config)?);
     for source in config.sources.values() {
         assembly.rehearse(source).await?;
     }

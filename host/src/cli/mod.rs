@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out.
 
 mod check;
+mod component;
 mod demo;
 mod doctor;
 mod report;
@@ -14,15 +15,17 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::component::CompileCache;
 use crate::config::{self, Config};
+use crate::sandbox::Sandbox;
 
 /// Documents from Elasticsearch and OpenSearch into Apache Iggy, every one exactly once.
 ///
 /// Without a command, the demo runs.
 ///
 /// Exit codes: 0 if everything asked for was done, 1 if a source stopped with an error or
-/// before it had caught up, a state is not to be had or changed, or the doctor found a
-/// problem, 2 if the arguments or the configuration are wrong.
+/// before it had caught up, a component is refused, a state is not to be had or changed, or
+/// the doctor found a problem, 2 if the arguments or the configuration are wrong.
 #[derive(Parser)]
 #[command(name = "elasticsearch-source", version)]
 struct Arguments {
@@ -41,6 +44,9 @@ enum Command {
     },
     /// Asks the cluster, and says what stands in the way of each source: 1 if anything does
     Doctor(doctor::Arguments),
+    /// Looks at a component before it is let at anything
+    #[command(subcommand)]
+    Component(component::Command),
     /// Looks after saved states: backups, restoring, moving, cleaning up
     #[command(subcommand)]
     State(state::Command),
@@ -88,6 +94,12 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Config> {
     Ok(config)
 }
 
+/// The sandbox of this process, with the cache that is configured.
+pub(crate) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+    let cache = CompileCache::configured(&config.cache)?;
+    Ok(Sandbox::new()?.caching(cache))
+}
+
 /// Runs the command of this process's arguments.
 pub async fn main() -> ExitCode {
     let command = Arguments::parse()
@@ -97,6 +109,7 @@ pub async fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Check { config } => check::check(&config).await,
         Command::Doctor(arguments) => doctor::doctor(&arguments).await,
+        Command::Component(command) => component::component(command).await,
         Command::State(command) => state::state(command).await,
         Command::Demo(arguments) => demo::demo(arguments).await,
     };

@@ -9,13 +9,12 @@ use tracing::Instrument as _;
 
 use super::report::{Report, json};
 use super::say::say;
-use super::{Ended, load, signals};
+use super::{Ended, load, sandbox, signals};
 use crate::assembly::{Assembly, explain};
 use crate::config::{self, Config, Output};
 use crate::logging;
 use crate::retry::{Backoff, RetryPolicy};
 use crate::runner::{self, Source, Until};
-use crate::sandbox::Sandbox;
 use crate::state_store::StoreError;
 
 #[derive(clap::Args)]
@@ -58,7 +57,7 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Assembly, watch::Re
         );
     }
     logging::start(&config.logging)?;
-    let assembly = Assembly::new(&config, Sandbox::new()?);
+    let assembly = Assembly::new(&config, sandbox(&config)?);
     Ok((
         config,
         assembly,

@@ -12,12 +12,11 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Ended, load};
+use super::{Ended, load, sandbox};
 use crate::assembly::Assembly;
 use crate::cli::say::NotPrinted;
 use crate::config::{self, Config};
 use crate::logging;
-use crate::sandbox::Sandbox;
 use crate::state_manager::StateManager;
 use crate::state_store::StoreError;
 use confirm::Declined;
@@ -46,7 +45,7 @@ pub(super) enum Command {
 
 /// Which state a command is about.
 #[derive(clap::Args)]
-struct Which {
+pub(super) struct Which {
     /// The configuration, in TOML
     config: PathBuf,
     /// The source whose state it is, where the configuration has several
@@ -100,13 +99,20 @@ impl Which {
 
     async fn open_in(&self, config: &Config) -> anyhow::Result<Place> {
         let source = self.select(config)?.clone();
-        let assembly = Assembly::new(config, Sandbox::new()?);
+        let assembly = Assembly::new(config, sandbox(config)?);
         let manager = assembly.state_manager(&source).await?;
         Ok(Place {
             assembly,
             source,
             manager,
         })
+    }
+
+    /// The configuration, and the source in it.
+    pub(super) fn load(&self) -> anyhow::Result<(Config, config::Source)> {
+        let config = load(&self.config)?;
+        let source = self.select(&config)?.clone();
+        Ok((config, source))
     }
 
     fn select<'a>(&self, config: &'a Config) -> anyhow::Result<&'a config::Source> {

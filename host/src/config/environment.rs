@@ -1,7 +1,7 @@
 //! Environment variables that set keys, named as Iggy's users know them.
 //!
-//! `IGGY_CONNECTORS_<SECTION>_<KEY>` sets a key of `[iggy]`, `[http]`, `[logging]` or
-//! `[output]`, and `IGGY_CONNECTORS_SOURCE_<NAME>_<PROPERTY>` one of a source, the names
+//! `IGGY_CONNECTORS_<SECTION>_<KEY>` sets a key of `[cache]`, `[iggy]`, `[http]`, `[logging]`
+//! or `[output]`, and `IGGY_CONNECTORS_SOURCE_<NAME>_<PROPERTY>` one of a source, the names
 //! of nested tables joined by `_`. Names are in capitals, `-` becomes `_`. A variable of
 //! this prefix that names nothing known is an error. Who signs for AWS may have its
 //! identity in AWS's own variables.
@@ -65,9 +65,8 @@ fn path_of(name: &str, root: &Node) -> Result<Vec<String>, String> {
     let sources = root.get("sources").and_then(Node::branches);
     match name.strip_prefix("SOURCE_") {
         Some(rest) => path_in_sources(rest, sources.unwrap_or(&Branches::new())),
-        None => {
-            resolve(&ROOT, None, name).ok_or_else(|| unknown("HTTP, IGGY, LOGGING, OUTPUT, SOURCE"))
-        }
+        None => resolve(&ROOT, None, name)
+            .ok_or_else(|| unknown("CACHE, HTTP, IGGY, LOGGING, OUTPUT, SOURCE")),
     }
 }
 

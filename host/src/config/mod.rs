@@ -11,8 +11,10 @@
 
 mod access;
 mod broker;
+mod cache;
 mod environment;
 mod error;
+mod grants;
 mod guest;
 mod limits;
 mod output;
@@ -45,8 +47,10 @@ pub use crate::publisher::shape::Metadata;
 pub use crate::state_store::{OnConflict, Slice};
 pub use access::{Access, Aws, AwsService, ClusterTls, Credentials, Identity, Proxy};
 pub use broker::{Iggy, Login, Tls};
+pub use cache::Cache;
 pub use environment::{PREFIX, variables};
 pub use error::{ConfigError, ConfigErrors};
+pub use grants::Grants;
 pub use limits::Limits;
 pub use output::Output;
 pub use position::Position;
@@ -70,6 +74,8 @@ const FILE_MAX: u64 = 1024 * 1024;
 pub struct Config {
     /// `[iggy]`; always there when the output is Iggy.
     pub iggy: Option<Iggy>,
+    /// `[cache]`
+    pub cache: Cache,
     /// `[http]`
     pub http: Http,
     /// `[logging]`
@@ -160,6 +166,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     }
     Some(Config {
         iggy: read_iggy,
+        cache: cache::read(&root.section("cache")),
         http: service::read_http(&root.section("http")),
         logging: service::read_logging(&root.section("logging")),
         output: output?,

@@ -56,6 +56,10 @@ pub(super) static ROOT: Table = Table {
     keys: &[],
     tables: &[
         (
+            "cache",
+            Shape::One(&Table::of(&["enabled", "path", "max_size"])),
+        ),
+        (
             "http",
             Shape::One(&Table::of(&["enabled", "address", "api_key"])),
         ),
@@ -86,11 +90,12 @@ static IGGY: Table = Table {
 
 /// `[sources.NAME]`
 pub(super) static SOURCE: Table = Table {
-    keys: &["enabled", "name", "path", "delivery"],
+    keys: &["enabled", "name", "path", "sha256", "delivery"],
     tables: &[
         ("streams", Shape::List(&STREAM)),
         ("dead_letter", Shape::One(&Table::of(&["stream", "topic"]))),
         ("config", Shape::One(&CONFIG)),
+        ("grants", Shape::One(&Table::of(&["reading", "http"]))),
         ("limits", Shape::One(&LIMITS)),
     ],
     open: false,

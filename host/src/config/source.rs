@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::component;
+use crate::component::{self, Digest};
 use crate::state_store::{self, Slice};
 
 use super::access::{self, Access};
 use super::error::ConfigError;
+use super::grants::{self, Grants};
 use super::guest::{self, Places};
 use super::limits::{self, Limits};
 use super::pages;
@@ -30,6 +31,10 @@ pub struct Source {
     pub name: String,
     /// The component's file; absent, the embedded component.
     pub path: Option<PathBuf>,
+    /// What the component must be; absent, any.
+    pub sha256: Option<Digest>,
+    /// What the component may ask the cluster.
+    pub grants: Grants,
     /// Where every document goes, at least one stream and topic in a whole [`Config`].
     ///
     /// [`Config`]: super::Config
@@ -122,6 +127,8 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let enabled = section.optional("enabled", flag);
     let name = section.optional("name", text);
     let path = section.optional("path", text);
+    let sha256 = section.optional("sha256", |node| text(node)?.parse());
+    let grants = grants::read(&section.section("grants"));
     let limits = limits::read(&section.section("limits"));
     let ms = Duration::from_millis;
     let access = access::read(&config);
@@ -142,6 +149,8 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         enabled: enabled.unwrap_or(true),
         name: name.unwrap_or_else(|| key.to_owned()),
         path,
+        sha256,
+        grants,
         streams: streams?,
         dead_letter,
         delivery: delivery.unwrap_or_default(),

@@ -32,6 +32,7 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
         .path
         .as_ref()
         .map_or("embedded".to_owned(), |path| path.display().to_string());
+    let pinned = source.sha256.map(|digest| format!(", sha256 {digest}"));
     let access = &source.access;
     let who = access
         .credentials
@@ -65,7 +66,8 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
     };
     let mut lines = vec![
         format!("source {key}: {}{disabled}", source.name),
-        format!("  component  {component}"),
+        format!("  component  {component}{}", pinned.unwrap_or_default()),
+        format!("  grants     {}", source.grants),
         format!(
             "  reads      {}, index {}{slice}{}{}{}{headers}{unverified}",
             access.addresses(),

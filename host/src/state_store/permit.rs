@@ -65,6 +65,12 @@ impl Permit {
         Self(None)
     }
 
+    /// For nothing, ever: why.
+    pub(crate) fn never(why: &str) -> Self {
+        let (_, standing) = watch::channel(Standing::Lost(why.into()));
+        Self::leased(standing, Duration::ZERO)
+    }
+
     /// For as long as this says, by something whose single requests take up to `request`.
     pub(super) fn leased(standing: watch::Receiver<Standing>, request: Duration) -> Self {
         Self(Some(Leased { standing, request }))
@@ -124,6 +130,14 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test]
+    async fn what_is_never_permitted_is_not_begun() {
+        let permit = Permit::never("only tried");
+        let lost = Err(Refusal::Lost("only tried".into()));
+        assert_eq!(permit.check(), lost);
+        assert_eq!(permit.during(async {}).await, lost);
+    }
 
     #[test]
     fn something_may_begin_that_ends_before_the_lease_does() {

@@ -8,7 +8,7 @@ use elasticsearch_source::capability::grants::Grants;
 use elasticsearch_source::capability::http::HttpCtx;
 use elasticsearch_source::capability::publisher::PublisherCtx;
 use elasticsearch_source::capability::state::{StateCtx, Writer};
-use elasticsearch_source::component::{Component, Origin};
+use elasticsearch_source::component::{Component, Content, Origin};
 use elasticsearch_source::instance::{Budget, Failure};
 use elasticsearch_source::publisher::destination::Destination;
 use elasticsearch_source::publisher::outbox::Outbox;
@@ -167,9 +167,10 @@ impl Life<'_> {
 
     fn source(&self, start: usize) -> Source {
         let sandbox = sandbox();
+        let embedded = Content::read(Origin::Embedded).unwrap();
         Source {
             name: "simulated".to_owned(),
-            component: Component::load(&sandbox, Origin::Embedded).unwrap(),
+            component: Component::load(&sandbox, &embedded).unwrap(),
             sandbox,
             capabilities: self.capabilities(),
             limits: Limits {

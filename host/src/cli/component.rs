@@ -1,0 +1,33 @@
+//! `component ..`: looking at a component before it is let at anything.
+
+mod check;
+mod inspect;
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::Ended;
+use crate::component::{Content, Origin};
+
+/// What `component` can do.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Prints what a component may do, what it offers, and who made it
+    Inspect(inspect::Arguments),
+    /// Tries a component with a configuration and a copy of the state, which stays as it is
+    Check(check::Arguments),
+}
+
+/// A file that is not there is a wrong argument; one that is refused is what was asked for.
+pub(super) async fn component(command: Command) -> Ended {
+    match command {
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Check(arguments) => check::check(&arguments).await,
+    }
+}
+
+/// Found as `path` in a configuration is.
+fn read(file: &Path) -> anyhow::Result<Content> {
+    Content::read(Origin::find(Some(file))?)
+}
