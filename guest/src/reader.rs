@@ -8,6 +8,7 @@
 //! State is changed after an acknowledgement only, and saved after it is changed. An error
 //! at any arrow leaves what was true before it.
 
+mod ask;
 mod begin;
 mod budget;
 mod count;
@@ -31,9 +32,9 @@ use crate::paging::progress::Progress;
 use crate::paging::slices::{Cycle, Slices};
 use crate::state::{Reading, State};
 
+use ask::Asked;
 pub use budget::Budget;
 use budget::Left;
-use page::Asked;
 
 /// How often one poll opens a new point in time for one that is gone.
 const REOPENS_MAX: u32 = 3;

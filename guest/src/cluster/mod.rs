@@ -10,5 +10,6 @@ mod path;
 pub mod product;
 pub mod query;
 pub mod request;
+pub mod search;
 pub mod shards;
 pub mod tiebreaker;

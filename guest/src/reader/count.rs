@@ -1,6 +1,6 @@
 //! How many documents stand between two places, as the cluster counts them.
 
-use super::page::Part;
+use super::ask::Part;
 use super::{Reader, not_begun};
 use crate::cluster::answer::Page;
 use crate::cluster::failure::Failure;

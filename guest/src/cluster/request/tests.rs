@@ -1,6 +1,7 @@
 //! What a selection makes of every request that depends on it.
 
 use super::*;
+use crate::paging::context::Begin;
 use crate::time::Unit;
 
 const ALL: &str = r#"{"index": "logs-*", "timestamp_field": "t", "routing": "a,b c&d", "preference": "_local",

@@ -1,0 +1,151 @@
+//! What a state says, refuses, and keeps.
+
+use super::*;
+
+const SAMPLE: &str = r#"{
+        "last_poll_timestamp": "2024-01-15T10:30:00Z", "total_documents_fetched": 15000, "poll_count": 150,
+        "last_document_id": "doc_12345", "last_scroll_id": "scroll_abc123", "last_offset": 15000,
+        "error_count": 2, "last_error": "Connection timeout",
+        "processing_stats": {"total_bytes_processed": 1048576, "avg_batch_processing_time_ms": 125.5,
+            "last_successful_poll": "2024-01-15T10:30:00Z", "empty_polls_count": 5, "successful_polls_count": 145},
+        "of_a_later_version": [1]
+    }"#;
+
+fn config() -> Config {
+    Config::parse(r#"{"index": "logs-*", "timestamp_field": "t"}"#).unwrap()
+}
+
+#[test]
+fn another_selection_is_refused_with_its_key() {
+    let mut state = State::default();
+    state.reading(&config(), Unit::Ms).unwrap();
+    assert!(state.check(&config()).is_ok());
+    for (key, json) in [
+        ("index", r#"{"index": "other", "timestamp_field": "t"}"#),
+        (
+            "timestamp_field",
+            r#"{"index": "logs-*", "timestamp_field": "u"}"#,
+        ),
+        (
+            "query",
+            r#"{"index": "logs-*", "timestamp_field": "t", "query": {"term": {"a": 1}}}"#,
+        ),
+        (
+            "id_namespace",
+            r#"{"index": "logs-*", "timestamp_field": "t", "id_namespace": "n"}"#,
+        ),
+        (
+            "pagination",
+            r#"{"index": "logs-*", "timestamp_field": "t", "pagination": "offset"}"#,
+        ),
+        (
+            "timestamp_unit",
+            r#"{"index": "logs-*", "timestamp_field": "t", "timestamp_unit": "s"}"#,
+        ),
+        (
+            "tiebreaker_field",
+            r#"{"index": "logs-*", "timestamp_field": "t", "tiebreaker_field": "n"}"#,
+        ),
+        (
+            "routing",
+            r#"{"index": "logs-*", "timestamp_field": "t", "routing": "a"}"#,
+        ),
+        (
+            "runtime_mappings",
+            r#"{"index": "logs-*", "timestamp_field": "t", "runtime_mappings": {"a": {"type": "long"}}}"#,
+        ),
+        (
+            "slice",
+            r#"{"index": "logs-*", "timestamp_field": "t", "slice": "0/2"}"#,
+        ),
+    ] {
+        let error = state
+            .check(&Config::parse(json).unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with(key) && (error.contains("state_id") || key == "slice"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_state_of_the_reference_resumes_at_its_timestamp_inclusive() {
+    let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+    assert_eq!(
+        (
+            state.total_documents_fetched,
+            state.processing_stats.successful_polls_count
+        ),
+        (15_000, 145)
+    );
+    let start = state.reading(&config(), Unit::Ms).unwrap().slices.start();
+    assert_eq!(start, Key::at(1_705_314_600_000));
+}
+
+#[test]
+fn what_a_state_says_survives_being_saved_unknown_fields_too() {
+    let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+    state
+        .reading(&config(), Unit::Ns)
+        .unwrap()
+        .slices
+        .deliver(&Key::at(i64::MAX), Unit::Ns);
+    let saved = state.to_json(None).unwrap();
+    assert_eq!(State::parse(&saved, FORMAT).unwrap(), state);
+    assert!(
+        String::from_utf8(saved)
+            .unwrap()
+            .contains("\"of_a_later_version\":[1]")
+    );
+}
+
+#[test]
+fn untracked_fields_are_left_out_but_never_what_reading_on_needs() {
+    let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+    let tracked = ["poll_count".to_owned()];
+    let early = state.to_json(Some(&tracked)).unwrap();
+    let early = State::parse(&early, FORMAT).unwrap();
+    assert_eq!(early.last_poll_timestamp, state.last_poll_timestamp);
+    state.reading(&config(), Unit::Ms).unwrap();
+    let saved = state.to_json(Some(&tracked)).unwrap();
+    let saved: Value = serde_json::from_slice(&saved).unwrap();
+    assert!(saved.get("poll_count").is_some() && saved.get("reading").is_some());
+    assert!(saved.get("error_count").is_none());
+    assert!(saved.get("last_poll_timestamp").is_none());
+}
+
+#[test]
+fn a_new_source_begins_at_its_start_and_one_with_a_state_goes_on() {
+    let at = "2026-01-31T08:00:00.123456789Z";
+    let rows = [
+        (None, "{}", None),
+        (Some(Start::At(at.parse().unwrap())), "{}", Some(at)),
+        (Some(Start::Now), "{}", Some("2026-01-01T00:00:00Z")),
+        (Some(Start::Now), SAMPLE, Some("2024-01-15T10:30:00Z")),
+        (Some(Start::Now), r#"{"output":[]}"#, None),
+    ];
+    for (start, saved, expected) in rows {
+        let mut state = State::parse(saved.as_bytes(), 1).unwrap();
+        state.start(start, 1_767_225_600_000);
+        assert_eq!(state.last_poll_timestamp.as_deref(), expected, "{saved}");
+        let place = state.reading(&config(), Unit::Ms).unwrap().slices.start();
+        assert_eq!(place == Key::MIN, expected.is_none(), "{saved}");
+    }
+}
+
+#[test]
+fn a_state_that_can_not_be_read_is_an_error() {
+    for (data, format, part) in [
+        ("{", 1, "can not be read"),
+        ("{}", 4, "format 4"),
+        (r#"{"poll_count":"x"}"#, 1, "can not be read"),
+        (r#"{"last_poll_timestamp":"x"}"#, 1, "\"x\" is no date"),
+    ] {
+        let error = State::parse(data.as_bytes(), format)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
