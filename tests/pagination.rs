@@ -105,6 +105,29 @@ for_each_cluster! {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cycle_by_offset_that_takes_several_polls_is_not_followed_by_another_at_once() {
+    let cluster = sample::cluster(Product::Elasticsearch, DOCUMENTS);
+    let world = untimed(cluster.url(), INDEX, "offset").limits("poll_pages = 3");
+    let source = world.source().await.unwrap();
+    let mut instance = source.open(source.clock.now_ms()).await.unwrap();
+    for cycle in 1..=3 {
+        let mut polls = 1;
+        while instance
+            .poll(source.clock.now_ms() + polls * 1_000, source.budget)
+            .await
+            .unwrap()
+            .more
+        {
+            polls += 1;
+            assert!(polls < 20, "cycle {cycle} does not end");
+        }
+        assert!(polls > 1, "it takes several polls");
+    }
+    instance.close().await.unwrap();
+    world.assert_holds_exactly(sample::ids(0..DOCUMENTS));
+}
+
 fn faults() -> [fn() -> Effect; 9] {
     [
         || Effect::too_many_requests(0),

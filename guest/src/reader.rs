@@ -58,6 +58,8 @@ pub struct Reader<'a, H: Host> {
     pub config: &'a Config,
     /// The time that the poll was told, in milliseconds.
     pub poll_ms: u64,
+    /// The time that the first poll of this instance was told, in milliseconds.
+    pub first_poll_ms: u64,
     /// How long a document is given to become visible, in milliseconds.
     pub settle_ms: u64,
     /// What is known; changed page by page.
@@ -111,8 +113,7 @@ impl<H: Host> Reader<'_, H> {
         }
         // A cycle that an earlier poll began ends at an older horizon, and one that went on from
         // different places knows of no late documents: another one follows.
-        let (plan, comparable) = (self.plan()?, self.slices()?.is_comparable());
-        let until = plan.map(|plan| plan.horizon);
+        let (until, comparable) = (self.goal()?, self.slices()?.is_comparable());
         let another =
             |(horizon, looked): (Point, bool)| Some(horizon) < until || (comparable && !looked);
         done.more = last.is_some_and(another);

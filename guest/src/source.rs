@@ -35,6 +35,8 @@ pub struct Source<H: Host> {
     product: Option<Product>,
     /// What is read and since when it may be, once that is known.
     learned: Option<Learned>,
+    /// The time that the first poll was told; none before it.
+    first_poll_ms: Option<u64>,
     /// The latest time that the host told.
     now_ms: u64,
     /// Polls that failed in a row.
@@ -95,6 +97,7 @@ impl<H: Host> Source<H> {
             saves,
             product: None,
             learned: None,
+            first_poll_ms: None,
             now_ms,
             failures: 0,
             output,
@@ -175,6 +178,7 @@ impl<H: Host> Source<H> {
             client,
             config,
             poll_ms: now_ms,
+            first_poll_ms: *self.first_poll_ms.get_or_insert(now_ms),
             settle_ms,
             state: &mut self.state,
             output: &mut self.output,

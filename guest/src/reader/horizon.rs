@@ -42,6 +42,17 @@ impl<H: Host> Reader<'_, H> {
         }))
     }
 
+    /// How far a cycle must have come, or another follows at once. One that reads everything
+    /// again never comes to the time at which it ends: it is enough that it began in this run.
+    pub(super) fn goal(&mut self) -> Result<Option<Point>, Error> {
+        if self.config.pagination == Pagination::Offset {
+            let unit = self.reading()?.unit;
+            let until_ms = self.first_poll_ms.saturating_sub(self.settle_ms);
+            return Ok(Some(unit.from_millis(until_ms).into()));
+        }
+        Ok(self.plan()?.map(|plan| plan.horizon))
+    }
+
     /// What orders the documents only grows: so far may be read now.
     pub(super) fn horizon(&mut self) -> Result<Option<Horizon>, Error> {
         let (poll_ms, now_ms) = (self.poll_ms, self.client.now_ms);
