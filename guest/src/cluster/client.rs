@@ -36,6 +36,9 @@ struct OpenedPit {
     id: String,
 }
 
+/// What OpenSearch says when no shard is there of which to open a point in time.
+const NO_SHARD: &str = "invalid id: [null]";
+
 impl<H: Host> Client<'_, H> {
     /// One request and its answer of status 200.
     pub fn ask(&mut self, request: &Request) -> Result<Answer<H::Body>, Failure> {
@@ -68,20 +71,27 @@ impl<H: Host> Client<'_, H> {
         Ok(count.count)
     }
 
-    /// Opens a point in time; a server that could not be told apart is asked both ways.
-    pub fn open_pit(&mut self, config: &Config, slice: Slice) -> Result<String, Failure> {
+    /// Opens a point in time; a server that could not be told apart is asked both ways. None where
+    /// there is no shard, of which OpenSearch opens none.
+    pub fn open_pit(&mut self, config: &Config, slice: Slice) -> Result<Option<String>, Failure> {
         let mut product = self.product.unwrap_or(Product::Elasticsearch);
         let mut request = Request::open_pit(product, config, slice);
         let answer = match self.ask(&request) {
             Err(Failure::UnknownPath(_)) if self.product.is_none() => {
                 product = product.other();
                 request = Request::open_pit(product, config, slice);
-                self.ask(&request)?
+                self.ask(&request)
+            }
+            answer => answer,
+        };
+        let answer = match answer {
+            Err(Failure::UnknownPath(error)) if error.to_string().contains(NO_SHARD) => {
+                return Ok(None);
             }
             answer => answer?,
         };
         *self.product = Some(product);
-        Ok(read::<OpenedPit>(&request, &answer.bytes)?.id)
+        Ok(Some(read::<OpenedPit>(&request, &answer.bytes)?.id))
     }
 
     /// Lets go of what the cluster keeps. A failure costs a context until it expires, no more.

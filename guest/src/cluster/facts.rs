@@ -62,11 +62,13 @@ impl Mapping {
         match (mapped.as_slice(), config.timestamp_unit) {
             ([], _) => Ok(Self::Nowhere),
             (["keyword"], _) if by_id => Ok(Self::Sorted(Unit::Text)),
-            (kinds, _) if by_id && kinds.iter().all(is_number) => Ok(Self::Sorted(Unit::Number)),
+            (["long"], _) if by_id => Ok(Self::Sorted(Unit::Number)),
             (kinds, _) if by_id => Err(is_mapped(config, kinds)),
             (["date_nanos"], None) => Ok(Self::Sorted(Unit::Ns)),
             (["date"] | ["date", "date_nanos"], None) => Ok(Self::Sorted(Unit::Ms)),
-            (kinds, Some(unit)) if kinds.iter().all(is_number) => Ok(Self::Sorted(unit)),
+            (kinds, Some(unit)) if kinds.iter().all(|kind| holds(kind, unit)) => {
+                Ok(Self::Sorted(unit))
+            }
             (kinds, None) if kinds.iter().all(is_number) => Err(Error::config(
                 "timestamp_unit",
                 format!(
@@ -84,17 +86,23 @@ fn is_mapped(config: &Config, kinds: &[&str]) -> Error {
     not_readable(config, &format!("is mapped as {}", kinds.join(" and ")))
 }
 
-/// Types of whole numbers that 64 bits with a sign hold.
+/// Whether a field of this type can be asked for any value that another index may have, and for
+/// one behind the last: a shorter one refuses what it can not hold.
+fn holds(kind: &str, unit: Unit) -> bool {
+    kind == "long" || (kind == "integer" && unit == Unit::NumberS)
+}
+
+/// Types of whole numbers.
 const NUMBERS: [&str; 4] = ["byte", "integer", "long", "short"];
 
 fn not_readable(config: &Config, how: &str) -> Error {
     let (key, field, index) = (config.field_key(), config.order(), &config.index);
     let wanted = match (config.pagination, config.timestamp_unit) {
         (Pagination::DocumentId, _) => {
-            "it must be mapped as keyword, long, integer, short or byte (give it such a mapping and reindex"
+            "it must be mapped as keyword or long, in all indices alike (give it such a mapping and reindex"
         }
         (_, Some(_)) => {
-            "with \"timestamp_unit\" it must be mapped as long, integer, short or byte (leave that key out for dates"
+            "with \"timestamp_unit\" it must be mapped as long, or for \"s\" as integer (leave that key out for dates"
         }
         (_, None) => {
             "it must be mapped as date or date_nanos, or as a whole number with \"timestamp_unit\" (give it such a mapping and reindex"

@@ -71,7 +71,9 @@ pub fn list<H: Host>(
     if let Some(pit) = pit {
         return list_in(client, selection, slice, pit, from, to);
     }
-    let pit = client.open_pit(selection.config, slice)?;
+    let Some(pit) = client.open_pit(selection.config, slice)? else {
+        return Ok(Listed::default());
+    };
     let listed = list_in(client, selection, slice, &pit, from, to);
     client.close(&Context::Pit(pit));
     listed

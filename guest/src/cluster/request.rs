@@ -209,7 +209,8 @@ impl Request {
     pub fn largest(selection: Selection<'_>, slice: Slice) -> Self {
         let order = |field: &str, kind: &str| match field.starts_with('_') {
             true => json!({field: "desc"}),
-            false => json!({field: {"order": "desc", "unmapped_type": kind}}),
+            // Of several values the smallest counts, as in pages.
+            false => json!({field: {"order": "desc", "mode": "min", "unmapped_type": kind}}),
         };
         let config = selection.config;
         let kind = selection.unit.unmapped_type();

@@ -20,8 +20,8 @@ pub struct Sightings(Vec<(u64, Point)>);
 pub struct Horizon {
     /// The last value to read; none where nothing was seen long enough ago.
     pub last: Option<Point>,
-    /// The value that was the last one so much earlier that the edge need not reach back further,
-    /// or else the first that was seen.
+    /// The value that was the last one so much earlier that the edge need not reach back further;
+    /// none where nothing was seen so long ago.
     pub keep_from: Option<Point>,
     /// In how many milliseconds what was there at the time of the poll can be read, if it can not
     /// be read now.
@@ -60,10 +60,12 @@ impl Sightings {
         let ready_ms = goal_ms.saturating_add(settle_ms);
         Horizon {
             last: self.seen_by(old_ms.min(goal_ms)).cloned(),
-            keep_from: self
-                .seen_or_first(old_ms.saturating_sub(overlap_ms))
-                .cloned(),
-            wait_ms: ready_ms.checked_sub(now_ms).filter(|wait_ms| *wait_ms > 0),
+            keep_from: self.seen_by(old_ms.saturating_sub(overlap_ms)).cloned(),
+            // Never longer than that, though a clock may have been set back.
+            wait_ms: ready_ms
+                .checked_sub(now_ms)
+                .map(|wait_ms| wait_ms.min(settle_ms))
+                .filter(|wait_ms| *wait_ms > 0),
         }
     }
 
@@ -71,11 +73,6 @@ impl Sightings {
     pub fn forget_before(&mut self, time_ms: u64) {
         let older = self.0.partition_point(|(at_ms, _)| *at_ms <= time_ms);
         self.0.drain(..older.saturating_sub(1));
-    }
-
-    fn seen_or_first(&self, time_ms: u64) -> Option<&Point> {
-        let first = || self.0.first().map(|(_, point)| point);
-        self.seen_by(time_ms).or_else(first)
     }
 
     fn seen_by(&self, time_ms: u64) -> Option<&Point> {
@@ -104,14 +101,14 @@ mod tests {
     fn what_was_seen_long_enough_ago_is_read_and_the_rest_waits() {
         let sightings = [(10, 1), (20, 2), (21, 2), (30, 3)];
         let rows = [
-            ("before anything is old enough", 12, 12, None, Some(13)),
+            ("before anything is old enough", 12, 12, None, Some(5)),
             ("one is", 20, 20, Some(1), Some(5)),
             (
                 "a value that did not grow is as old as it was first seen",
                 26,
                 26,
                 Some(2),
-                Some(9),
+                Some(5),
             ),
             ("all are", 40, 40, Some(3), None),
             (

@@ -76,15 +76,20 @@ impl<H: Host> Reader<'_, H> {
             return Ok(fetched);
         }
         let page = Page::parse(&fetched.answer.bytes)?;
-        let is_whole = page.total == Some(page.hits.len() as u64);
-        if is_whole && !document_id::has_no_ranges(self.config) {
+        let is_whole = match document_id::has_no_ranges(self.config) {
+            true => page.hits.is_empty(),
+            false => page.total == Some(page.hits.len() as u64),
+        };
+        if is_whole {
             return Ok(fetched);
         }
         let asked = if self.config.pagination == Pagination::Scroll {
             self.ask(slice, Within::NewScroll, Begin::First)?
         } else {
             let shards = self.slice(slice)?;
-            let pit = self.client.open_pit(self.config, shards)?;
+            let Some(pit) = self.client.open_pit(self.config, shards)? else {
+                return Err(gone().into());
+            };
             self.keep(slice, Some(Context::Pit(pit)));
             self.ask_page(slice, Read::NOTHING)?
         };
@@ -128,7 +133,7 @@ impl<H: Host> Reader<'_, H> {
             to: pass.end(),
             begin,
             size,
-            count: pass.total.is_none(),
+            count: pass.total.is_none() && !has_no_ranges,
         };
         let request = self.search(part, within)?;
         Ok(self.send(request, size))
@@ -169,4 +174,8 @@ impl<H: Host> Reader<'_, H> {
             product,
         }))
     }
+}
+
+fn gone() -> Error {
+    Error::transient("an index went while it was searched")
 }

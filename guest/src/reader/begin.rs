@@ -14,8 +14,12 @@ use crate::state::Reading;
 use crate::time::Unit;
 
 impl<H: Host> Reader<'_, H> {
-    /// Begins a cycle unless one is under way or there is nothing to read.
+    /// Begins a cycle unless one is under way or there is nothing to read. One that another run
+    /// began may be followed by a cycle up to what there is now.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
+        if self.cycle().is_ok() && self.poll_ms == self.first_poll_ms {
+            self.see_largest()?;
+        }
         if self.cycle().is_err() && !self.begin_cycle()? {
             self.state.count_cycle(0, self.client.now_ms);
         }
@@ -111,7 +115,9 @@ impl<H: Host> Reader<'_, H> {
             if self.count_minutes(hour, None, slice, i64::MAX)?.is_empty() {
                 continue;
             }
-            let pit = self.client.open_pit(self.config, slice)?;
+            let Some(pit) = self.client.open_pit(self.config, slice)? else {
+                continue;
+            };
             pits.push((number, Context::Pit(pit.clone())));
             all.join(self.count_minutes(hour, Some(&pit), slice, i64::MIN)?);
         }

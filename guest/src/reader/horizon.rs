@@ -27,9 +27,9 @@ impl<H: Host> Reader<'_, H> {
             }
             Some(Horizon {
                 last: Some(last),
-                keep_from: Some(keep_from),
+                keep_from,
                 ..
-            }) => (last.next(), keep_from),
+            }) => (last.next(), keep_from.unwrap_or(Point::MIN.next())),
             Some(_) => return Ok(None),
         };
         let keep_from = if again { Point::MIN } else { keep_from };
@@ -69,16 +69,28 @@ impl<H: Host> Reader<'_, H> {
         if !unit.grows() {
             return Ok(());
         }
-        let asked_ms = self.client.now_ms;
         let request = Request::largest(Selection { config, unit }, config.slice);
         let answer = self.client.ask(&request)?;
+        // By the answer's time: what is smaller may become visible while it is on its way.
+        let seen_ms = answer.at_ms;
         let page = Page::parse(&answer.bytes)?;
         let kept_ms = self.settle_ms.saturating_add(config.overlap_ms);
         let sightings = &mut self.slices()?.sightings;
         if let Some(hit) = page.hits.into_iter().next() {
-            sightings.note(asked_ms, hit.key.point);
+            if hit.key.point == Point::MAX {
+                return Err(too_large(self.config.order()).into());
+            }
+            sightings.note(seen_ms, hit.key.point);
         }
-        sightings.forget_before(asked_ms.saturating_sub(kept_ms));
+        sightings.forget_before(seen_ms.saturating_sub(kept_ms));
         Ok(())
     }
+}
+
+/// Nothing could come after it, so that a horizon behind it can not be written.
+fn too_large(field: &str) -> Error {
+    let (largest, before) = (i64::MAX, i64::MAX - 1);
+    Error::permanent(format!(
+        "a document has {largest} in {field:?}, after which no number can come; change that document, or leave it out by \"query\" (up to {before})"
+    ))
 }

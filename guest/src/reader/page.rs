@@ -38,9 +38,9 @@ impl<H: Host> Reader<'_, H> {
         self.check_window(&page)?;
         let mut seen = self.seen(&page)?;
         let is_last = self.cut_off(slice, &mut seen)?;
-        let total = page
-            .total
-            .filter(|_| !document_id::has_no_ranges(self.config));
+        // Where no range can be asked for there is no total, and a point in time if there is a hit.
+        let is_empty = self.pass(slice)?.context.is_none() && page.hits.is_empty();
+        let total = page.total.or(is_empty.then_some(0));
         let arrived = Arrived {
             hits: &seen,
             total,

@@ -89,7 +89,7 @@ impl Fingerprint {
         let rows = [
             ("index", self.index == now.index),
             (
-                "timestamp_field",
+                config.field_key(),
                 self.timestamp_field == now.timestamp_field,
             ),
             ("query", self.query == now.query),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// Types of whole numbers that 64 bits with a sign hold.
+/// Types of whole numbers.
 const WHOLE: [&str; 4] = ["byte", "integer", "long", "short"];
 
 /// The field that orders the documents.
@@ -22,7 +22,7 @@ pub(super) enum Values {
     Times(Step),
     /// Whole numbers that only grow.
     Sequence,
-    /// Texts that only grow.
+    /// Texts, or whole numbers, that only grow.
     Ids,
 }
 
@@ -52,8 +52,9 @@ impl Values {
     pub(super) fn fit(self, kind: &str) -> bool {
         match self {
             Self::Dates => matches!(kind, "date" | "date_nanos"),
-            Self::Times(_) | Self::Sequence => is_whole(kind),
-            Self::Ids => kind == "keyword",
+            Self::Times(Step::S) => matches!(kind, "long" | "integer"),
+            Self::Times(_) | Self::Sequence => kind == "long",
+            Self::Ids => matches!(kind, "keyword" | "long"),
         }
     }
 
@@ -67,8 +68,8 @@ impl Values {
             Self::Times(_) | Self::Sequence if Self::Dates.fit(kind) => {
                 "leave \"timestamp_unit\" out, which is for whole numbers"
             }
-            Self::Times(_) | Self::Sequence => "map it as long, integer, short or byte and reindex",
-            Self::Ids => "map it as keyword and reindex",
+            Self::Times(_) | Self::Sequence => "map it as long and reindex",
+            Self::Ids => "map it as keyword or long and reindex",
         }
     }
 }

@@ -128,16 +128,23 @@ fn the_formats_of_a_type_are_named_once() {
 #[test]
 fn numbers_and_ids_are_judged_by_what_they_are_configured_as() {
     let times = Values::Times(Step::Us);
-    let (byte, long) = (kind("byte", r#"["a"]"#), kind("long", r#"["b","c"]"#));
+    let (integer, long) = (kind("integer", r#"["a"]"#), kind("long", r#"["b","c"]"#));
     let (date, keyword) = (kind("date", r#"["a"]"#), kind("keyword", r#"["b","c"]"#));
     let both = (Level::Ok, "is long in 2 indices (b, c)");
     let rows = [
         (
-            times,
-            format!("{byte},{long}"),
-            Order::Times(Step::Us),
-            vec![(Level::Ok, "is byte in 1 index (a)"), both],
+            Values::Times(Step::S),
+            format!("{integer},{long}"),
+            Order::Times(Step::S),
+            vec![(Level::Ok, "is integer in 1 index (a)"), both],
         ),
+        (
+            times,
+            integer,
+            Order::Unsorted,
+            vec![(Level::Problem, "map it as long")],
+        ),
+        (Values::Ids, long.clone(), Order::Ids, vec![both]),
         (Values::Sequence, long.clone(), Order::Sequence, vec![both]),
         (
             Values::Ids,
@@ -170,13 +177,13 @@ fn numbers_and_ids_are_judged_by_what_they_are_configured_as() {
             times,
             keyword,
             Order::Unsorted,
-            vec![(Level::Problem, "map it as long, integer, short or byte")],
+            vec![(Level::Problem, "map it as long")],
         ),
         (
             Values::Ids,
-            long,
+            kind("text", r#"["b","c"]"#),
             Order::Unsorted,
-            vec![(Level::Problem, "map it as keyword")],
+            vec![(Level::Problem, "map it as keyword or long")],
         ),
     ];
     for (values, types, order, expected) in rows {
