@@ -100,6 +100,20 @@ impl Edge {
             .extend(before.into_iter().filter(|(_, met)| *met));
     }
 
+    /// Takes out what the pass did not meet between two places.
+    pub fn take_unmet(&mut self, from: &Key, to: &Key) -> Self {
+        let range = (from.clone(), 0)..(to.max(from).clone(), 0);
+        let unmet = self.entries.extract_if(range, |_, met| !*met);
+        Self {
+            entries: unmet.collect(),
+        }
+    }
+
+    /// Forgets one document. True if it was remembered.
+    pub fn forget(&mut self, key: &Key, id: u128) -> bool {
+        self.entries.remove(&(key.clone(), short(id))).is_some()
+    }
+
     /// Forgets what the pass did not meet.
     pub fn forget_unmet(&mut self) {
         self.entries.retain(|_, met| *met);

@@ -1,4 +1,4 @@
-//! Documents per minute, as the cluster counts them.
+//! Documents per minute and in the reach of the edge, as the cluster counts them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,8 +6,9 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::failure::{Failure, Shards};
+use super::request::REACH;
 use crate::error::Error;
-use crate::paging::minutes::Counts;
+use crate::paging::late::Looked;
 
 #[derive(Deserialize)]
 struct Answer {
@@ -32,11 +33,11 @@ struct Bucket {
     doc_count: u64,
 }
 
-/// Reads the answer to [`super::request::Request::minutes`].
+/// Reads the answer to [`super::request::Request::look`].
 ///
 /// # Errors
 /// Transient, if it is partial or no such answer.
-pub fn parse(body: &[u8]) -> Result<Counts, Failure> {
+pub fn parse(body: &[u8]) -> Result<Looked, Failure> {
     let unreadable = |why: &dyn fmt::Display| {
         Error::transient(format!(
             "the cluster's answer is no count by the minute this connector can read: {why}"
@@ -50,35 +51,41 @@ pub fn parse(body: &[u8]) -> Result<Counts, Failure> {
     let Some(aggregations) = answer.aggregations else {
         // Who asks no shard is told of no minute.
         return match answer._shards.are_none() {
-            true => Ok(Counts::default()),
+            true => Ok(Looked::default()),
             false => Err(unreadable(&"it has no \"aggregations\"").into()),
         };
     };
-    let buckets = aggregations.minutes.buckets.into_iter();
+    let mut buckets = aggregations.minutes.buckets;
+    let reach = buckets.remove(REACH).map_or(0, |bucket| bucket.doc_count);
     let count = |(minute, bucket): (String, Bucket)| {
         let minute = minute.parse().map_err(|e| unreadable(&e))?;
         Ok((minute, bucket.doc_count))
     };
-    let counts: Result<Vec<_>, Error> = buckets.map(count).collect();
-    Ok(counts?.into())
+    let counts: Result<Vec<_>, Error> = buckets.into_iter().map(count).collect();
+    Ok(Looked {
+        minutes: counts?.into(),
+        reach,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paging::minutes::Counts;
 
-    const ANSWER: &str = r#"{"timed_out":false,"_shards":{"failed":0},"aggregations":{"minutes":{"buckets":{"29453761":{"doc_count":7},"29453762":{"doc_count":0}}}}}"#;
+    const ANSWER: &str = r#"{"timed_out":false,"_shards":{"failed":0},"aggregations":{"minutes":{"buckets":{"29453761":{"doc_count":7},"29453762":{"doc_count":0},"reach":{"doc_count":5}}}}}"#;
 
     #[test]
     fn documents_are_counted_by_the_minute() {
-        let counts = parse(ANSWER.as_bytes()).unwrap();
-        assert_eq!(counts, Counts::from_iter([(29_453_761, 7)]));
+        let looked = parse(ANSWER.as_bytes()).unwrap();
+        let minutes = Counts::from_iter([(29_453_761, 7)]);
+        assert_eq!(looked, Looked { minutes, reach: 5 });
     }
 
     #[test]
     fn no_shard_has_no_minute() {
         let answer = r#"{"timed_out":false,"_shards":{"total":0,"failed":0}}"#;
-        assert_eq!(parse(answer.as_bytes()), Ok(Counts::default()));
+        assert_eq!(parse(answer.as_bytes()), Ok(Looked::default()));
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Selection<'_> {
     }
 
     /// From `from` on and before `to`, whatever the query.
-    fn within(&self, from: &Key, to: &Key) -> Value {
+    pub fn within(&self, from: &Key, to: &Key) -> Value {
         let mut filter = self.not_before(from);
         filter.push(self.before(to));
         json!({"bool": {"filter": filter}})

@@ -13,11 +13,14 @@ use crate::cluster::query::Selection;
 use crate::cluster::search::Search;
 use crate::cluster::shards::Slice;
 use crate::config::Config;
-use crate::key::{Key, Point};
+use crate::key::Key;
 use crate::paging::context::Within;
+use crate::paging::late::Look;
 
 /// How long a point in time outlives the last request that used it.
 const KEEP_ALIVE: &str = "5m";
+/// What the reach is called among the minutes.
+pub(super) const REACH: &str = "reach";
 /// An answer has the part of every shard, or it is an error.
 const WHOLE: &str = "allow_partial_search_results=false";
 
@@ -225,16 +228,10 @@ impl Request {
         Self::searching(config, slice, Within::Index, body)
     }
 
-    /// How many documents are there in each minute from this value on and before that one?
-    /// All minutes before `each_from` are counted as one, which is the first.
-    pub fn minutes(
-        selection: Selection<'_>,
-        pit: Option<&str>,
-        slice: Slice,
-        (from, to): &(Point, Point),
-        each_from: i64,
-    ) -> Self {
-        let unit = selection.unit;
+    /// How many documents are there in the reach of the edge, and in each minute before it? All
+    /// minutes before `each_from` are counted as one, which is the first.
+    pub fn look(selection: Selection<'_>, slice: Slice, look: &Look, each_from: i64) -> Self {
+        let (from, to, unit) = (&look.from, look.border(), selection.unit);
         let (first, last) = (unit.minute(from), unit.minute(to));
         // The last minute ends at the end of all, which may be where it begins.
         let each_from = each_from.clamp(first.saturating_add(1), last.saturating_add(1));
@@ -245,15 +242,16 @@ impl Request {
         let minutes = begins.iter().zip(ends);
         let minutes = minutes
             .map(|((minute, begin), end)| (minute.to_string(), selection.stretch(begin, end)));
-        let minutes: Map<_, _> = minutes.collect();
+        let (begin, end) = &look.reach;
+        let reach = (begin < end).then(|| (REACH.to_owned(), selection.within(begin, end)));
+        let filters: Map<_, _> = minutes.chain(reach).collect();
         let body = json!({
             "size": 0,
             "track_total_hits": false,
-            "query": selection.between(&Key::at(from.clone()), &Key::at(to.clone())),
-            "aggs": {"minutes": {"filters": {"filters": minutes}}},
+            "query": selection.between(&Key::at(from.clone()), end.max(begin)),
+            "aggs": {"minutes": {"filters": {"filters": filters}}},
         });
-        let within = pit.map_or(Within::Index, Within::Pit);
-        Self::searching(selection.config, slice, within, body)
+        Self::searching(selection.config, slice, Within::Index, body)
     }
 }
 

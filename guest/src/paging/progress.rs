@@ -48,6 +48,10 @@ pub struct Progress {
     pub position: Option<Key>,
     /// What was delivered from `known_from` on.
     pub edge: Edge,
+    /// What was delivered from `known_from` on and was not there any more when that was read
+    /// again: deleted, changed, or in an index that is closed and may come back.
+    #[serde(default, skip_serializing_if = "Edge::is_empty")]
+    pub gone: Edge,
     /// A group of equal timestamps that was larger than the edge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crowd: Option<Crowd>,
@@ -124,6 +128,7 @@ impl Progress {
             start,
             position: None,
             edge: Edge::default(),
+            gone: Edge::default(),
             crowd: None,
             pass: None,
         }
@@ -182,7 +187,8 @@ impl Progress {
     /// What sorts before the edge was delivered there: a document with several dates is
     /// selected by any of them, but sorts by the smallest.
     fn is_new(&self, seen: &Seen) -> bool {
-        seen.key >= self.known_from && !self.edge.holds(&seen.key, seen.id)
+        let is_known = |edge: &Edge| edge.holds(&seen.key, seen.id);
+        seen.key >= self.known_from && !is_known(&self.edge) && !is_known(&self.gone)
     }
 
     /// Applies an acknowledged page and says what comes next.
@@ -239,6 +245,7 @@ impl Progress {
             if self.is_new(seen) && self.position.as_ref() < Some(&seen.key) {
                 self.position = Some(seen.key.clone());
             }
+            self.gone.forget(&seen.key, seen.id);
             fresh += u64::from(self.edge.meet(&seen.key, seen.id));
         }
         fresh
@@ -253,7 +260,8 @@ impl Progress {
 
     /// Forgets what is settled, oldest first, where the edge could not hold so many more.
     fn make_room(&mut self, more: u64, edge_max: u64) {
-        let surplus = (self.edge.len() as u64 + more).saturating_sub(edge_max);
+        let known = (self.edge.len() + self.gone.len()) as u64;
+        let surplus = (known + more).saturating_sub(edge_max);
         if surplus > 0 && !self.keeps_all() {
             let last = self.edge.place_of(surplus - 1);
             let place = last.map_or(self.start.clone(), |key| Key::behind(&key.point));
@@ -275,6 +283,7 @@ impl Progress {
             self.known_from = place;
         }
         self.edge.forget_before(&self.known_from);
+        self.gone.forget_before(&self.known_from);
     }
 
     /// Begins the pass again at the segment's start, as what the cluster kept for it is gone.

@@ -18,7 +18,6 @@
 #[cfg(test)]
 mod tests;
 
-use super::late::Late;
 use super::minutes::Minutes;
 use super::progress::Progress;
 use super::sightings::Sightings;
@@ -78,11 +77,6 @@ pub fn reslice(before: &[&Slices], after: Slice, unit: Unit) -> Result<Slices, E
         slices: slices.into_iter().map(|(slice, _)| go_on(slice)).collect(),
         cycle: None,
         minutes: counted_behind(&reached, unit),
-        late: (reached != Key::MIN).then_some(Late {
-            before: reached.point,
-            missing: 0,
-            whole: true,
-        }),
         missed: 0,
         sightings: Sightings::default(),
         is_complete: before.iter().enumerate().all(is_complete),

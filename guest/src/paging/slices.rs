@@ -4,12 +4,11 @@
 //! have one, which is all of them.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
-use super::late::Late;
 use super::minutes::Minutes;
 use super::progress::{Crowd, Progress};
 use super::sightings::Sightings;
@@ -27,9 +26,6 @@ pub struct Slices {
     pub cycle: Option<Cycle>,
     /// What was delivered lately, by the minute.
     pub minutes: Minutes,
-    /// Late documents that the next cycle, or the running one, reads.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub late: Option<Late>,
     /// Late documents that appeared where they could not be told from delivered ones, ever.
     #[serde(default)]
     pub missed: u64,
@@ -83,7 +79,6 @@ impl Slices {
             slices: vec![Progress::from(start)],
             cycle: None,
             minutes: Minutes::since(since, begin),
-            late: None,
             missed: 0,
             is_complete: false,
             sightings: Sightings::default(),
@@ -93,7 +88,7 @@ impl Slices {
     /// Takes up another number of slices, between two finished cycles only: then all have come
     /// equally far, so that no document is between two of them.
     pub fn divide_into(&mut self, slices: u32) {
-        let is_between = self.cycle.is_none() && self.late.is_none() && self.has_one_place();
+        let is_between = self.cycle.is_none() && self.has_one_place();
         if self.slices.len() != slices as usize && is_between {
             self.divide(slices);
         }
@@ -188,19 +183,22 @@ impl Slices {
     /// Every slice gets all that is known, since it is not known which document is in which;
     /// the first one also what is only counted.
     fn divide(&mut self, slices: u32) {
-        let mut edge = Edge::default();
+        let (mut edge, mut gone) = (Edge::default(), Edge::default());
         for slice in &self.slices {
             edge.join(&slice.edge);
+            gone.join(&slice.gone);
         }
         let known_from = self.known_from();
         edge.begin_pass();
         let crowd = self.joined_crowd(&edge);
         edge.forget_before(&known_from);
+        gone.forget_before(&known_from);
         let slice = Progress {
             start: self.start(),
             known_from,
             position: self.position(),
             edge,
+            gone,
             crowd: None,
             pass: None,
         };

@@ -5,10 +5,8 @@ use super::Reader;
 use crate::cluster::failure::Failure;
 use crate::error::Error;
 use crate::host::{Host, Level};
-use crate::key::Point;
-use crate::paging::context::Context;
-use crate::paging::late::Found;
-use crate::paging::minutes::Counts;
+use crate::key::{Key, Point};
+use crate::paging::late::{Look, Missed};
 use crate::paging::{Pagination, document_id, scroll};
 use crate::state::Reading;
 use crate::time::Unit;
@@ -36,59 +34,43 @@ impl<H: Host> Reader<'_, H> {
         self.check_crowds()?;
         self.see_largest()?;
         let looked = self.slices()?.is_comparable();
-        let pits = self.look_for_late()?;
+        self.look_for_late()?;
         let begun = match self.plan()? {
             Some(plan) => self.slices()?.begin(plan),
             None => false,
         };
-        for (slice, pit) in pits {
-            match self.progress(slice).map(|progress| progress.pass.as_mut()) {
-                Ok(Some(pass)) => pass.context = Some(pit),
-                _ => self.client.close(&pit),
-            }
-        }
         if let Ok(cycle) = self.cycle_mut() {
             cycle.looked = looked;
         }
         Ok(begun)
     }
 
-    /// Compares what the cluster counts in the last hour with what was delivered there. If
-    /// there is more, it is counted again in the points in time in which it will be read, so
-    /// that what is counted and what is read are the same.
-    fn look_for_late(&mut self) -> Result<Vec<(usize, Context)>, Failure> {
+    /// Compares what the cluster counts behind the place where reading goes on with what was
+    /// delivered there.
+    fn look_for_late(&mut self) -> Result<(), Failure> {
         self.count_what_is_not_read()?;
-        let (pagination, all) = (self.config.pagination, self.config.slice);
+        // By offset, everything is read again anyway.
+        let is_read_anyway = self.config.pagination == Pagination::Offset;
         let Reading { unit, slices, .. } = self.reading()?;
         let unit = *unit;
-        let hour = slices.last_hour(unit);
-        // By offset, everything is read again anyway.
-        let Some(hour) = hour.filter(|_| pagination != Pagination::Offset) else {
-            return Ok(Vec::new());
+        let Some(look) = slices.look(unit).filter(|_| !is_read_anyway) else {
+            return Ok(());
         };
-        let hour = &hour;
         // Minutes in which nothing was delivered need not be told apart, unless there is something.
-        let each_from = self.slices()?.minutes.first_delivered();
-        let each_from = each_from.unwrap_or(i64::MAX);
-        let counted = self.count_minutes(hour, None, all, each_from)?;
-        if self.slices()?.surplus(&counted, unit).is_none() {
-            self.take_note(&counted, hour)?;
-            return Ok(Vec::new());
+        let each_from = slices.minutes.first_delivered().unwrap_or(i64::MAX);
+        let mut counted = self.count_behind(&look, each_from)?;
+        if self.slices()?.surplus(&counted.minutes, unit).is_some() {
+            counted = self.count_behind(&look, i64::MIN)?;
         }
-        if pagination == Pagination::Scroll {
-            let counted = self.count_minutes(hour, None, all, i64::MIN)?;
-            self.take_note(&counted, hour)?;
-            return Ok(Vec::new());
+        if let Some(missed) = self.slices()?.take_note(&counted.minutes, unit) {
+            self.report_missed(&missed, &look)?;
         }
-        let mut pits = Vec::new();
-        match self.count_in_pits(hour, &mut pits) {
-            Ok(counted) => self.take_note(&counted, hour)?,
-            Err(failure) => {
-                pits.iter().for_each(|(_, pit)| self.client.close(pit));
-                return Err(failure);
-            }
+        let known = self.slices()?.known_in(&look.reach);
+        if counted.reach != known {
+            self.slices()?.read_again();
+            self.report_late(counted.reach, known);
         }
-        Ok(pits)
+        Ok(())
     }
 
     /// What stands before the place where a source began is as good as delivered. Where a range
@@ -96,75 +78,46 @@ impl<H: Host> Reader<'_, H> {
     fn count_what_is_not_read(&mut self) -> Result<(), Failure> {
         let begin = self.slices()?.minutes.begin.clone();
         if begin != Point::MIN && document_id::has_no_ranges(self.config) {
-            let all = self.config.slice;
-            let before = self.count_minutes(&(Point::MIN, begin), None, all, i64::MIN)?;
-            self.slices()?.minutes.include(before);
+            let begin = Key::at(begin);
+            let reach = (begin.clone(), begin);
+            let from = Point::MIN;
+            let before = self.count_behind(&Look { from, reach }, i64::MIN)?;
+            self.slices()?.minutes.include(before.minutes);
         }
         Ok(())
     }
 
-    /// Counts slice by slice, in a new point in time of each that has something there.
-    fn count_in_pits(
-        &mut self,
-        hour: &(Point, Point),
-        pits: &mut Vec<(usize, Context)>,
-    ) -> Result<Counts, Failure> {
-        let mut all = Counts::default();
-        for number in 0..self.slices()?.slices.len() {
-            let slice = self.slice(number)?;
-            if self.count_minutes(hour, None, slice, i64::MAX)?.is_empty() {
-                continue;
-            }
-            let Some(pit) = self.client.open_pit(self.config, slice)? else {
-                continue;
-            };
-            pits.push((number, Context::Pit(pit.clone())));
-            all.join(self.count_minutes(hour, Some(&pit), slice, i64::MIN)?);
-        }
-        Ok(all)
+    /// More than are known appeared; where there are fewer, some were deleted or changed, and
+    /// others may have come.
+    fn report_late(&mut self, counted: u64, known: u64) {
+        let fields = [
+            ("counted", counted.to_string()),
+            ("known", known.to_string()),
+        ];
+        let (level, message) = match counted > known {
+            true => (
+                Level::Info,
+                "documents appeared behind the watermark, reading them now",
+            ),
+            false => (
+                Level::Debug,
+                "documents went behind the watermark, looking whether others came",
+            ),
+        };
+        self.client.host.log(level, message, &fields);
     }
 
-    fn take_note(&mut self, counted: &Counts, hour: &(Point, Point)) -> Result<(), Error> {
-        let Reading { unit, slices, .. } = self.reading()?;
-        match slices.take_note(counted, *unit) {
-            Some(found) => self.report_late(&found, &hour.1),
-            None => Ok(()),
-        }
-    }
-
-    fn report_late(&mut self, found: &Found, before: &Point) -> Result<(), Error> {
+    fn report_missed(&mut self, missed: &Missed, look: &Look) -> Result<(), Error> {
         let unit = self.reading()?.unit;
-        let mut fields = vec![("documents", found.documents.to_string())];
-        let times = unit.to_millis(before).zip(unit.to_millis(&found.since));
+        let mut fields = vec![("documents", missed.documents.to_string())];
+        let border = &look.reach.1.point;
+        let times = unit.to_millis(border).zip(unit.to_millis(&missed.since));
         if let Some((before_ms, since_ms)) = times {
             let late_ms = before_ms.saturating_sub(since_ms);
             fields.push(("at_most_late_s", late_ms.div_ceil(1_000).to_string()));
         }
-        let (level, message) = if found.within_reach {
-            (
-                Level::Info,
-                "documents appeared behind the watermark, reading them now",
-            )
-        } else {
-            (Level::Error, TOO_LATE)
-        };
-        if !found.within_reach {
-            fields.push(("remedy", remedy(unit)));
-        }
-        self.client.host.log(level, message, &fields);
-        Ok(())
-    }
-
-    /// The cycle that read late documents is over.
-    pub(super) fn end_late(&mut self) -> Result<(), Error> {
-        let missed = self.slices()?.end_late();
-        if missed > 0 {
-            let fields = [
-                ("documents", missed.to_string()),
-                ("remedy", remedy(self.reading()?.unit)),
-            ];
-            self.client.host.log(Level::Error, TOO_LATE, &fields);
-        }
+        fields.push(("remedy", remedy(unit)));
+        self.client.host.log(Level::Error, TOO_LATE, &fields);
         Ok(())
     }
 }

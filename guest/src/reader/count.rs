@@ -10,8 +10,9 @@ use crate::cluster::shards::Slice;
 use crate::cluster::{histogram, listing};
 use crate::error::Error;
 use crate::host::Host;
-use crate::key::{Key, Point};
+use crate::key::Key;
 use crate::paging::context::{Begin, Context, Within};
+use crate::paging::late::{Look, Looked};
 use crate::paging::minutes::Counts;
 use crate::paging::{Pagination, document_id, scroll};
 
@@ -53,21 +54,19 @@ impl<H: Host> Reader<'_, H> {
             .ok_or_else(|| Error::transient("the cluster did not count exactly").into())
     }
 
-    /// By the minute, between two values. What is no time is counted as one minute.
-    pub(super) fn count_minutes(
-        &mut self,
-        hour: &(Point, Point),
-        pit: Option<&str>,
-        slice: Slice,
-        each_from: i64,
-    ) -> Result<Counts, Failure> {
+    /// In the reach of the edge, and by the minute before it. What is no time is one minute.
+    pub(super) fn count_behind(&mut self, look: &Look, each_from: i64) -> Result<Looked, Failure> {
         let (config, unit) = (self.config, self.reading()?.unit);
         if document_id::has_no_ranges(config) {
-            let listed = self.list(slice, pit, &Key::at(hour.1.clone()), None)?;
+            let (from, to) = &look.reach;
+            let listed = self.list(config.slice, None, &from.group(), None)?;
+            let reach = self.list(config.slice, None, from, Some(to))?.within;
             let before = listed.total.saturating_sub(listed.within);
-            return Ok(Counts::from_iter([(unit.minute(&hour.1), before)]));
+            let minutes = Counts::from_iter([(unit.minute(&from.point), before)]);
+            return Ok(Looked { minutes, reach });
         }
-        let request = Request::minutes(Selection { config, unit }, pit, slice, hour, each_from);
+        let selection = Selection { config, unit };
+        let request = Request::look(selection, config.slice, look, each_from);
         let answer = self.client.ask(&request)?;
         histogram::parse(&answer.bytes)
     }

@@ -59,7 +59,6 @@ impl<H: Host> Reader<'_, H> {
         let Some(cycle) = self.slices()?.finish() else {
             return Ok(());
         };
-        self.end_late()?;
         self.state.count_cycle(cycle.documents, self.client.now_ms);
         let found_any = self.slices()?.position().is_some();
         if found_any && scroll::is_export(self.config) {

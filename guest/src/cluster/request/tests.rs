@@ -29,23 +29,17 @@ fn searches(config: &Config, within: Within<'_>) -> Vec<Request> {
             product: Some(Product::Elasticsearch),
         })
     };
-    let minutes = |pit| {
-        Request::minutes(
-            selection,
-            pit,
-            Slice::WHOLE,
-            &(0.into(), 5.into()),
-            i64::MIN,
-        )
+    let look = Look {
+        from: 0.into(),
+        reach: (Key::at(5), Key::at(5)),
     };
     let mut all = vec![search(10), search(0)];
     match within {
-        Within::Pit(pit) => all.push(minutes(Some(pit))),
         Within::Index => all.extend([
-            minutes(None),
+            Request::look(selection, Slice::WHOLE, &look, i64::MIN),
             Request::count(config, Slice::WHOLE, json!({})),
         ]),
-        Within::NewScroll => {}
+        Within::Pit(_) | Within::NewScroll => {}
     }
     all
 }
@@ -172,13 +166,11 @@ fn minutes_are_told_apart_from_where_it_matters_and_leave_no_gap() {
         (i64::MAX, vec![("1", 90, 200)]),
     ];
     for (each_from, expected) in rows {
-        let request = Request::minutes(
-            selection,
-            None,
-            Slice::WHOLE,
-            &(90.into(), 200.into()),
-            each_from,
-        );
+        let look = Look {
+            from: 90.into(),
+            reach: (Key::at(200), Key::at(200)),
+        };
+        let request = Request::look(selection, Slice::WHOLE, &look, each_from);
         let body = request.body.unwrap();
         let filters = body["aggs"]["minutes"]["filters"]["filters"]
             .as_object()

@@ -28,6 +28,10 @@ impl Progress {
         }
         pass.rereads = 0;
         let keep_from = pass.keep_from.clone();
+        if keep_from != Key::MIN {
+            let gone = self.edge.take_unmet(&self.start, to);
+            self.gone.join(&gone);
+        }
         if *to == pass.to {
             self.finish(to, keep_from);
             return Ok(Settled::PassOver);

@@ -1,11 +1,10 @@
 //! Processes whose number changes, wherever they are, against a cluster of a few lines.
 
 use super::*;
-use crate::paging::late::Found;
-use crate::paging::minutes::Counts;
 use crate::paging::progress::Crowd;
 use crate::paging::progress::tests::{Document, Snapshot, all, read_pages, sorted, spread};
 use crate::paging::slices::Plan;
+use crate::paging::slices::tests::look_behind;
 
 const UNIT: Unit = Unit::Ms;
 const MINUTE: i64 = 60_000;
@@ -60,15 +59,10 @@ impl World {
         self.documents.iter().filter(is_own).cloned().collect()
     }
 
-    /// What a process finds to be late.
-    fn find_late(&mut self, process: usize) -> Option<Found> {
+    /// Whether a process finds something behind the place where it goes on.
+    fn finds_late(&mut self, process: usize) -> bool {
         let own = self.of(slice(process, self.processes.len()));
-        let reading = &mut self.processes[process];
-        let (from, to) = reading.last_hour(UNIT)?;
-        let timestamps = own.iter().map(|document| &document.key.point);
-        let within = timestamps.filter(|at| (&from..&to).contains(at));
-        let counts: Counts = within.map(|at| (UNIT.minute(at), 1)).collect();
-        reading.take_note(&counts, UNIT)
+        look_behind(&mut self.processes[process], &own) != (false, 0)
     }
 
     /// What a process reads in one of its slices, to this horizon or some pages far.
@@ -115,7 +109,6 @@ impl World {
         let reading = &mut self.processes[process];
         if reading.is_over() {
             reading.finish();
-            reading.end_late();
         }
     }
 
@@ -152,7 +145,7 @@ fn wherever_processes_stop_another_number_of_them_loses_and_repeats_nothing() {
             for process in 0..world.processes.len() {
                 for _ in 0..2 {
                     world.cycle(process, 99 * MINUTE, slices);
-                    assert_eq!(world.find_late(process), None, "{numbers:?}, {slices}");
+                    assert!(!world.finds_late(process), "{numbers:?}, {slices}");
                 }
                 assert_eq!(world.processes[process].slices.len(), slices as usize);
             }

@@ -1,12 +1,28 @@
 //! Cycles over slices, and late documents, against a cluster of a few lines.
 
 use super::*;
-use crate::paging::late::Found;
-use crate::paging::minutes::Counts;
 use crate::paging::progress::tests::{Document, Snapshot, all, read_pass, sorted, spread};
 
 const UNIT: Unit = Unit::Ms;
 const MINUTE: i64 = 60_000;
+
+/// Whether a source reads again what its edge reaches, and how many it reports to be missed.
+pub(in crate::paging) fn look_behind(source: &mut Slices, documents: &[Document]) -> (bool, u64) {
+    let Some(look) = source.look(UNIT) else {
+        return (false, 0);
+    };
+    let keys = || documents.iter().map(|document| &document.key);
+    let (from, to) = &look.reach;
+    let before = keys().filter(|key| key.point >= look.from && key.point < from.point);
+    let minutes = before.map(|key| (UNIT.minute(&key.point), 1)).collect();
+    let missed = source.take_note(&minutes, UNIT);
+    let counted = keys().filter(|key| *key >= from && *key < to).count() as u64;
+    let again = counted != source.known_in(&look.reach);
+    if again {
+        source.read_again();
+    }
+    (again, missed.map_or(0, |missed| missed.documents))
+}
 
 fn timestamp(document: &Document) -> i64 {
     document.key.point.number().unwrap()
@@ -51,26 +67,16 @@ impl World {
         }));
     }
 
-    fn counts(&self, (from, to): (Point, Point)) -> Counts {
-        let timestamps = self.documents.iter().map(|document| &document.key.point);
-        let within = timestamps.filter(|at| (&from..&to).contains(at));
-        within.map(|at| (UNIT.minute(at), 1)).collect()
-    }
-
-    /// One cycle. Returns what it found to be late, and what it could not deliver of that.
-    fn cycle(&mut self) -> (Option<Found>, u64) {
+    /// One cycle. Returns whether it read the reach again, and what it reported to be missed.
+    fn cycle(&mut self) -> (bool, u64) {
         self.source.divide_into(self.slices);
-        let hour = self.source.last_hour(UNIT);
-        let found = hour.and_then(|hour| {
-            let counts = self.counts(hour);
-            self.source.take_note(&counts, UNIT)
-        });
+        let (again, missed) = look_behind(&mut self.source, &self.documents);
         self.source.begin(self.plan.clone());
         for number in 0..self.source.slices.len() {
             self.read(number);
         }
         self.source.finish();
-        (found, self.source.end_late())
+        (again, missed)
     }
 
     fn read(&mut self, number: usize) {
@@ -102,22 +108,16 @@ fn late_documents_inside_the_overlap_are_delivered_once_by_any_number_of_slices(
     for slices in [1, 2, 5] {
         let mut world = World::new(slices, 10 * MINUTE, 10_000);
         world.add((0..300).map(|n| n * 4_000));
-        assert_eq!(world.cycle(), (None, 0));
+        assert_eq!(world.cycle(), (false, 0));
         for late in [
             vec![11 * MINUTE],
             vec![19 * MINUTE + 1, 19 * MINUTE + 2],
             vec![12 * MINUTE + 5; 30],
         ] {
-            let number = late.len() as u64;
             world.add(late);
-            let (found, missed) = world.cycle();
-            let found = found.unwrap();
-            assert_eq!(
-                (found.documents, found.within_reach, missed),
-                (number, true, 0)
-            );
+            assert_eq!(world.cycle(), (true, 0));
             world.assert_holds_all();
-            assert_eq!(world.cycle(), (None, 0), "what was late is not late again");
+            assert_eq!(world.cycle(), (false, 0), "what was late is not late again");
         }
         world.assert_holds_all();
     }
@@ -129,12 +129,8 @@ fn late_documents_beyond_the_edge_are_reported_once_and_never_repeated() {
     world.add((0..300).map(|n| n * 4_000));
     world.cycle();
     world.add([MINUTE, MINUTE, 5 * MINUTE]);
-    let (found, _) = world.cycle();
-    assert_eq!(
-        found.map(|found| (found.documents, found.within_reach)),
-        Some((3, false))
-    );
-    assert_eq!((world.source.missed, world.cycle()), (3, (None, 0)));
+    assert_eq!(world.cycle(), (false, 3));
+    assert_eq!(world.cycle(), (false, 0));
     assert_eq!(world.delivered.len(), 300);
 }
 
@@ -144,20 +140,13 @@ fn of_a_minute_that_the_edge_knows_in_part_the_known_part_is_delivered() {
     world.add((0..300).map(|n| n * 4_000));
     world.cycle();
     world.add([17 * MINUTE + 1, 17 * MINUTE + 45_000]);
-    let (found, missed) = world.cycle();
-    assert_eq!(
-        found.map(|found| (found.documents, found.within_reach)),
-        Some((2, true))
-    );
-    assert_eq!(
-        (missed, world.source.missed, world.delivered.len()),
-        (1, 1, 301)
-    );
-    assert_eq!(world.cycle(), (None, 0));
+    assert_eq!(world.cycle(), (true, 1));
+    assert_eq!(world.delivered.len(), 301);
+    assert_eq!(world.cycle(), (false, 0));
 }
 
 #[test]
-fn deleted_documents_are_no_reason_to_read_again_and_do_not_hide_late_ones() {
+fn deleted_documents_hide_no_late_one_and_do_not_come_again() {
     let mut world = World::new(1, 10 * MINUTE, 10_000);
     world.add((0..300).map(|n| n * 4_000));
     world.cycle();
@@ -165,11 +154,36 @@ fn deleted_documents_are_no_reason_to_read_again_and_do_not_hide_late_ones() {
     world
         .documents
         .retain(|document| timestamp(document) % 8_000 == 0);
-    assert_eq!(world.cycle(), (None, 0));
-    world.documents = all;
-    world.documents.retain(|document| document.id < 280);
-    assert!(world.cycle().0.is_some(), "they are there again");
-    assert_eq!(world.delivered.len(), 300, "and were delivered before");
+    // As many as one went come, where the edge reaches.
+    world.add([15 * MINUTE + 1]);
+    assert_eq!(world.cycle(), (true, 0));
+    assert_eq!(world.delivered.len(), 301);
+    assert_eq!(world.cycle(), (false, 0), "what went is known to be gone");
+    world.add([16 * MINUTE + 1]);
+    assert_eq!(world.cycle(), (true, 0));
+    assert_eq!(world.delivered.len(), 302);
+    world
+        .documents
+        .extend(all.into_iter().filter(|d| d.id % 2 == 1));
+    assert!(world.cycle().0, "they are there again");
+    assert_eq!(world.delivered.len(), 302, "and were delivered before");
+    assert!(!world.cycle().0);
+}
+
+#[test]
+fn an_update_of_the_last_document_hides_no_late_one() {
+    let mut world = World::new(1, 10 * MINUTE, 10_000);
+    world.add((0..300).map(|n| n * 4_000));
+    world.cycle();
+    let last = world.documents.last_mut().unwrap();
+    (last.id, last.key.seq_no) = (10_000, 10_000);
+    world.cycle();
+    assert_eq!(world.delivered.len(), 301);
+    world.add([19 * MINUTE + 59_000]);
+    world.cycle();
+    world.add([19 * MINUTE + 50_001]);
+    assert_eq!(world.cycle(), (true, 0));
+    assert_eq!(world.delivered.len(), 303);
 }
 
 #[test]
@@ -197,7 +211,7 @@ fn while_slices_have_come_to_different_places_their_number_stays() {
     world.read(1);
     world.source.abandon();
     world.slices = 1;
-    assert_eq!((world.cycle(), world.source.slices.len()), ((None, 0), 2));
+    assert_eq!((world.cycle(), world.source.slices.len()), ((false, 0), 2));
     world.cycle();
     assert_eq!(world.source.slices.len(), 1);
     world.assert_holds_all();
@@ -226,10 +240,9 @@ fn late_documents_are_noticed_after_the_number_of_slices_changed_inside_a_minute
     world.slices = 5;
     world.cycle();
     world.add((0..30).map(|n| 10 * MINUTE + 20 + n));
-    assert_eq!(world.cycle(), (None, 0));
+    assert_eq!(world.cycle(), (false, 0));
     world.add([10 * MINUTE + 30]);
-    let (found, _) = world.cycle();
-    assert_eq!(found.map(|found| found.documents), Some(1));
+    assert!(world.cycle().0);
     world.assert_holds_all();
 }
 
@@ -248,7 +261,7 @@ fn an_update_that_is_read_with_late_documents_hides_no_later_one() {
     world.cycle();
     assert_eq!(world.delivered.len(), 302, "the update and the late one");
     world.add([15 * MINUTE + 2]);
-    assert!(world.cycle().0.is_some());
+    assert!(world.cycle().0);
     assert_eq!(world.delivered.len(), 303);
 }
 
@@ -264,7 +277,7 @@ fn late_documents_beyond_a_horizon_that_was_set_back_are_read_by_the_next_cycle(
     }
     world.assert_holds_all();
     world.add([12 * MINUTE + 2]);
-    assert!(world.cycle().0.is_some(), "nothing was counted twice");
+    assert!(world.cycle().0, "nothing was counted twice");
     world.assert_holds_all();
 }
 
@@ -279,5 +292,5 @@ fn late_documents_in_the_minute_of_the_start_are_noticed_but_nothing_before_it()
     world.cycle();
     world.assert_holds_all();
     world.add([start - 1]);
-    assert_eq!((world.cycle(), world.delivered.len()), ((None, 0), 101));
+    assert_eq!((world.cycle(), world.delivered.len()), ((false, 0), 101));
 }
