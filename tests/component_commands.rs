@@ -46,7 +46,7 @@ fn inspect_prints_permissions_exports_world_size_digest_and_toolchain() {
         "  runs here  yes\n",
         "  may use    iggy:connector/http@0.1.0       requests to the configured cluster, as granted\n",
         "             wasi:io/streams@0.2.6           the streams above, and no others\n",
-        "  offers     iggy:connector/source@0.1.0: backlog, close, describe, migrate-state, open, poll\n",
+        "  offers     iggy:connector/source@0.1.0: backlog, close, describe, migrate-state, open, poll, reslice-states\n",
         "  made by    ",
     ] {
         assert!(looked.stdout.contains(part), "{part:?}: {}", looked.stdout);

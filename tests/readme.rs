@@ -28,15 +28,17 @@ fn commands() -> Vec<&'static str> {
 
 #[test]
 fn every_configuration_in_the_readme_loads() {
-    let [quick, files, full, _access, elsewhere] = blocks("toml")[..] else {
+    let [quick, files, full, by_id, _access, elsewhere] = blocks("toml")[..] else {
         panic!("other blocks than this test knows")
     };
     let (_, source) = quick.split_once("\n\n").unwrap();
+    let (streams, _) = source.split_once("[sources.elasticsearch.config]").unwrap();
     for text in [
         quick.to_owned(),
         format!("{quick}\n{elsewhere}"),
         format!("{files}\n{source}"),
         format!("{files}\n{full}"),
+        format!("{files}\n{streams}{by_id}"),
     ] {
         let config =
             Config::parse(&text, "README.md", []).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -89,7 +91,7 @@ async fn the_access_of_the_readme_reads_a_cluster_behind_tls() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(authority.file(), folder.path().join("ca.pem")).unwrap();
     std::fs::write(folder.path().join("api_key"), "id:key\n").unwrap();
-    let [quick, files, _full, access, _elsewhere] = blocks("toml")[..] else {
+    let [quick, files, _full, _by_id, access, _elsewhere] = blocks("toml")[..] else {
         panic!("other blocks than this test knows")
     };
     let (_, source) = quick.split_once("\n\n").unwrap();
@@ -130,7 +132,7 @@ async fn every_command_of_the_program_in_the_readme_runs() {
     let config = blocks("toml")[0]
         .replace("http://localhost:9200", cluster.url())
         .replace("127.0.0.1:8090", server.address());
-    let elsewhere = format!("{config}\n{}", blocks("toml")[4]);
+    let elsewhere = format!("{config}\n{}", blocks("toml")[5]);
     std::fs::write(folder.path().join("connector.toml"), config).unwrap();
     std::fs::write(folder.path().join("elsewhere.toml"), elsewhere).unwrap();
     let commands: Vec<_> = commands()
