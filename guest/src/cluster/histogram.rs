@@ -55,17 +55,16 @@ pub fn parse(body: &[u8]) -> Result<Looked, Failure> {
             false => Err(unreadable(&"it has no \"aggregations\"").into()),
         };
     };
-    let mut buckets = aggregations.minutes.buckets;
-    let reach = buckets.remove(REACH).map_or(0, |bucket| bucket.doc_count);
-    let count = |(minute, bucket): (String, Bucket)| {
+    let mut looked = Looked::default();
+    for (name, bucket) in aggregations.minutes.buckets {
+        let (minute, counts) = match name.strip_prefix(REACH) {
+            Some(minute) => (minute, &mut looked.reach),
+            None => (&*name, &mut looked.minutes),
+        };
         let minute = minute.parse().map_err(|e| unreadable(&e))?;
-        Ok((minute, bucket.doc_count))
-    };
-    let counts: Result<Vec<_>, Error> = buckets.into_iter().map(count).collect();
-    Ok(Looked {
-        minutes: counts?.into(),
-        reach,
-    })
+        counts.add(minute, bucket.doc_count);
+    }
+    Ok(looked)
 }
 
 #[cfg(test)]
@@ -73,13 +72,14 @@ mod tests {
     use super::*;
     use crate::paging::minutes::Counts;
 
-    const ANSWER: &str = r#"{"timed_out":false,"_shards":{"failed":0},"aggregations":{"minutes":{"buckets":{"29453761":{"doc_count":7},"29453762":{"doc_count":0},"reach":{"doc_count":5}}}}}"#;
+    const ANSWER: &str = r#"{"timed_out":false,"_shards":{"failed":0},"aggregations":{"minutes":{"buckets":{"29453761":{"doc_count":7},"29453762":{"doc_count":0},"r29453762":{"doc_count":5}}}}}"#;
 
     #[test]
     fn documents_are_counted_by_the_minute() {
         let looked = parse(ANSWER.as_bytes()).unwrap();
         let minutes = Counts::from_iter([(29_453_761, 7)]);
-        assert_eq!(looked, Looked { minutes, reach: 5 });
+        let reach = Counts::from_iter([(29_453_762, 5)]);
+        assert_eq!(looked, Looked { minutes, reach });
     }
 
     #[test]

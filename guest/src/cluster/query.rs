@@ -38,13 +38,6 @@ impl Selection<'_> {
         json!({"bool": {"filter": filter}})
     }
 
-    /// One value from `from` on and before `to`, whatever the query.
-    pub fn stretch(&self, from: &Point, to: &Point) -> Value {
-        let from = (*from != Point::MIN).then_some(("gte", from));
-        let bounds: Vec<_> = from.into_iter().chain([("lt", to)]).collect();
-        self.range(&bounds)
-    }
-
     /// From `from` on and before `to`, whatever the query.
     pub fn within(&self, from: &Key, to: &Key) -> Value {
         let mut filter = self.not_before(from);

@@ -19,8 +19,8 @@ use crate::paging::late::Look;
 
 /// How long a point in time outlives the last request that used it.
 const KEEP_ALIVE: &str = "5m";
-/// What the reach is called among the minutes.
-pub(super) const REACH: &str = "reach";
+/// What the minutes of the reach begin with.
+pub(super) const REACH: &str = "r";
 /// An answer has the part of every shard, or it is an error.
 const WHOLE: &str = "allow_partial_search_results=false";
 
@@ -231,28 +231,44 @@ impl Request {
     /// How many documents are there in the reach of the edge, and in each minute before it? All
     /// minutes before `each_from` are counted as one, which is the first.
     pub fn look(selection: Selection<'_>, slice: Slice, look: &Look, each_from: i64) -> Self {
-        let (from, to, unit) = (&look.from, look.border(), selection.unit);
-        let (first, last) = (unit.minute(from), unit.minute(to));
-        // The last minute ends at the end of all, which may be where it begins.
-        let each_from = each_from.clamp(first.saturating_add(1), last.saturating_add(1));
-        let begins = std::iter::once(first).chain(each_from..=last);
-        let begins = begins.map(|minute| (minute, unit.begin_of_minute(minute).max(from.clone())));
-        let begins: Vec<_> = begins.filter(|(_, begin)| begin < to).collect();
-        let ends = begins.iter().skip(1).map(|(_, begin)| begin).chain([to]);
-        let minutes = begins.iter().zip(ends);
-        let minutes = minutes
-            .map(|((minute, begin), end)| (minute.to_string(), selection.stretch(begin, end)));
+        let unit = selection.unit;
         let (begin, end) = &look.reach;
-        let reach = (begin < end).then(|| (REACH.to_owned(), selection.within(begin, end)));
-        let filters: Map<_, _> = minutes.chain(reach).collect();
+        let before = (Key::at(look.from.clone()), begin.group());
+        let first = unit.minute(&look.from);
+        let minutes = by_minute(selection, &before, (first, each_from), "");
+        let reach = by_minute(selection, &look.reach, (look.first, look.each_from), REACH);
+        let filters: Map<_, _> = minutes.into_iter().chain(reach).collect();
         let body = json!({
             "size": 0,
             "track_total_hits": false,
-            "query": selection.between(&Key::at(from.clone()), end.max(begin)),
+            "query": selection.between(&before.0, end.max(begin)),
             "aggs": {"minutes": {"filters": {"filters": filters}}},
         });
         Self::searching(selection.config, slice, Within::Index, body)
     }
+}
+
+/// A filter for each minute between two places, and one for all before `each_from`, by its name.
+fn by_minute(
+    selection: Selection<'_>,
+    (from, to): &(Key, Key),
+    (first, each_from): (i64, i64),
+    prefix: &str,
+) -> Vec<(String, Value)> {
+    let unit = selection.unit;
+    let last = unit.minute(&to.point);
+    let each_from = each_from.clamp(first.saturating_add(1), last.max(first).saturating_add(1));
+    let begin = |minute| Key::at(unit.begin_of_minute(minute)).max(from.clone());
+    let begins = std::iter::once((first, from.clone()));
+    let begins = begins.chain((each_from..=last).map(|minute| (minute, begin(minute))));
+    let begins: Vec<_> = begins.filter(|(_, begin)| begin < to).collect();
+    let ends = begins.iter().skip(1).map(|(_, begin)| begin).chain([to]);
+    let minutes = begins.iter().zip(ends);
+    let minutes = minutes.map(|((minute, begin), end)| {
+        let name = format!("{prefix}{minute}");
+        (name, selection.within(begin, end))
+    });
+    minutes.collect()
 }
 
 pub(super) fn set(object: &mut Value, key: &str, value: Value) {

@@ -8,14 +8,15 @@
 //!                      known_from         the reach           start
 //! ```
 //!
-//! In the reach of the edge the cluster must count as many documents as the edge remembers. If
-//! not, reading begins at `known_from` again, and the edge suppresses what was delivered.
+//! In the reach of the edge the cluster must count as many documents in each minute as the edge
+//! remembers. If not, reading begins at `known_from` again, and the edge suppresses what was
+//! delivered.
 //! Behind it a late document can not be told from what was delivered: where the cluster counts
 //! more than were, it is reported, once.
 
 use std::collections::BTreeSet;
 
-use super::minutes::{Border, Counts, Surplus};
+use super::minutes::{Border, Counts, MINUTES_MAX, Surplus};
 use super::slices::Slices;
 use crate::key::{Key, Point};
 use crate::time::Unit;
@@ -27,6 +28,10 @@ pub struct Look {
     pub from: Point,
     /// The reach of the edge, its end exclusive.
     pub reach: (Key, Key),
+    /// The first minute of the reach; all before the last hour of it are this one.
+    pub first: i64,
+    /// From this minute on each is counted for itself.
+    pub each_from: i64,
 }
 
 /// What the cluster counts there.
@@ -34,8 +39,8 @@ pub struct Look {
 pub struct Looked {
     /// Before the reach, by the minute.
     pub minutes: Counts,
-    /// In the reach.
-    pub reach: u64,
+    /// In the reach, by the minute.
+    pub reach: Counts,
 }
 
 /// Documents that can not be told from what was delivered.
@@ -69,14 +74,26 @@ impl Slices {
         let from = unit.begin_of_minute(first).max(self.minutes.begin.clone());
         let from = from.min(reach.0.point.clone());
         let is_empty = from == reach.0.point && reach.0 >= reach.1;
-        (self.is_comparable() && !is_empty).then_some(Look { from, reach })
+        let first = unit.minute(&reach.0.point);
+        let each_from = unit.minute(&reach.1.point).saturating_sub(MINUTES_MAX);
+        (self.is_comparable() && !is_empty).then(|| Look {
+            from,
+            reach,
+            first,
+            each_from: each_from.max(first.saturating_add(1)),
+        })
     }
 
-    /// How many documents are known in the reach.
-    pub fn known_in(&self, (from, to): &(Key, Key)) -> u64 {
+    /// How many documents are known in the reach, by the minute.
+    pub fn known_in(&self, look: &Look, unit: Unit) -> Counts {
+        let (from, to) = &look.reach;
         let edges = self.slices.iter().map(|slice| &slice.edge);
         let known: BTreeSet<_> = edges.flat_map(|edge| edge.between(from, to)).collect();
-        known.len() as u64
+        let minute = |(key, _): &(Key, u64)| match unit.minute(&key.point) {
+            minute if minute < look.each_from => look.first,
+            minute => minute,
+        };
+        known.into_iter().map(|entry| (minute(entry), 1)).collect()
     }
 
     /// Reads everything in the reach again.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::key::Point;
 
 /// How many minutes are remembered.
-const MINUTES_MAX: i64 = 60;
+pub(super) const MINUTES_MAX: i64 = 60;
 
 /// Documents delivered in each minute, the minutes counted from the epoch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +62,9 @@ impl Counts {
         }
     }
 
-    /// Whether none was counted.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// How many in all.
+    pub fn sum(&self) -> u64 {
+        self.0.values().sum()
     }
 
     fn of(&self, minute: i64) -> u64 {

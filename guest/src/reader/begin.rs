@@ -65,10 +65,10 @@ impl<H: Host> Reader<'_, H> {
         if let Some(missed) = self.slices()?.take_note(&counted.minutes, unit) {
             self.report_missed(&missed, &look)?;
         }
-        let known = self.slices()?.known_in(&look.reach);
+        let known = self.slices()?.known_in(&look, unit);
         if counted.reach != known {
             self.slices()?.read_again();
-            self.report_late(counted.reach, known);
+            self.report_late(counted.reach.sum(), known.sum());
         }
         Ok(())
     }
@@ -79,9 +79,13 @@ impl<H: Host> Reader<'_, H> {
         let begin = self.slices()?.minutes.begin.clone();
         if begin != Point::MIN && document_id::has_no_ranges(self.config) {
             let begin = Key::at(begin);
-            let reach = (begin.clone(), begin);
-            let from = Point::MIN;
-            let before = self.count_behind(&Look { from, reach }, i64::MIN)?;
+            let nothing_else = Look {
+                from: Point::MIN,
+                reach: (begin.clone(), begin),
+                first: 0,
+                each_from: 1,
+            };
+            let before = self.count_behind(&nothing_else, i64::MIN)?;
             self.slices()?.minutes.include(before.minutes);
         }
         Ok(())

@@ -62,7 +62,8 @@ impl<H: Host> Reader<'_, H> {
             let listed = self.list(config.slice, None, &from.group(), None)?;
             let reach = self.list(config.slice, None, from, Some(to))?.within;
             let before = listed.total.saturating_sub(listed.within);
-            let minutes = Counts::from_iter([(unit.minute(&from.point), before)]);
+            let minutes = Counts::from_iter([(look.first, before)]);
+            let reach = Counts::from_iter([(look.first, reach)]);
             return Ok(Looked { minutes, reach });
         }
         let selection = Selection { config, unit };

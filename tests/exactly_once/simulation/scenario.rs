@@ -266,7 +266,8 @@ impl Scenario {
             ties: *[1, 2, 7, 30, initial.max(1)].choose(&mut dice).unwrap(),
             later: dice.random_range(0..=40),
             late_ms: match (late, very_late) {
-                (_, true) => VERY_LATE_MS,
+                // What comes so late and what changes at once can make up for each other.
+                (_, true) if !updates => VERY_LATE_MS,
                 (true, _) => LATE_MS,
                 _ => 0,
             },

@@ -32,6 +32,8 @@ fn searches(config: &Config, within: Within<'_>) -> Vec<Request> {
     let look = Look {
         from: 0.into(),
         reach: (Key::at(5), Key::at(5)),
+        first: 0,
+        each_from: 1,
     };
     let mut all = vec![search(10), search(0)];
     match within {
@@ -169,6 +171,8 @@ fn minutes_are_told_apart_from_where_it_matters_and_leave_no_gap() {
         let look = Look {
             from: 90.into(),
             reach: (Key::at(200), Key::at(200)),
+            first: 3,
+            each_from: 4,
         };
         let request = Request::look(selection, Slice::WHOLE, &look, each_from);
         let body = request.body.unwrap();
@@ -176,8 +180,11 @@ fn minutes_are_told_apart_from_where_it_matters_and_leave_no_gap() {
             .as_object()
             .unwrap();
         let range = |(minute, filter): (&String, &Value)| {
-            let range = &filter["range"]["t"];
-            let bound = |name: &str| range[name].as_i64().unwrap();
+            let both = filter["bool"]["filter"].as_array().unwrap();
+            let bound = |name: &str| {
+                let bounds = both.iter().map(|range| &range["range"]["t"][name]);
+                bounds.filter_map(Value::as_i64).next().unwrap()
+            };
             (minute.clone(), bound("gte"), bound("lt"))
         };
         let found: Vec<_> = filters.iter().map(range).collect();

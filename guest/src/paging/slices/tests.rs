@@ -1,6 +1,7 @@
 //! Cycles over slices, and late documents, against a cluster of a few lines.
 
 use super::*;
+use crate::paging::minutes::Counts;
 use crate::paging::progress::tests::{Document, Snapshot, all, read_pass, sorted, spread};
 
 const UNIT: Unit = Unit::Ms;
@@ -16,8 +17,13 @@ pub(in crate::paging) fn look_behind(source: &mut Slices, documents: &[Document]
     let before = keys().filter(|key| key.point >= look.from && key.point < from.point);
     let minutes = before.map(|key| (UNIT.minute(&key.point), 1)).collect();
     let missed = source.take_note(&minutes, UNIT);
-    let counted = keys().filter(|key| *key >= from && *key < to).count() as u64;
-    let again = counted != source.known_in(&look.reach);
+    let within = keys().filter(|key| *key >= from && *key < to);
+    let minute = |key: &Key| match UNIT.minute(&key.point) {
+        minute if minute < look.each_from => look.first,
+        minute => minute,
+    };
+    let counted: Counts = within.map(|key| (minute(key), 1)).collect();
+    let again = counted != source.known_in(&look, UNIT);
     if again {
         source.read_again();
     }
