@@ -11,6 +11,8 @@ mod rehearsal;
 mod says;
 mod state;
 
+use std::time::Duration;
+
 use elasticsearch_source::instance::Failure;
 use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Product};
 use elasticsearch_source::runner::Summary;
@@ -18,6 +20,9 @@ use elasticsearch_source::runner::Summary;
 use crate::support::hostile;
 use crate::support::sample;
 use crate::support::world::World;
+
+/// How long an attack may go on before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn cluster() -> MiniElasticsearch {
     sample::cluster(Product::Elasticsearch, 100)
@@ -33,9 +38,10 @@ fn attacker(cluster: &MiniElasticsearch, export: &str, attack: &str) -> World {
         .limits("guest_time = \"100ms\"")
 }
 
-/// How a run of it ends.
+/// How a run of it ends, which it does soon.
 async fn failure(world: &World) -> (Failure, Summary) {
-    world.once().await.unwrap_err()
+    let ended = tokio::time::timeout(PATIENCE, world.once()).await;
+    ended.expect("nothing stops it").unwrap_err()
 }
 
 /// The words of the error in which a run of it ends, as one that was stopped.

@@ -209,7 +209,7 @@ mod tests {
         format!("(component (core module $m {contents}) {instance})")
     }
 
-    const FILLING: &str = r#"(func (export "start") (local $i i32)
+    const FILLING: &str = r#"(func (export "start")
         (loop $more (drop (table.grow (ref.null func) (i32.const 100))) (br $more)))"#;
 
     #[tokio::test]
@@ -222,7 +222,8 @@ mod tests {
             (type $r (resource (rep i32)))
             (core func $new (canon resource.new $r))
             (core module $m (import "" "new" (func $new (param i32) (result i32)))
-                (func $go (loop $more (drop (call $new (i32.const 1))) (br $more))) (start $go))
+                (func $go (local $i i32) (loop $more (drop (call $new (i32.const 1)))
+                    (br_if $more (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 30))))) (start $go))
             (core instance (instantiate $m (with "" (instance (export "new" (func $new)))))))"#;
         let remedy = |key| format!("raise {key} in [sources.a.limits]");
         let rows = [
