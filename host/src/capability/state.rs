@@ -237,6 +237,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_state_of_a_format_that_its_component_could_not_read_again_is_not_saved() {
+        for format in [0, 2] {
+            let mut imports = Imports::new();
+            let save = imports.state().submit(b"{}".to_vec(), format, None);
+            let error = save.err().expect("it is no format").to_string();
+            assert!(error.contains("reads formats 1 to 1"), "{error}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_save_goes_on_without_its_component_and_the_next_load_waits_for_it() {
         let mut imports = Imports::new();
         let save = imports.state().submit(b"{}".to_vec(), 1, None).unwrap();
