@@ -241,7 +241,7 @@ mod tests {
         for format in [0, 2] {
             let mut imports = Imports::new();
             let save = imports.state().submit(b"{}".to_vec(), format, None);
-            let error = save.err().expect("it is no format").to_string();
+            let error = save.expect_err("it is no format").to_string();
             assert!(error.contains("reads formats 1 to 1"), "{error}");
         }
     }
