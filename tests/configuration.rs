@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use elasticsearch_source::component::Digest;
 use elasticsearch_source::config::{
-    Access, Config, ConfigErrors, Credentials, Delivery, Durability, LogFormat, LogLevel, Login,
-    Metadata, Output, Partitioning, Position, Schema, Source, Storage,
+    Access, Config, ConfigErrors, Credentials, Delivery, Durability, Limits, LogFormat, LogLevel,
+    Login, Metadata, Output, Partitioning, Position, Schema, Source, Storage,
 };
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -193,6 +193,11 @@ fn what_is_not_written_has_its_documented_default() {
         (limits.poll_time.as_secs(), limits.guest_time.as_secs()),
         (1, 10)
     );
+    let counts = (limits.table_elements, limits.handles, limits.requests);
+    assert_eq!(counts, (100_000, 256, 32));
+    let sizes = (limits.call_bytes, limits.held_bytes);
+    assert_eq!(sizes, (128 << 20, 512 << 20));
+    assert_eq!((limits.messages, limits.log_lines), (262_144, 100));
     assert_eq!(source.guest_config, json!({"index": "i"}));
 }
 
@@ -230,7 +235,18 @@ fn every_key_of_the_host_is_read() {
         dead_letter = { stream = "s", topic = "refused" }
         sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         grants = { reading = false, http = ["GET /_cat/indices?format"] }
-        limits = { memory = "1GiB", poll_pages = 1, poll_time = "5s", guest_time = "1m" }
+        [sources.a.limits]
+        memory = "1GiB"
+        poll_pages = 1
+        poll_time = "5s"
+        guest_time = "1m"
+        table_elements = 2_000
+        call_bytes = "2MiB"
+        handles = 20
+        requests = 2
+        held_bytes = "3MiB"
+        messages = 2_001
+        log_lines = 3
         [sources.a.config]
         url = "https://es.example:9243/prefix"
         index = "i"
@@ -293,10 +309,20 @@ fn every_key_of_the_host_is_read() {
         ("/prefix", Some(9243))
     );
     assert_eq!(user(&source.access), Some(("elastic", "secret")));
-    assert_eq!(
-        (source.limits.memory, source.limits.poll_pages),
-        (1 << 30, 1)
-    );
+    let limits = Limits {
+        memory: 1 << 30,
+        poll_pages: 1,
+        poll_time: Duration::from_secs(5),
+        guest_time: Duration::from_secs(60),
+        table_elements: 2_000,
+        call_bytes: 2 << 20,
+        handles: 20,
+        requests: 2,
+        held_bytes: 3 << 20,
+        messages: 2_001,
+        log_lines: 3,
+    };
+    assert_eq!(source.limits, limits);
     assert_eq!(
         (
             source.polling_interval.as_secs(),
@@ -425,7 +451,8 @@ source elasticsearch: Elasticsearch source
   stream     elasticsearch_stream, topic documents, json, batches of 100, linger 5ms, metadata headers, partitioned balanced
   refused    s, topic refused
   state      ./connector_states/elasticsearch_logs_connector.json, id elasticsearch_logs_connector
-  limits     memory 256MiB, 64 pages or 1s a poll, 10s of computing a call";
+  limits     memory 256MiB, 64 pages or 1s a poll, 10s of computing a call
+             32 requests, 262144 messages and 512MiB held at once, 128MiB a call, 100 lines a second, 256 handles, 100000 table elements";
     assert_eq!(summary, expected);
 }
 

@@ -193,13 +193,11 @@ fn every_other_command_of_the_readme_is_run_by_ci() {
 /// Every promise of the table is held by tests that are there under their names.
 #[test]
 fn every_test_that_the_readme_names_exists() {
-    let (_, table) = README.split_once("| what users report |").unwrap();
-    let rows = table
-        .lines()
-        .skip(2)
-        .take_while(|line| line.starts_with('|'));
-    let rows: Vec<_> = rows.collect();
+    let mut rows = table("| what users report |");
     assert_eq!(rows.len(), 15);
+    let limits = table("| limit | default | what happens |");
+    assert_eq!(limits.len(), 20);
+    rows.extend(limits);
     let mut sources = String::new();
     for folder in ["../tests", "../guest/src", "../host/src"] {
         let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -213,6 +211,13 @@ fn every_test_that_the_readme_names_exists() {
             assert!(sources.contains(&format!("fn {test}(")), "{test}");
         }
     }
+}
+
+/// The rows of the table that begins so.
+fn table(head: &str) -> Vec<&'static str> {
+    let (_, table) = README.split_once(head).unwrap();
+    let rows = table.lines().skip(2);
+    rows.take_while(|line| line.starts_with('|')).collect()
 }
 
 fn add_sources(folder: &std::path::Path, sources: &mut String) {

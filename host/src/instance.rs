@@ -1,16 +1,27 @@
 //! A running component: its exports as plain calls, its failures by what can be done.
 
+use std::time::Duration;
+
 use wasmtime::Store;
 
 use crate::bindings::SourceConnector;
 use crate::bindings::exports::iggy::connector::source as wit;
 use crate::capability::publisher::Acknowledged;
+use crate::capability::text::shown;
 use crate::component::Component;
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits, SourceState};
 use crate::state_store::Refusal;
+use crate::trapped::explain;
 
 pub use wit::{Budget, Description, Polled, SavedState, Slice, Undelivered};
+
+/// The longest wait that a component may ask for when nothing failed: the longest interval
+/// between two polls.
+const HINT_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// The longest wait that it may ask for after a failure, whatever a cluster wishes,
+/// in milliseconds.
+const SETBACK_MAX_MS: u64 = 3_600_000;
 
 /// One instance in its own store. After [`Failure::Trapped`] it is dead.
 pub struct Instance {
@@ -80,13 +91,20 @@ impl Instance {
         limits: Limits,
     ) -> Result<Self, Failure> {
         let mut store = SourceState::store(sandbox, capabilities, limits);
+        store.data().stopwatch.begin();
         let exports = component.pre().instantiate_async(&mut store).await;
         let exports = exports.map_err(|error| trapped(&store, &error))?;
         let described = exports
             .iggy_connector_source()
             .call_describe(&mut store)
             .await;
-        let description = described.map_err(|error| trapped(&store, &error))?;
+        let mut description = described.map_err(|error| trapped(&store, &error))?;
+        description.name = shown(&description.name);
+        description.version = shown(&description.version);
+        if description.state_format == 0 {
+            let why = "it describes its state as of format 0, and formats count from 1";
+            return Err(Failure::Trapped(why.to_owned()));
+        }
         store.data_mut().state.understands(description.state_format);
         Ok(Self {
             store,
@@ -105,7 +123,7 @@ impl Instance {
     /// # Errors
     /// See [`Failure`].
     pub async fn open(&mut self, config: &str, now_ms: u64) -> Result<(), Failure> {
-        self.store.data_mut().ticks = 0;
+        self.store.data().stopwatch.begin();
         let opened = self
             .exports
             .iggy_connector_source()
@@ -119,13 +137,20 @@ impl Instance {
     /// # Errors
     /// See [`Failure`].
     pub async fn poll(&mut self, now_ms: u64, budget: Budget) -> Result<Polled, Failure> {
-        self.store.data_mut().ticks = 0;
+        self.store.data().stopwatch.begin();
         let polled = self
             .exports
             .iggy_connector_source()
             .call_poll(&mut self.store, now_ms, budget)
             .await;
-        self.outcome(polled)
+        let polled = self.outcome(polled)?;
+        match polled.wait_hint_ms.filter(|hint| is_absurd(*hint)) {
+            None => Ok(polled),
+            Some(hint) => Err(Failure::Trapped(format!(
+                "it asks for a wait of {hint} ms, and {} days are the longest",
+                HINT_MAX.as_secs() / 86_400
+            ))),
+        }
     }
 
     /// The same state in the format that this component writes.
@@ -137,7 +162,7 @@ impl Instance {
         data: &[u8],
         from_format: u32,
     ) -> Result<Vec<u8>, Failure> {
-        self.store.data_mut().ticks = 0;
+        self.store.data().stopwatch.begin();
         let migrated = self
             .exports
             .iggy_connector_source()
@@ -156,7 +181,7 @@ impl Instance {
     /// # Errors
     /// See [`Failure`].
     pub async fn backlog(&mut self, now_ms: u64) -> Result<Undelivered, Failure> {
-        self.store.data_mut().ticks = 0;
+        self.store.data().stopwatch.begin();
         let backlog = self
             .exports
             .iggy_connector_source()
@@ -175,7 +200,7 @@ impl Instance {
         before: &[SavedState],
         slice: Slice,
     ) -> Result<Vec<u8>, Failure> {
-        self.store.data_mut().ticks = 0;
+        self.store.data().stopwatch.begin();
         let divided = self
             .exports
             .iggy_connector_source()
@@ -189,7 +214,7 @@ impl Instance {
     /// # Errors
     /// See [`Failure`].
     pub async fn close(&mut self) -> Result<(), Failure> {
-        self.store.data_mut().ticks = 0;
+        self.store.data().stopwatch.begin();
         let closed = self
             .exports
             .iggy_connector_source()
@@ -199,21 +224,27 @@ impl Instance {
     }
 
     fn outcome<T>(&self, called: wasmtime::Result<Result<T, wit::Error>>) -> Result<T, Failure> {
-        called
-            .map_err(|error| trapped(&self.store, &error))?
-            .map_err(Failure::from)
+        let outcome = called
+            .map_err(|error| trapped(&self.store, &error))
+            .and_then(|outcome| outcome.map_err(Failure::from));
+        self.store.data().log.settle(outcome.is_err());
+        outcome
     }
 }
 
-/// The cause of a trap, and what a panic had to say.
+impl Drop for Instance {
+    /// What it had to say, nobody will add to.
+    fn drop(&mut self) {
+        self.store.data().log.settle(true);
+    }
+}
+
+fn is_absurd(hint_ms: u64) -> bool {
+    Duration::from_millis(hint_ms) > HINT_MAX
+}
+
 fn trapped(store: &Store<SourceState>, error: &wasmtime::Error) -> Failure {
-    let cause = error.root_cause().to_string();
-    let last_words = store.data().last_words();
-    Failure::Trapped(if last_words.is_empty() {
-        cause
-    } else {
-        format!("{cause} ({last_words})")
-    })
+    Failure::Trapped(explain(store.data(), error))
 }
 
 impl From<wit::Error> for Failure {
@@ -223,14 +254,15 @@ impl From<wit::Error> for Failure {
                 message,
                 retry_after_ms,
             }) => Self::Transient {
-                message,
-                retry_after_ms,
+                message: shown(&message),
+                retry_after_ms: retry_after_ms.map(|asked_ms| asked_ms.min(SETBACK_MAX_MS)),
             },
-            wit::Error::Permanent(message) => Self::Permanent(message),
-            wit::Error::InvalidConfig(wit::WrongKey { key, message }) => {
-                Self::InvalidConfig { key, message }
-            }
-            wit::Error::Conflict(message) => Self::Conflict(message),
+            wit::Error::Permanent(message) => Self::Permanent(shown(&message)),
+            wit::Error::InvalidConfig(wit::WrongKey { key, message }) => Self::InvalidConfig {
+                key: shown(&key),
+                message: shown(&message),
+            },
+            wit::Error::Conflict(message) => Self::Conflict(shown(&message)),
         }
     }
 }

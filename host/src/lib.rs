@@ -47,6 +47,7 @@
 //! | [`runner`], [`status`], [`retry`] | when to poll, try again and stop, and what a source is doing |
 //! | [`sandbox`], [`component`], [`instance`], [`source_state`] | the WebAssembly component that pages, under wasmtime |
 //! | [`capability`] | what a component may do: HTTP to one cluster, publish, one state, log |
+//! | [`account`], [`stopwatch`] | what a component has the host hold, and the time inside it |
 //! | [`cluster`], [`clock`] | the cluster and the time that it is told of |
 //! | [`publisher`] | messages into streams and topics, each exactly once |
 //! | [`state_store`], [`state_manager`] | where states are kept, by one process at a time; what people do with them |
@@ -56,9 +57,11 @@
 //!
 //! These modules serve the program; they change as it does.
 
+pub mod account;
 pub mod api;
 pub mod assembly;
 mod bindings;
+mod bounds;
 pub mod capability;
 pub mod cli;
 pub mod clock;
@@ -70,6 +73,7 @@ pub mod instance;
 mod io_remedy;
 mod logging;
 pub mod mini_elasticsearch;
+mod over_limit;
 pub mod publisher;
 pub mod retry;
 pub mod runner;
@@ -78,6 +82,8 @@ pub mod source_state;
 pub mod state_manager;
 pub mod state_store;
 pub mod status;
+pub mod stopwatch;
+mod trapped;
 
 pub use api::{ElasticsearchSource, Error, ErrorKind, SourceStates, StateManagerExt};
 pub use config::Source as SourceConfig;

@@ -177,7 +177,9 @@ impl Run<'_> {
             match step {
                 Step::CaughtUp(_) if self.until == Until::CaughtUp => return Ok(()),
                 Step::CaughtUp(wait) | Step::NotYet(wait) => self.sleep(wait).await,
-                Step::More | Step::NotOpen => {}
+                // One that never waits for anything must not keep others from their turn.
+                Step::More => tokio::task::yield_now().await,
+                Step::NotOpen => {}
             }
         }
         self.summary.stopped = self.until == Until::CaughtUp;

@@ -106,17 +106,20 @@ fn add_capabilities(linker: &mut Linker<SourceState>) -> wasmtime::Result<()> {
     wit::http::add_to_linker::<_, Http>(linker, |s| HttpView {
         ctx: &mut s.http,
         table: &mut s.table,
+        stopwatch: &s.stopwatch,
     })?;
     wit::publisher::add_to_linker::<_, Publisher>(linker, |s| PublisherView {
         ctx: &mut s.publisher,
         table: &mut s.table,
+        stopwatch: &s.stopwatch,
     })?;
     wit::state::add_to_linker::<_, State>(linker, |s| StateView {
         ctx: &mut s.state,
         publisher: &s.publisher,
         table: &mut s.table,
+        stopwatch: &s.stopwatch,
     })?;
-    wit::log::add_to_linker::<_, Log>(linker, |_| LogView)
+    wit::log::add_to_linker::<_, Log>(linker, |s| LogView { ctx: &mut s.log })
 }
 
 /// Names the table for wasi:io, whose only other use here is a panic's message.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::Assembly;
+use crate::account::{Account, Holding};
 use crate::capability::grants::Grants;
 use crate::capability::http::HttpCtx;
+use crate::capability::log::LogCtx;
 use crate::capability::publisher::PublisherCtx;
 use crate::capability::state::{StateCtx, Writer};
 use crate::clock::Clock;
@@ -16,7 +18,6 @@ use crate::publisher::outbox::Outbox;
 use crate::publisher::queue::Queue;
 use crate::runner::Source;
 use crate::source_state::{Capabilities, Limits};
-use crate::state_store::envelope::Owner;
 use crate::state_store::{Counted, Numbers, Permit, StateStore};
 use crate::status::Reporter;
 
@@ -78,11 +79,11 @@ impl Assembly {
         let clock = Clock::system();
         let queue = Queue::start(given.outbox, given.permit.clone(), clock.clone());
         let capabilities = capabilities(
-            cluster,
+            (cluster, clock.clone()),
             Grants::reading(&source.index).and(source.grants.reading, &source.grants.http),
             queue,
-            (given.store, self.owner(source)),
-            clock.clone(),
+            Writer::new(given.store, self.owner(source), clock.clone()),
+            source,
         );
         let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
         Source {
@@ -91,8 +92,11 @@ impl Assembly {
             component,
             capabilities,
             limits: Limits {
-                memory: usize::try_from(source.limits.memory).unwrap_or(usize::MAX),
+                memory: bytes(source.limits.memory),
                 guest_time: source.limits.guest_time,
+                table_elements: count(source.limits.table_elements),
+                call_bytes: bytes(source.limits.call_bytes),
+                handles: count(source.limits.handles),
             },
             config: source.guest_config.to_string(),
             budget: Budget {
@@ -127,20 +131,40 @@ impl Assembly {
 
 type MakeCapabilities = Box<dyn Fn() -> Capabilities + Send + Sync>;
 
-/// Instances come and go; the connections, the output and the state behind them stay.
+/// Instances come and go; the connections, the output and the state behind them stay, and so
+/// does what is held for them.
 fn capabilities(
-    cluster: Arc<dyn Transport>,
+    (cluster, clock): (Arc<dyn Transport>, Clock),
     grants: Grants,
     queue: Queue,
-    (store, owner): (Arc<dyn StateStore>, Owner),
-    clock: Clock,
+    writer: Arc<Writer>,
+    source: &config::Source,
 ) -> MakeCapabilities {
-    let writer = Writer::new(store, owner, clock.clone());
+    let limits = source.limits;
+    let account = Account::new(Holding {
+        bytes: bytes(limits.held_bytes),
+        messages: count(limits.messages),
+    });
+    let log = LogCtx::new(&source.key, limits.log_lines);
     Box::new(move || Capabilities {
-        http: HttpCtx::new(Arc::clone(&cluster), grants.clone(), clock.clone()),
-        publisher: PublisherCtx::new(queue.clone()),
+        http: HttpCtx::new(
+            Arc::clone(&cluster),
+            grants.clone(),
+            clock.clone(),
+            (account.clone(), count(limits.requests)),
+        ),
+        log: log.clone(),
+        publisher: PublisherCtx::new(queue.clone(), account.clone()),
         state: StateCtx::new(Arc::clone(&writer)),
     })
+}
+
+fn bytes(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+fn count(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 pub(super) fn cluster(source: &config::Source) -> anyhow::Result<Cluster> {

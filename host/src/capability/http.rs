@@ -7,13 +7,18 @@ use reqwest::Method;
 use tokio::task::JoinHandle;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
+use crate::account::Account;
 use crate::bindings::iggy::connector::http as wit;
 use crate::capability::grants::Grants;
 use crate::clock::Clock;
 use crate::cluster::{HttpError, Request, Response, Transport};
+use crate::over_limit::OverLimit;
+use crate::stopwatch::Stopwatch;
 
-/// Requests that may be under way at once.
-const OUTSTANDING_MAX: usize = 32;
+/// The longest path with its query, in bytes.
+const PATH_MAX: usize = 16 * 1024;
+/// The longest value of a header, in bytes.
+const VALUE_MAX: usize = 1_024;
 /// What is shown of a path that was denied, in characters.
 const SHOWN_MAX: usize = 200;
 
@@ -22,6 +27,8 @@ pub struct HttpCtx {
     cluster: Arc<dyn Transport>,
     grants: Grants,
     clock: Clock,
+    account: Account,
+    requests: usize,
     outstanding: usize,
 }
 
@@ -33,11 +40,15 @@ pub struct Pending(Option<Outcome>);
 
 enum Outcome {
     Denied(String),
-    Running(JoinHandle<Answered>),
+    Running(Task),
 }
 
-/// What came of a request, and when that was known, in milliseconds since the epoch.
-type Answered = (Result<Response, HttpError>, u64);
+/// A request that ends when nobody waits for it any more.
+struct Task(JoinHandle<Answered>);
+
+/// What came of a request, and when that was known, in milliseconds since the epoch; or that
+/// there is no room for what came.
+type Answered = Result<(Result<Response, HttpError>, u64), OverLimit>;
 
 /// The view that implements the import.
 pub struct HttpView<'a> {
@@ -45,6 +56,8 @@ pub struct HttpView<'a> {
     pub ctx: &'a mut HttpCtx,
     /// Where the guest's handles point to.
     pub table: &'a mut ResourceTable,
+    /// Stands still while the guest waits.
+    pub stopwatch: &'a Stopwatch,
 }
 
 /// Names the view for the linker.
@@ -55,14 +68,41 @@ impl HasData for Http {
 }
 
 impl HttpCtx {
-    /// Requests to this cluster, as granted.
-    pub fn new(cluster: Arc<dyn Transport>, grants: Grants, clock: Clock) -> Self {
+    /// Requests to this cluster, as granted, so many under way at once. What they hold is
+    /// written to the account.
+    pub fn new(
+        cluster: Arc<dyn Transport>,
+        grants: Grants,
+        clock: Clock,
+        (account, requests): (Account, usize),
+    ) -> Self {
         Self {
             cluster,
             grants,
             clock,
+            account,
+            requests,
             outstanding: 0,
         }
+    }
+}
+
+impl HttpCtx {
+    fn allow(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+        headers: &[wit::Header],
+    ) -> Result<(), String> {
+        if path.len() > PATH_MAX {
+            return Err(format!(
+                "is not sent: its path is longer than {PATH_MAX} bytes"
+            ));
+        }
+        let allowed = self.grants.allow(method, path, body);
+        allowed.map_err(|denied| denied.to_string())?;
+        headers.iter().try_for_each(check_header)
     }
 }
 
@@ -70,6 +110,11 @@ impl Body {
     #[cfg(test)]
     pub(super) fn of(bytes: Bytes) -> Self {
         Self(bytes)
+    }
+
+    /// How many bytes it has.
+    pub(super) fn length(&self) -> usize {
+        self.0.len()
     }
 
     /// A part of the body, sharing its memory. None where the span leaves it.
@@ -80,31 +125,32 @@ impl Body {
     }
 }
 
-impl Drop for Pending {
-    /// Dropping a request abandons it.
+impl Drop for Task {
     fn drop(&mut self) {
-        if let Some(Outcome::Running(task)) = &self.0 {
-            task.abort();
-        }
+        self.0.abort();
     }
 }
 
 impl HttpView<'_> {
-    fn start(&mut self, request: wit::Request) -> Outcome {
+    fn start(&mut self, request: wit::Request) -> Result<Outcome, OverLimit> {
         let method = method(request.method);
         let (path, body) = (&request.path, request.body.as_deref());
-        if let Err(denied) = self.ctx.grants.allow(method.as_str(), path, body) {
+        if let Err(denied) = self
+            .ctx
+            .allow(method.as_str(), path, body, &request.headers)
+        {
             let shown: String = path.chars().take(SHOWN_MAX).collect();
-            return Outcome::Denied(format!("{method} {shown:?} {denied}"));
+            return Ok(Outcome::Denied(format!("{method} {shown:?} {denied}")));
         }
-        if self.ctx.outstanding >= OUTSTANDING_MAX {
-            return Outcome::Denied(format!("{OUTSTANDING_MAX} requests are under way already"));
+        let most = self.ctx.requests;
+        if self.ctx.outstanding >= most {
+            let what = format!("it has more than {most} requests under way at once");
+            return Err(OverLimit::new("requests", what));
         }
+        let account = self.ctx.account.clone();
+        let sent = account.bytes(path.len() + body.map_or(0, <[u8]>::len))?;
         self.ctx.outstanding += 1;
-        let headers = request
-            .headers
-            .into_iter()
-            .filter(|header| is_harmless(&header.name));
+        let headers = request.headers.into_iter();
         let headers = headers.map(|header| (header.name, header.value)).collect();
         let request = Request {
             method,
@@ -113,9 +159,18 @@ impl HttpView<'_> {
             body: request.body,
         };
         let (cluster, clock) = (Arc::clone(&self.ctx.cluster), self.ctx.clock.clone());
-        Outcome::Running(tokio::spawn(async move {
-            (cluster.send(request).await, clock.now_ms())
-        }))
+        Ok(Outcome::Running(Task(tokio::spawn(async move {
+            let answered = cluster.send(request).await;
+            drop(sent);
+            let at_ms = clock.now_ms();
+            Ok(match answered {
+                Err(error) => (Err(error), at_ms),
+                Ok(response) => {
+                    let body = account.keep(response.body)?;
+                    (Ok(Response { body, ..response }), at_ms)
+                }
+            })
+        }))))
     }
 
     fn finish(&mut self, outcome: &Outcome) {
@@ -127,7 +182,7 @@ impl HttpView<'_> {
 
 impl wit::Host for HttpView<'_> {
     fn submit(&mut self, request: wit::Request) -> wasmtime::Result<Resource<Pending>> {
-        let outcome = self.start(request);
+        let outcome = self.start(request)?;
         Ok(self.table.push(Pending(Some(outcome)))?)
     }
 }
@@ -143,7 +198,7 @@ impl wit::HostPending for HttpView<'_> {
         self.finish(&outcome);
         let (response, at_ms) = match outcome {
             Outcome::Denied(what) => return Ok(Err(wit::HttpError::Denied(what))),
-            Outcome::Running(task) => task.await?,
+            Outcome::Running(mut task) => self.stopwatch.during(&mut task.0).await??,
         };
         Ok(match response {
             Ok(response) => Ok(self.respond(response, at_ms)?),
@@ -193,8 +248,22 @@ impl wit::HostBody for HttpView<'_> {
 }
 
 /// Credentials, address and framing are the host's.
-fn is_harmless(name: &str) -> bool {
-    ["accept", "content-type", "x-opaque-id"].contains(&name.to_ascii_lowercase().as_str())
+fn check_header(header: &wit::Header) -> Result<(), String> {
+    let name = header.name.to_ascii_lowercase();
+    if !["accept", "content-type", "x-opaque-id"].contains(&name.as_str()) {
+        let shown: String = name.chars().take(SHOWN_MAX).collect();
+        return Err(format!(
+            "is not sent: its header {shown:?} is not a component's to set"
+        ));
+    }
+    let value = header.value.as_bytes();
+    let plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    match value.len() <= VALUE_MAX && value.iter().all(plain) {
+        true => Ok(()),
+        false => Err(format!(
+            "is not sent: its header {name:?} is no line of up to {VALUE_MAX} printable characters"
+        )),
+    }
 }
 
 fn method(method: wit::Method) -> Method {

@@ -9,3 +9,4 @@ pub mod http;
 pub mod log;
 pub mod publisher;
 pub mod state;
+pub(crate) mod text;

@@ -4,15 +4,23 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
+use crate::account::Account;
 use crate::bindings::iggy::connector::publisher as wit;
 use crate::capability::http::Body;
 use crate::publisher::destination::{HeaderValue, Message, Range, id_prefix};
 use crate::publisher::outbox::{Extent, Mark, PublishError, Published, Saved, Stretch};
 use crate::publisher::queue::{Outcome, Queue};
+use crate::stopwatch::Stopwatch;
+
+/// The most headers of one message. The embedded component sets four.
+const HEADERS_MAX: usize = 32;
+/// Their names and texts in all, in bytes. Names of indices and documents have up to 767.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// What a source's publishes need.
 pub struct PublisherCtx {
     queue: Queue,
+    account: Account,
     /// What every id begins with, once the guest has said so.
     id_prefix: Option<u16>,
     /// See [`Self::told`].
@@ -48,6 +56,8 @@ pub struct PublisherView<'a> {
     pub ctx: &'a mut PublisherCtx,
     /// Where the guest's handles point to.
     pub table: &'a mut ResourceTable,
+    /// Stands still while the guest waits.
+    pub stopwatch: &'a Stopwatch,
 }
 
 /// Names the view for the linker.
@@ -58,10 +68,11 @@ impl HasData for Publisher {
 }
 
 impl PublisherCtx {
-    /// Publishes through this queue.
-    pub fn new(queue: Queue) -> Self {
+    /// Publishes through this queue. What waits there is written to the account.
+    pub fn new(queue: Queue, account: Account) -> Self {
         Self {
             queue,
+            account,
             id_prefix: None,
             told: 0,
             acknowledged: Acknowledged::default(),
@@ -104,12 +115,18 @@ impl wit::Host for PublisherView<'_> {
         messages: Vec<wit::Message>,
     ) -> wasmtime::Result<Resource<Pending>> {
         let body = self.table.get(&body)?;
+        check_headers(&messages)?;
+        check_spans(body, &messages)?;
+        let share = self
+            .ctx
+            .account
+            .messages(messages.len(), own_bytes(&messages))?;
         let messages = messages
             .into_iter()
             .map(|m| message(body, m))
             .collect::<wasmtime::Result<Vec<_>>>()?;
         self.ctx.check_ids(&messages)?;
-        let pending = self.ctx.queue.publish(messages);
+        let pending = self.ctx.queue.publish(messages, share);
         Ok(self.table.push(Pending(Some(pending)))?)
     }
 
@@ -120,7 +137,8 @@ impl wit::Host for PublisherView<'_> {
     ) -> wasmtime::Result<Result<wit::Found, wit::PublishError>> {
         let saved = saved.map(Saved::from);
         self.ctx.id_prefix = Some(id_prefix);
-        let found = self.ctx.queue.resume(saved, id_prefix).await;
+        let found = self.ctx.queue.resume(saved, id_prefix);
+        let found = self.stopwatch.during(found).await;
         let found = found.map(|found| wit::Found {
             position: to_wit(found.marks),
             unclaimed: found.unclaimed,
@@ -129,12 +147,13 @@ impl wit::Host for PublisherView<'_> {
     }
 
     async fn ends(&mut self) -> wasmtime::Result<Result<Vec<wit::Mark>, wit::PublishError>> {
-        let ends = self.ctx.queue.ends().await;
+        let ends = self.stopwatch.during(self.ctx.queue.ends()).await;
         Ok(ends.map(to_wit).map_err(wit::PublishError::from))
     }
 
     async fn forget_unclaimed(&mut self) -> wasmtime::Result<()> {
-        self.ctx.queue.forget_unclaimed().await;
+        let forgotten = self.ctx.queue.forget_unclaimed();
+        self.stopwatch.during(forgotten).await;
         Ok(())
     }
 }
@@ -148,7 +167,9 @@ impl wit::HostPending for PublisherView<'_> {
         let pending =
             pending.ok_or_else(|| wasmtime::Error::msg("a publish was waited for twice"))?;
         let outcome = match pending {
-            Ok(outcome) => outcome
+            Ok(outcome) => self
+                .stopwatch
+                .during(outcome)
                 .await
                 .map_err(|_| wasmtime::Error::msg("publishing has ended"))?,
             Err(error) => Err(error),
@@ -174,6 +195,51 @@ impl wit::HostPending for PublisherView<'_> {
         self.table.delete(pending)?;
         Ok(())
     }
+}
+
+/// Headers go into errors and dead letters, too.
+fn check_headers(messages: &[wit::Message]) -> wasmtime::Result<()> {
+    let fits = |message: &wit::Message| {
+        message.headers.len() <= HEADERS_MAX && header_bytes(message) <= HEADER_BYTES_MAX
+    };
+    match messages.iter().all(fits) {
+        true => Ok(()),
+        false => Err(wasmtime::Error::msg(format!(
+            "a message has more than {HEADERS_MAX} headers, or than {HEADER_BYTES_MAX} bytes of them"
+        ))),
+    }
+}
+
+/// Spans that overlap would make more of a body than it is.
+fn check_spans(body: &Body, messages: &[wit::Message]) -> wasmtime::Result<()> {
+    let lengths = messages.iter().map(|message| match message.payload {
+        wit::Payload::Span(span) => u64::from(span.length),
+        wit::Payload::Bytes(_) => 0,
+    });
+    let (sum, length) = (lengths.sum::<u64>(), body.length());
+    match sum <= length as u64 {
+        true => Ok(()),
+        false => Err(wasmtime::Error::msg(format!(
+            "the payloads of a publish are {sum} bytes of a body of {length}: they overlap, or leave it"
+        ))),
+    }
+}
+
+/// What a batch has beside the parts of its body.
+fn own_bytes(messages: &[wit::Message]) -> usize {
+    let bytes = messages.iter().map(|message| match &message.payload {
+        wit::Payload::Bytes(bytes) => bytes.len() + header_bytes(message),
+        wit::Payload::Span(_) => header_bytes(message),
+    });
+    bytes.sum()
+}
+
+fn header_bytes(message: &wit::Message) -> usize {
+    let bytes = message.headers.iter().map(|header| match &header.value {
+        wit::HeaderValue::Text(text) => header.name.len() + text.len(),
+        wit::HeaderValue::Unsigned(_) => header.name.len(),
+    });
+    bytes.sum()
 }
 
 /// A span outside of its body is no mistake that a guest could recover from.

@@ -11,6 +11,7 @@ use crate::bindings::iggy::connector::state as wit;
 use crate::capability::publisher::PublisherCtx;
 use crate::state_store::StoreError;
 use crate::state_store::envelope::Envelope;
+use crate::stopwatch::Stopwatch;
 
 pub use writer::Writer;
 
@@ -40,6 +41,8 @@ pub struct StateView<'a> {
     pub publisher: &'a PublisherCtx,
     /// Where the guest's handles point to.
     pub table: &'a mut ResourceTable,
+    /// Stands still while the guest waits.
+    pub stopwatch: &'a Stopwatch,
 }
 
 /// Names the view for the linker.
@@ -80,7 +83,8 @@ impl StateCtx {
 
 impl wit::Host for StateView<'_> {
     async fn load(&mut self) -> wasmtime::Result<Result<Option<wit::Saved>, wit::StateError>> {
-        Ok(self.ctx.load().await.map_err(wit::StateError::from))
+        let loaded = self.stopwatch.during(self.ctx.load()).await;
+        Ok(loaded.map_err(wit::StateError::from))
     }
 
     fn submit(
@@ -89,6 +93,12 @@ impl wit::Host for StateView<'_> {
         format: u32,
         expected: Option<String>,
     ) -> wasmtime::Result<Resource<Pending>> {
+        let newest = self.ctx.newest;
+        if !(1..=newest).contains(&format) {
+            return Err(wasmtime::Error::msg(format!(
+                "it saves a state of format {format}, and reads formats 1 to {newest} itself"
+            )));
+        }
         let previous = self.ctx.loaded.clone();
         let outcome = self.ctx.writer.save(data, format, previous, expected);
         let save = Save {
@@ -106,10 +116,11 @@ impl wit::HostPending for StateView<'_> {
     ) -> wasmtime::Result<Result<String, wit::StateError>> {
         let save = self.table.get_mut(&pending)?.0.take();
         let save = save.ok_or_else(|| wasmtime::Error::msg("a save was waited for twice"))?;
-        let saved = save.outcome.await;
+        let saved = self.stopwatch.during(save.outcome).await;
         let saved = saved.map_err(|_| wasmtime::Error::msg("saving has ended"))?;
         if saved.is_ok() {
-            self.publisher.covered(save.covers).await;
+            let covered = self.publisher.covered(save.covers);
+            self.stopwatch.during(covered).await;
         }
         Ok(saved.map_err(wit::StateError::from))
     }
@@ -136,6 +147,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::account::Account;
     use crate::bindings::iggy::connector::publisher as publish;
     use crate::bindings::iggy::connector::publisher::{Host as _, HostPending as _};
     use crate::bindings::iggy::connector::state::{Host as _, HostPending as _};
@@ -153,6 +165,7 @@ mod tests {
         publisher: PublisherCtx,
         state: StateCtx,
         table: ResourceTable,
+        stopwatch: Stopwatch,
     }
 
     impl Imports {
@@ -171,9 +184,10 @@ mod tests {
             let mut state = StateCtx::new(Writer::new(store, owner, Clock::system()));
             state.understands(1);
             Self {
-                publisher: PublisherCtx::new(queue),
+                publisher: PublisherCtx::new(queue, Account::default()),
                 state,
                 table: ResourceTable::new(),
+                stopwatch: Stopwatch::default(),
             }
         }
 
@@ -181,6 +195,7 @@ mod tests {
             PublisherView {
                 ctx: &mut self.publisher,
                 table: &mut self.table,
+                stopwatch: &self.stopwatch,
             }
         }
 
@@ -189,6 +204,7 @@ mod tests {
                 ctx: &mut self.state,
                 publisher: &self.publisher,
                 table: &mut self.table,
+                stopwatch: &self.stopwatch,
             }
         }
 
@@ -218,6 +234,16 @@ mod tests {
         let saved = imports.state().wait(save).await.unwrap();
         saved.unwrap();
         assert!(!imports.publish(2).await, "the save began before it");
+    }
+
+    #[tokio::test]
+    async fn a_state_of_a_format_that_its_component_could_not_read_again_is_not_saved() {
+        for format in [0, 2] {
+            let mut imports = Imports::new();
+            let save = imports.state().submit(b"{}".to_vec(), format, None);
+            let error = save.expect_err("it is no format").to_string();
+            assert!(error.contains("reads formats 1 to 1"), "{error}");
+        }
     }
 
     #[tokio::test]

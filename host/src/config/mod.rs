@@ -60,7 +60,7 @@ pub use source::{Delivery, Source};
 pub use state::{State, Storage};
 pub use stream::{DeadLetter, Schema, Stream};
 
-pub(crate) use units::{duration as parse_duration, show_duration};
+pub(crate) use units::{duration as parse_duration, show_duration, show_size};
 
 use error::Report;
 use section::Section;

@@ -113,7 +113,19 @@ static STREAM: Table = Table::of(&[
     "durability",
 ]);
 
-static LIMITS: Table = Table::of(&["memory", "poll_pages", "poll_time", "guest_time"]);
+static LIMITS: Table = Table::of(&[
+    "memory",
+    "poll_pages",
+    "poll_time",
+    "guest_time",
+    "table_elements",
+    "call_bytes",
+    "handles",
+    "requests",
+    "held_bytes",
+    "messages",
+    "log_lines",
+]);
 
 /// `[sources.NAME.config]`
 pub(super) static CONFIG: Table = Table {

@@ -105,5 +105,15 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
         show_duration(limits.poll_time),
         show_duration(limits.guest_time)
     ));
+    lines.push(format!(
+        "             {} requests, {} messages and {} held at once, {} a call, {} lines a second, {} handles, {} table elements",
+        limits.requests,
+        limits.messages,
+        show_size(limits.held_bytes),
+        show_size(limits.call_bytes),
+        limits.log_lines,
+        limits.handles,
+        limits.table_elements
+    ));
     lines
 }

@@ -50,7 +50,7 @@ pub(crate) fn show_duration(duration: Duration) -> String {
 }
 
 /// A size in its largest whole unit.
-pub(super) fn show_size(bytes: u64) -> String {
+pub(crate) fn show_size(bytes: u64) -> String {
     show(bytes, &SIZES, "0B")
 }
 

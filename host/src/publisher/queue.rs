@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::destination::Message;
 use super::outbox::{Extent, Found, Mark, Outbox, PublishError, Published, Saved};
+use crate::account::Share;
 use crate::clock::Clock;
 use crate::state_store::{Permit, Refusal};
 
@@ -25,7 +26,7 @@ pub type Outcome = Result<(Published, u64), PublishError>;
 type Answer<T> = oneshot::Sender<Result<T, PublishError>>;
 
 enum Call {
-    Publish(Vec<Message>, oneshot::Sender<Outcome>),
+    Publish(Vec<Message>, Share, oneshot::Sender<Outcome>),
     Resume(Option<Saved>, u16, Answer<Found>),
     Ends(Answer<Vec<Mark>>),
     ForgetUnclaimed,
@@ -40,17 +41,19 @@ impl Queue {
         Self { calls }
     }
 
-    /// Publishes after everything that was submitted before.
+    /// Publishes after everything that was submitted before. The share of the messages is
+    /// given back when the outcome is known.
     ///
     /// # Errors
     /// The outcome says what failed. An outcome that never comes means that the task is gone.
-    pub fn publish(
+    pub(crate) fn publish(
         &self,
         messages: Vec<Message>,
+        share: Share,
     ) -> Result<oneshot::Receiver<Outcome>, PublishError> {
         let (answer, outcome) = oneshot::channel();
         self.calls
-            .try_send(Call::Publish(messages, answer))
+            .try_send(Call::Publish(messages, share, answer))
             .map_err(|_| overrun())?;
         Ok(outcome)
     }
@@ -95,8 +98,9 @@ async fn work(mut outbox: Outbox, permit: Permit, mut waiting: mpsc::Receiver<Ca
     while let Some(call) = waiting.recv().await {
         // Nobody may be waiting for an answer any more; the outcome is in the outbox.
         match call {
-            Call::Publish(messages, answer) => {
+            Call::Publish(messages, share, answer) => {
                 let outcome = publish(&mut outbox, &permit, &messages).await;
+                drop((messages, share));
                 let _ = answer.send(outcome.map(|published| (published, clock.now_ms())));
             }
             Call::Resume(saved, prefix, answer) => {
@@ -157,6 +161,7 @@ mod tests {
     use futures::future::BoxFuture;
 
     use super::*;
+    use crate::account::Account;
     use crate::publisher::destination::{AppendError, Destination, Offset, Range, Tail, Wanted};
     use crate::publisher::outbox::Delivery;
     use crate::state_store::{LeaseTerms, MemoryRecords, OnConflict, States};
@@ -222,7 +227,8 @@ mod tests {
                 payload: "{}".into(),
                 headers: Vec::new(),
             };
-            let outcome = queue.publish(vec![message]).unwrap().await.unwrap();
+            let outcome = queue.publish(vec![message], Account::default().messages(1, 0).unwrap());
+            let outcome = outcome.unwrap().await.unwrap();
             let error = outcome.err();
             let committed = error.as_ref().map(|error| error.committed);
             assert_eq!(committed, expected, "{begins} {takes} {error:?}");

@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use elasticsearch_source::account::Account;
 use elasticsearch_source::capability::grants::Grants;
 use elasticsearch_source::capability::http::HttpCtx;
+use elasticsearch_source::capability::log::LogCtx;
 use elasticsearch_source::capability::publisher::PublisherCtx;
 use elasticsearch_source::capability::state::{StateCtx, Writer};
 use elasticsearch_source::component::{Component, Content, Origin};
@@ -175,7 +177,7 @@ impl Life<'_> {
             capabilities: self.capabilities(),
             limits: Limits {
                 memory: 64 << 20,
-                guest_time: Duration::from_secs(10),
+                ..Limits::default()
             },
             config: self.scenario.config(start).to_string(),
             budget: Budget {
@@ -220,9 +222,16 @@ impl Life<'_> {
         });
         let store = Arc::new(Slot::of(records, &owner().state_id));
         let writer = Writer::new(store, owner(), clock.clone());
+        let account = Account::default();
         Box::new(move || Capabilities {
-            http: HttpCtx::new(transport.clone(), Grants::reading("logs-*"), clock.clone()),
-            publisher: PublisherCtx::new(queue.clone()),
+            http: HttpCtx::new(
+                transport.clone(),
+                Grants::reading("logs-*"),
+                clock.clone(),
+                (account.clone(), 32),
+            ),
+            publisher: PublisherCtx::new(queue.clone(), account.clone()),
+            log: LogCtx::new("simulated", 100),
             state: StateCtx::new(Arc::clone(&writer)),
         })
     }

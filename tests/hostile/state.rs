@@ -1,0 +1,48 @@
+//! What is saved, and what a new instance goes on from.
+
+use super::{attacker, cluster, remedy, stopped, told};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_too_large_or_no_json_is_not_saved() {
+    let cluster = cluster();
+    let world = |bytes: &str, text: &str, limits: &str| {
+        let limits = format!("memory = \"1GiB\"\nguest_time = \"10s\"\n{limits}");
+        attacker(&cluster, "poll", "save")
+            .raw("bytes", bytes)
+            .key("text", text)
+            .limits(&limits)
+    };
+    let rows = [
+        (
+            world("0", "no json", ""),
+            "can not be saved: this is a defect of the component",
+        ),
+        (
+            world("0", "[1]", ""),
+            "can not be saved: this is a defect of the component",
+        ),
+        (world("70000000", "", ""), "takes 1 to 67108864 bytes"),
+    ];
+    for (world, words) in rows {
+        let message = told(&world).await;
+        assert!(
+            message.contains(words) && message.len() < 5_000,
+            "{message}"
+        );
+        assert!(!world.state_file().exists());
+    }
+    let large = world("200000000", "", "");
+    let message = stopped(&large).await;
+    assert!(message.contains(&remedy("call_bytes")), "{message}");
+    let huge = attacker(&cluster, "poll", "save").raw("bytes", "1000000000");
+    assert!(stopped(&huge).await.contains(&remedy("memory")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_instance_goes_on_from_the_state_that_was_saved() {
+    let cluster = cluster();
+    let world = attacker(&cluster, "poll", "once");
+    let summary = world.once().await.unwrap();
+    assert_eq!((summary.retries, summary.polls), (1, 2));
+    assert_eq!(world.state()["data"]["step"], 1);
+}
