@@ -11,12 +11,12 @@ use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig, Transport};
 use crate::component::{Component, Content, Origin};
 use crate::config;
+use crate::hot_swap::Exchange;
 use crate::instance::Budget;
 use crate::publisher::outbox::Outbox;
 use crate::publisher::queue::Queue;
 use crate::runner::Source;
 use crate::source_state::{Capabilities, Limits};
-use crate::state_store::envelope::Owner;
 use crate::state_store::{Counted, Numbers, Permit, StateStore};
 use crate::status::Reporter;
 
@@ -77,11 +77,12 @@ impl Assembly {
     ) -> Source {
         let clock = Clock::system();
         let queue = Queue::start(given.outbox, given.permit.clone(), clock.clone());
+        let writer = Writer::new(given.store, self.owner(source), clock.clone());
         let capabilities = capabilities(
             cluster,
             Grants::reading(&source.index).and(source.grants.reading, &source.grants.http),
             queue,
-            (given.store, self.owner(source)),
+            Arc::clone(&writer),
             clock.clone(),
         );
         let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
@@ -90,6 +91,8 @@ impl Assembly {
             sandbox: self.sandbox.clone(),
             component,
             capabilities,
+            writer,
+            exchange: Arc::new(Exchange::default()),
             limits: Limits {
                 memory: usize::try_from(source.limits.memory).unwrap_or(usize::MAX),
                 guest_time: source.limits.guest_time,
@@ -132,10 +135,9 @@ fn capabilities(
     cluster: Arc<dyn Transport>,
     grants: Grants,
     queue: Queue,
-    (store, owner): (Arc<dyn StateStore>, Owner),
+    writer: Arc<Writer>,
     clock: Clock,
 ) -> MakeCapabilities {
-    let writer = Writer::new(store, owner, clock.clone());
     Box::new(move || Capabilities {
         http: HttpCtx::new(Arc::clone(&cluster), grants.clone(), clock.clone()),
         publisher: PublisherCtx::new(queue.clone()),
