@@ -20,6 +20,7 @@ mod document_id;
 mod elasticsearch_contract;
 mod failures;
 mod full_disk;
+mod hot_swap;
 mod iggy_connection;
 mod iggy_output;
 mod iggy_streams;

@@ -1,0 +1,1 @@
+//! The same with the program, its files and its signals.
