@@ -276,14 +276,16 @@ fn slow_cluster(documents: u64) -> MiniElasticsearch {
 async fn a_process_that_is_killed_while_a_version_is_on_probation_repeats_nothing() {
     for format in [FORMAT, FORMAT + 1] {
         let version = Rebuilt::numbered(1).writing(format);
-        let cluster = slow_cluster(4_000);
+        let cluster = slow_cluster(300);
         let world = world(&cluster);
         let mut run = Run::start(&world).await;
         until_delivered(&world, 300).await;
-        run.offer(version).await;
+        let candidate = run.prepare(version).await.unwrap();
+        sample::insert(&cluster, 300..4_000);
+        run.exchange.offer(candidate);
         run.wait_for(|exchanges| exchanges.last == Some(Outcome::OnProbation))
             .await;
-        until_delivered(&world, world.delivered().len() as u64 + 400).await;
+        until_delivered(&world, world.delivered().len() as u64 + 300).await;
         let last = run.exchanges.borrow().last.clone();
         assert_eq!(last, Some(Outcome::OnProbation));
         run.ended.abort();
