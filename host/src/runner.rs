@@ -322,9 +322,8 @@ impl Run<'_> {
     }
 
     async fn close(&mut self) -> Result<(), Failure> {
-        match self.instance.take() {
-            Some(mut instance) => instance.close().await?,
-            None => {}
+        if let Some(mut instance) = self.instance.take() {
+            instance.close().await?;
         }
         // Whoever starts next runs this version, which reads what it wrote.
         self.release().await
