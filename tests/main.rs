@@ -21,6 +21,7 @@ mod elasticsearch_contract;
 mod failures;
 mod full_disk;
 mod hostile;
+mod hot_swap;
 mod iggy_connection;
 mod iggy_output;
 mod iggy_streams;

@@ -45,6 +45,7 @@
 //! | [`config`] | TOML in, validated configuration out, every mistake with its place |
 //! | [`assembly`] | from a configuration to sources that are ready to run |
 //! | [`runner`], [`status`], [`retry`] | when to poll, try again and stop, and what a source is doing |
+//! | [`hot_swap`] | another version of a component, while its source runs |
 //! | [`sandbox`], [`component`], [`instance`], [`source_state`] | the WebAssembly component that pages, under wasmtime |
 //! | [`capability`] | what a component may do: HTTP to one cluster, publish, one state, log |
 //! | [`account`], [`stopwatch`] | what a component has the host hold, and the time inside it |
@@ -69,6 +70,7 @@ pub mod cluster;
 pub mod component;
 pub mod config;
 pub mod doctor;
+pub mod hot_swap;
 pub mod instance;
 mod io_remedy;
 mod logging;

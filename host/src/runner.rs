@@ -5,26 +5,32 @@
 //!           \-> transient: wait longer each time    trapped: the same, in a new instance
 //!               again and again: the breaker opens, and one poll a while probes it
 //!           \-> permanent: close and stop
+//! between two polls: another version of the component, see [`hot_swap`](crate::hot_swap)
 //! ```
 //!
 //! Only here does anything sleep or try again. A poll is short, as its budget is, so a stop
 //! waits for the poll under way and then closes, which saves the state.
 
+mod exchange;
 mod summary;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::capability::publisher::Acknowledged;
+use crate::capability::state::Writer;
 use crate::clock::Clock;
 use crate::component::Component;
+use crate::hot_swap::{Candidate, Exchange, Probation};
 use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
 use crate::state_store::{Numbers, Permit, Refusal};
 use crate::status::{Attempt, Reporter};
+use exchange::Running;
 
 pub use summary::Summary;
 
@@ -34,10 +40,14 @@ pub struct Source {
     pub name: String,
     /// The engine.
     pub sandbox: Sandbox,
-    /// What runs.
+    /// What runs at first.
     pub component: Component,
     /// Makes the capabilities of an instance; the store and the output behind them stay.
     pub capabilities: Box<dyn Fn() -> Capabilities + Send + Sync>,
+    /// Writes the state; all instances share it.
+    pub writer: Arc<Writer>,
+    /// Where other versions of the component come from, while it runs.
+    pub exchange: Arc<Exchange>,
     /// What the component may use.
     pub limits: Limits,
     /// Its configuration, as JSON.
@@ -76,8 +86,12 @@ impl Source {
     /// # Errors
     /// See [`Failure`].
     pub(crate) async fn instantiate(&self) -> Result<Instance, Failure> {
+        self.instantiate_as(&self.component).await
+    }
+
+    async fn instantiate_as(&self, component: &Component) -> Result<Instance, Failure> {
         let capabilities = (self.capabilities)();
-        Instance::new(&self.sandbox, &self.component, capabilities, self.limits).await
+        Instance::new(&self.sandbox, component, capabilities, self.limits).await
     }
 
     /// A new instance, with its configuration and its state.
@@ -85,7 +99,11 @@ impl Source {
     /// # Errors
     /// See [`Failure`].
     pub async fn open(&self, now_ms: u64) -> Result<Instance, Failure> {
-        let mut instance = self.instantiate().await?;
+        self.open_as(&self.component, now_ms).await
+    }
+
+    async fn open_as(&self, component: &Component, now_ms: u64) -> Result<Instance, Failure> {
+        let mut instance = self.instantiate_as(component).await?;
         instance.open(&self.config, now_ms).await?;
         Ok(instance)
     }
@@ -116,7 +134,12 @@ enum Step {
 struct Run<'a> {
     source: &'a Source,
     until: Until,
+    running: Running,
     instance: Option<Instance>,
+    /// Since the last exchange, for a while.
+    probation: Option<Probation<Running>>,
+    /// Another version, until it can be taken.
+    waiting: Option<Candidate>,
     backoff: Backoff,
     /// The time that fixes the horizon of a run with an end.
     started_ms: u64,
@@ -139,7 +162,10 @@ pub async fn run(
     let mut run = Run {
         source,
         until,
+        running: Running::new(source.component.clone()),
         instance: None,
+        probation: None,
+        waiting: None,
         backoff,
         started_ms: source.clock.now_ms(),
         stop,
@@ -163,14 +189,23 @@ impl Run<'_> {
     async fn until_end(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Failure> {
         while !*self.stop.borrow() {
             self.source.check_permit()?;
+            if let Err(failure) = self.between_polls().await {
+                self.fail(failure).await?;
+                continue;
+            }
             let step = match self.step().await {
                 Ok(Step::NotOpen) => break,
                 Ok(step) => step,
+                Err(failure) if self.fails_on_probation(&failure) => {
+                    self.take_back(failure.to_string()).await;
+                    continue;
+                }
                 Err(failure) => {
                     self.fail(failure).await?;
                     continue;
                 }
             };
+            self.probation.iter_mut().for_each(Probation::polled);
             self.backoff.reset();
             self.source.status.works(self.source.clock.now_ms());
             progress(self.summary.documents);
@@ -186,6 +221,15 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Ends a probation and exchanges the component, if it is time.
+    async fn between_polls(&mut self) -> Result<(), Failure> {
+        self.end_probation().await?;
+        match self.until {
+            Until::CaughtUp => Ok(()),
+            Until::Stopped => self.exchange_if_offered().await,
+        }
+    }
+
     /// One poll, in an instance that is made if there is none. A run with an end counts what
     /// is left when it has caught up.
     async fn step(&mut self) -> Result<Step, Failure> {
@@ -193,22 +237,26 @@ impl Run<'_> {
             Until::CaughtUp => self.started_ms,
             Until::Stopped => self.source.clock.now_ms(),
         };
-        let source = self.source;
+        let (source, budget) = (self.source, self.budget());
         let instance = match &mut self.instance {
             Some(instance) => instance,
             None => {
                 // Opening may wait for long until nothing of a former run is under way.
                 let opened = tokio::select! {
-                    opened = open(source, now_ms) => opened?,
+                    opened = open(source, &mut self.running, now_ms) => opened?,
                     () = told_to_stop(&mut self.stop) => return Ok(Step::NotOpen),
                 };
                 self.instance.insert(opened)
             }
         };
         self.summary.polls += 1;
-        let polled = instance.poll(now_ms, source.budget).await;
+        let polled = instance.poll(now_ms, budget).await;
         let acknowledged = instance.take_acknowledged();
         self.summary.add(acknowledged);
+        let published = acknowledged.new + acknowledged.already_there;
+        self.probation
+            .iter_mut()
+            .for_each(|probation| probation.published(published));
         let polled = polled?;
         let Acknowledged {
             new, already_there, ..
@@ -259,19 +307,28 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sleeps, or stops sleeping.
+    /// Sleeps, or stops sleeping: to stop, or to exchange the component.
     async fn sleep(&mut self, time: Duration) {
+        let (exchange, until) = (&self.source.exchange, self.until);
+        let offered = async {
+            match until {
+                Until::CaughtUp => std::future::pending().await,
+                Until::Stopped => exchange.next().await,
+            }
+        };
         tokio::select! {
             () = tokio::time::sleep(time) => {}
             () = told_to_stop(&mut self.stop) => {}
+            candidate = offered => self.waiting = Some(candidate),
         }
     }
 
     async fn close(&mut self) -> Result<(), Failure> {
-        match self.instance.take() {
-            Some(mut instance) => instance.close().await,
-            None => Ok(()),
+        if let Some(mut instance) = self.instance.take() {
+            instance.close().await?;
         }
+        // Whoever starts next runs this version, which reads what it wrote.
+        self.release().await
     }
 }
 
@@ -283,8 +340,14 @@ async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
 }
 
 /// The same as [`Source::open`], for the operator to see.
-async fn open(source: &Source, now_ms: u64) -> Result<Instance, Failure> {
-    let instance = source.open(now_ms).await?;
+async fn open(source: &Source, running: &mut Running, now_ms: u64) -> Result<Instance, Failure> {
+    let mut instance = source.instantiate_as(&running.component).await?;
+    running.describes(instance.description());
+    running
+        .version()
+        .into_iter()
+        .for_each(|version| source.exchange.runs(version));
+    instance.open(&source.config, now_ms).await?;
     let description = instance.description();
     tracing::info!(
         component = description.name,

@@ -5,7 +5,11 @@
 //!        └────────────────▲
 //! ```
 
+mod exchanges;
+
 use tokio::sync::watch;
+
+pub use exchanges::{Exchanges, Outcome};
 
 /// What a source is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

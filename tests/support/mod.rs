@@ -5,6 +5,7 @@ pub(crate) mod hostile;
 pub(crate) mod iggy;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod rebuilt;
 pub(crate) mod sample;
 pub(crate) mod servers;
 pub(crate) mod world;

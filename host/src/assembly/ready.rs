@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig, Transport};
 use crate::component::{Component, Content, Origin};
 use crate::config;
+use crate::hot_swap::Exchange;
 use crate::instance::Budget;
 use crate::publisher::outbox::Outbox;
 use crate::publisher::queue::Queue;
@@ -78,11 +79,12 @@ impl Assembly {
     ) -> Source {
         let clock = Clock::system();
         let queue = Queue::start(given.outbox, given.permit.clone(), clock.clone());
+        let writer = Writer::new(given.store, self.owner(source), clock.clone());
         let capabilities = capabilities(
             (cluster, clock.clone()),
             Grants::reading(&source.index).and(source.grants.reading, &source.grants.http),
             queue,
-            Writer::new(given.store, self.owner(source), clock.clone()),
+            Arc::clone(&writer),
             source,
         );
         let milliseconds = u32::try_from(source.limits.poll_time.as_millis()).unwrap_or(u32::MAX);
@@ -91,6 +93,8 @@ impl Assembly {
             sandbox: self.sandbox.clone(),
             component,
             capabilities,
+            writer,
+            exchange: Arc::new(Exchange::default()),
             limits: Limits {
                 memory: bytes(source.limits.memory),
                 guest_time: source.limits.guest_time,

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::cluster::{HttpError, Request, Response, Transport};
 use crate::component::{Component, Content};
 use crate::config;
+use crate::hot_swap::Candidate;
 use crate::instance::{self, Description, Failure, Instance, SavedState};
 use crate::publisher::outbox::{Delivery, Outbox};
 use crate::runner::Source;
@@ -89,6 +90,33 @@ impl Assembly {
         content: &Content,
     ) -> anyhow::Result<Rehearsed> {
         let component = self.pinned(source, content)?;
+        self.rehearse_loaded(source, component).await
+    }
+
+    /// Makes a candidate of another component than the one that runs: as
+    /// [`Assembly::rehearse_component`], compiled where that keeps nobody from working.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn prepare(
+        &self,
+        source: &config::Source,
+        content: Content,
+    ) -> anyhow::Result<Candidate> {
+        content.is_pinned(source.sha256.as_ref())?;
+        let sandbox = self.sandbox.clone();
+        let compile = move || Component::load(&sandbox, &content);
+        let compiled = tokio::task::spawn_blocking(compile).await;
+        let component = compiled.context("a defect of the program")??;
+        let rehearsed = self.rehearse_loaded(source, component.clone()).await?;
+        Ok(Candidate::new(component, &rehearsed.description))
+    }
+
+    async fn rehearse_loaded(
+        &self,
+        source: &config::Source,
+        component: Component,
+    ) -> anyhow::Result<Rehearsed> {
         let slot = Slot::in_memory();
         let document = match source.state.enabled {
             true => self.state_manager(source).await?.export().await?,

@@ -1,5 +1,6 @@
 //! `state`: the one slot of a source, scoped and wrapped by the host.
 
+mod withheld;
 mod writer;
 
 use std::sync::Arc;
@@ -118,7 +119,8 @@ impl wit::HostPending for StateView<'_> {
         let save = save.ok_or_else(|| wasmtime::Error::msg("a save was waited for twice"))?;
         let saved = self.stopwatch.during(save.outcome).await;
         let saved = saved.map_err(|_| wasmtime::Error::msg("saving has ended"))?;
-        if saved.is_ok() {
+        // What is withheld may never be stored: until it is, no id may be forgotten.
+        if saved.is_ok() && !self.ctx.writer.withholds() {
             let covered = self.publisher.covered(save.covers);
             self.stopwatch.during(covered).await;
         }

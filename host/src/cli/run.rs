@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::sync::watch;
@@ -12,6 +13,7 @@ use super::say::say;
 use super::{Ended, load, sandbox, signals};
 use crate::assembly::{Assembly, explain};
 use crate::config::{self, Config, Output};
+use crate::hot_swap::{self, Swapper};
 use crate::logging;
 use crate::retry::{Backoff, RetryPolicy};
 use crate::runner::{self, Source, Until};
@@ -37,7 +39,11 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
             } else {
                 Until::Stopped
             };
-            let reports = run_all(&config, &assembly, until, &stop).await;
+            let swapper = Swapper::new(config.sources.keys().map(String::as_str));
+            if let Err(error) = listen(until, &swapper) {
+                return Ended::Misconfigured(error);
+            }
+            let reports = run_all(&config, &assembly, until, &swapper, &stop).await;
             assembly.close().await;
             match print(&reports, arguments.json) {
                 Err(error) => Ended::Failed(error),
@@ -65,16 +71,27 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Assembly, watch::Re
     ))
 }
 
+/// A run with an end keeps its components.
+fn listen(until: Until, swapper: &Swapper) -> anyhow::Result<()> {
+    match until {
+        Until::CaughtUp => Ok(()),
+        Until::Stopped => {
+            signals::look_on_hangup(swapper.clone()).context("cannot listen for signals")
+        }
+    }
+}
+
 async fn run_all(
     config: &Config,
     assembly: &Assembly,
     until: Until,
+    swapper: &Swapper,
     stop: &watch::Receiver<bool>,
 ) -> BTreeMap<String, Report> {
     let enabled = config.sources.values().filter(|source| source.enabled);
     let runs = enabled.map(|source| {
         let span = tracing::info_span!("source", key = source.key);
-        let run = run_one(assembly, source, until, stop.clone()).instrument(span);
+        let run = run_one(assembly, source, until, swapper, stop.clone()).instrument(span);
         async { (source.key.clone(), run.await) }
     });
     futures::future::join_all(runs).await.into_iter().collect()
@@ -84,9 +101,10 @@ async fn run_one(
     assembly: &Assembly,
     source: &config::Source,
     until: Until,
+    swapper: &Swapper,
     stop: watch::Receiver<bool>,
 ) -> Report {
-    let ready = match ready(assembly, source, until, stop.clone()).await {
+    let mut ready = match ready(assembly, source, until, stop.clone()).await {
         Ok(Some(ready)) => ready,
         Ok(None) => return Report::stopped_before_start(until),
         Err(error) => {
@@ -94,8 +112,24 @@ async fn run_one(
             return Report::failed(format!("{error:#}"));
         }
     };
+    if let Some(exchange) = swapper.of(&source.key) {
+        ready.exchange = exchange;
+    }
+    let exchange = Arc::clone(&ready.exchange);
     let task = async move { runner::run(&ready, until, stop, &mut |_| {}).await };
-    let outcome = match tokio::spawn(task.in_current_span()).await {
+    let task = tokio::spawn(task.in_current_span());
+    let watched = async {
+        match until {
+            Until::CaughtUp => {}
+            Until::Stopped => hot_swap::watch(assembly, source, &exchange).await,
+        }
+        std::future::pending().await
+    };
+    let ended = tokio::select! {
+        ended = task => ended,
+        never = watched => never,
+    };
+    let outcome = match ended {
         Ok(outcome) => outcome,
         Err(panic) => return Report::failed(format!("a defect of the program: {panic}")),
     };

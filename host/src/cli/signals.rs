@@ -1,7 +1,22 @@
-//! SIGINT and SIGTERM: the first asks to stop, the second does.
+//! SIGINT and SIGTERM: the first asks to stop, the second does. SIGHUP asks to look at the
+//! components.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+use crate::hot_swap::Swapper;
+
+/// Has all components be looked at whenever the process is asked to; it does not end any more
+/// with its terminal.
+pub(super) fn look_on_hangup(swapper: Swapper) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            swapper.look_at_all();
+        }
+    });
+    Ok(())
+}
 
 /// Becomes true when the process is asked to stop.
 pub(super) fn stop() -> std::io::Result<watch::Receiver<bool>> {

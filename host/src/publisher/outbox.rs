@@ -190,6 +190,8 @@ impl Outbox {
             self.all_mut().for_each(Lane::give_up_former_run);
             self.read_on(saved, prefix).await?;
         }
+        // What is under way from now on is of this process, which knows when it is in doubt.
+        self.all_mut().for_each(Lane::former_run_is_over);
         Ok(Found {
             marks: self.marks(),
             unclaimed: self.unclaimed(),

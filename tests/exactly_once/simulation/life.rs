@@ -169,12 +169,15 @@ impl Life<'_> {
 
     fn source(&self, start: usize) -> Source {
         let sandbox = sandbox();
+        let writer = self.writer();
         let embedded = Content::read(Origin::Embedded).unwrap();
         Source {
             name: "simulated".to_owned(),
             component: Component::load(&sandbox, &embedded).unwrap(),
             sandbox,
-            capabilities: self.capabilities(),
+            capabilities: self.capabilities(Arc::clone(&writer)),
+            writer,
+            exchange: Arc::default(),
             limits: Limits {
                 memory: 64 << 20,
                 ..Limits::default()
@@ -198,7 +201,16 @@ impl Life<'_> {
         }
     }
 
-    fn capabilities(&self) -> Box<dyn Fn() -> Capabilities + Send + Sync> {
+    fn writer(&self) -> Arc<Writer> {
+        let records = Arc::new(SimulatedRecords {
+            stage: Arc::clone(&self.stage),
+            disk: Arc::clone(&self.disk),
+        });
+        let store = Arc::new(Slot::of(records, &owner().state_id));
+        Writer::new(store, owner(), self.stage.clock())
+    }
+
+    fn capabilities(&self, writer: Arc<Writer>) -> Box<dyn Fn() -> Capabilities + Send + Sync> {
         let (stage, clock) = (&self.stage, self.stage.clock());
         let topic = |name, refuses| -> Box<dyn Destination> {
             let stage = Arc::clone(stage);
@@ -216,12 +228,6 @@ impl Life<'_> {
         }
         let queue = Queue::start(outbox, Permit::always(), clock.clone());
         let transport = Arc::new(SimulatedTransport(Arc::clone(stage)));
-        let records = Arc::new(SimulatedRecords {
-            stage: Arc::clone(stage),
-            disk: Arc::clone(&self.disk),
-        });
-        let store = Arc::new(Slot::of(records, &owner().state_id));
-        let writer = Writer::new(store, owner(), clock.clone());
         let account = Account::default();
         Box::new(move || Capabilities {
             http: HttpCtx::new(

@@ -12,9 +12,11 @@ use crate::clock::Clock;
 use crate::state_store::envelope::{self, Envelope, Owner};
 use crate::state_store::{StateStore, StoreError};
 
+use super::withheld::Withheld;
+
 /// Writes a state, in its envelope. All instances of a source share it.
 pub struct Writer {
-    store: Arc<dyn StateStore>,
+    store: Withheld,
     owner: Owner,
     clock: Clock,
     /// Locked while the store is asked.
@@ -25,11 +27,38 @@ impl Writer {
     /// Of the state in this store, under this owner's name.
     pub fn new(store: Arc<dyn StateStore>, owner: Owner, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            store,
+            store: Withheld::around(store),
             owner,
             clock,
             busy: Arc::default(),
         })
+    }
+
+    /// From now on, saves are kept from the store: it has the state that a version before can
+    /// read until [`Self::release`].
+    pub(crate) async fn withhold(&self) {
+        let _no_save_is_under_way = self.busy.lock().await;
+        self.store.begin();
+    }
+
+    /// Forgets what was kept from the store.
+    pub(crate) async fn discard(&self) {
+        let _no_save_is_under_way = self.busy.lock().await;
+        self.store.discard();
+    }
+
+    /// Gives the store what was kept from it.
+    ///
+    /// # Errors
+    /// The store's; everything is as before then.
+    pub(crate) async fn release(&self) -> Result<(), StoreError> {
+        let _no_save_is_under_way = self.busy.lock().await;
+        self.store.release().await
+    }
+
+    /// Whether saves are kept from the store, and so do not cover anything yet.
+    pub(super) fn withholds(&self) -> bool {
+        self.store.withholds()
     }
 
     /// The state and its revision. `newest` is the newest version that is understood.

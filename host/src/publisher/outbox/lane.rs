@@ -68,6 +68,11 @@ impl Lane {
         }
     }
 
+    /// Nothing of a run before this process's first is waited for any more.
+    pub(super) fn former_run_is_over(&mut self) {
+        self.former_run_is_over = true;
+    }
+
     /// Starts from what a state wants to be read; the destination is new to it if that names
     /// no partition.
     pub(super) async fn resume(

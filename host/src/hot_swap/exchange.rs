@@ -1,0 +1,128 @@
+//! Where whoever prepares a component and the runner that takes it meet.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use super::{Candidate, Version};
+use crate::component::Digest;
+use crate::status::{Exchanges, Outcome};
+
+/// One for each source. A candidate waits here until the runner is between two polls; a
+/// later one takes its place.
+#[derive(Default)]
+pub struct Exchange {
+    offered: Mutex<Option<Candidate>>,
+    arrived: Notify,
+    asked: Notify,
+    exchanges: watch::Sender<Exchanges>,
+}
+
+impl Exchange {
+    /// What runs, and what became of other versions: as it is, and every change.
+    pub fn watch(&self) -> watch::Receiver<Exchanges> {
+        self.exchanges.subscribe()
+    }
+
+    /// Has the runner take this one, between two polls.
+    pub fn offer(&self, candidate: Candidate) {
+        *self.offered() = Some(candidate);
+        self.arrived.notify_one();
+    }
+
+    /// Has whoever watches the component look at it now.
+    pub fn look_again(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Waits for somebody who wants it to be looked at.
+    pub(super) async fn asked(&self) {
+        self.asked.notified().await;
+    }
+
+    /// What runs, once it has described itself.
+    pub(super) fn running(&self) -> Option<Digest> {
+        let exchanges = self.exchanges.borrow();
+        exchanges.running.as_ref().map(|running| running.sha256)
+    }
+
+    fn offered(&self) -> MutexGuard<'_, Option<Candidate>> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn take(&self) -> Option<Candidate> {
+        self.offered().take()
+    }
+
+    /// The next one that is offered.
+    pub(crate) async fn next(&self) -> Candidate {
+        loop {
+            if let Some(candidate) = self.take() {
+                return candidate;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// What runs is this version.
+    pub(crate) fn runs(&self, version: Version) {
+        self.exchanges.send_if_modified(|exchanges| {
+            let known = exchanges.running.as_ref() == Some(&version);
+            exchanges.running = Some(version);
+            !known
+        });
+    }
+
+    /// This content does not take the place of what runs.
+    pub(crate) fn refused(&self, sha256: Option<Digest>, reason: String) {
+        let shown = sha256.map(|sha256| sha256.to_string());
+        tracing::error!(
+            sha256 = shown,
+            error = reason,
+            "the component is not exchanged, the one that runs goes on"
+        );
+        self.ends(Outcome::Refused { sha256, reason });
+    }
+
+    pub(crate) fn exchanged(&self, from: Option<Version>, to: Version, pause: Duration) {
+        tracing::info!(
+            from = from.as_ref().map(Version::to_string),
+            to = %to,
+            pause_us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX),
+            "the component was exchanged, and is on probation"
+        );
+        self.exchanges.send_modify(|exchanges| {
+            exchanges.count += 1;
+            exchanges.last_pause = Some(pause);
+            exchanges.running = Some(to);
+            exchanges.last = Some(Outcome::OnProbation);
+        });
+    }
+
+    pub(crate) fn kept(&self, version: &Version) {
+        tracing::info!(component = %version, "the component has passed its probation");
+        self.ends(Outcome::Kept);
+    }
+
+    pub(crate) fn taken_back(&self, failed: Version, back: Option<Version>, reason: String) {
+        tracing::error!(
+            failed = %failed,
+            back = back.as_ref().map(Version::to_string),
+            error = reason,
+            "the component failed on probation, the one before is back"
+        );
+        self.exchanges.send_modify(|exchanges| {
+            exchanges.running = back;
+            exchanges.last = Some(Outcome::TakenBack {
+                version: failed,
+                reason,
+            });
+        });
+    }
+
+    fn ends(&self, outcome: Outcome) {
+        self.exchanges
+            .send_modify(|exchanges| exchanges.last = Some(outcome));
+    }
+}

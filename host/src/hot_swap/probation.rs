@@ -1,0 +1,48 @@
+//! The first polls of a new version, after which it is trusted. Pure.
+
+/// So many polls that work. The first ones do all that a poll does (a new point in time, a
+/// cycle that ends, saves, receipts), and ten of them are a few minutes at most where the
+/// polling interval is the default.
+const POLLS: u32 = 10;
+/// Or so many messages, as a version that publishes a million of them works: what is
+/// published on probation may have to be found again in the output, which may be no more
+/// than [`TAIL_MAX`](crate::publisher::destination::TAIL_MAX) messages.
+const MESSAGES: u64 = 1_000_000;
+/// The most pages of a poll on probation; of the largest pages, that are 320,000 messages
+/// between two looks at how many there are.
+pub(crate) const POLL_PAGES: u32 = 32;
+
+/// A new version that still has to show that it works.
+pub(crate) struct Probation<V> {
+    /// What comes back if it does not.
+    pub(crate) before: V,
+    /// Whether its states are kept from the store, as the version before could not read them.
+    pub(crate) withholds: bool,
+    polls: u32,
+    messages: u64,
+}
+
+impl<V> Probation<V> {
+    pub(crate) fn new(before: V, withholds: bool) -> Self {
+        Self {
+            before,
+            withholds,
+            polls: 0,
+            messages: 0,
+        }
+    }
+
+    /// A poll worked.
+    pub(crate) fn polled(&mut self) {
+        self.polls += 1;
+    }
+
+    /// So many messages were acknowledged, maybe by a poll that failed then.
+    pub(crate) fn published(&mut self, messages: u64) {
+        self.messages = self.messages.saturating_add(messages);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.polls >= POLLS || self.messages >= MESSAGES
+    }
+}

@@ -1,0 +1,359 @@
+//! Another version of the component takes over while its source runs: nothing is lost or
+//! repeated, and whatever is wrong with it, the one before goes on.
+
+mod program;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use elasticsearch_source::assembly::Assembly;
+use elasticsearch_source::component::{Component, Content, Digest, Origin};
+use elasticsearch_source::config::Config;
+use elasticsearch_source::hot_swap::{Candidate, Exchange, Version};
+use elasticsearch_source::instance::Failure;
+use elasticsearch_source::mini_elasticsearch::{Effect, Fault, MiniElasticsearch, Product};
+use elasticsearch_source::runner::{self, Summary, Until};
+use elasticsearch_source::status::{Exchanges, Outcome};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::support::rebuilt::{FORMAT, REASON, Rebuilt, Wrong};
+use crate::support::sample::{self, INDEX};
+use crate::support::world::{World, sandbox};
+
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Reads quickly what may still be written.
+fn world(cluster: &MiniElasticsearch) -> World {
+    World::reading(cluster.url(), INDEX)
+        .key("polling_interval", "5ms")
+        .raw("batch_size", "50")
+        .limits("poll_pages = 3")
+}
+
+fn digest(version: Rebuilt) -> Digest {
+    Digest::of(&version.bytes())
+}
+
+/// A running source.
+struct Run {
+    config: Config,
+    assembly: Assembly,
+    exchange: Arc<Exchange>,
+    exchanges: watch::Receiver<Exchanges>,
+    stop: watch::Sender<bool>,
+    ended: JoinHandle<Result<Summary, (Failure, Summary)>>,
+}
+
+impl Run {
+    async fn start(world: &World) -> Self {
+        let config = Config::parse(&world.toml(), "test.toml", std::iter::empty()).unwrap();
+        let assembly = Assembly::new(&config, sandbox());
+        let source = assembly.source(&config.sources["test"]).await.unwrap();
+        let exchange = Arc::clone(&source.exchange);
+        let (stop, stopped) = watch::channel(false);
+        let ended = tokio::spawn(async move {
+            runner::run(&source, Until::Stopped, stopped, &mut |_| {}).await
+        });
+        Self {
+            config,
+            assembly,
+            exchanges: exchange.watch(),
+            exchange,
+            stop,
+            ended,
+        }
+    }
+
+    async fn wait_for(&mut self, is: impl Fn(&Exchanges) -> bool) -> Exchanges {
+        let seen = self.exchanges.wait_for(|exchanges| is(exchanges));
+        let seen = tokio::time::timeout(PATIENCE, seen).await;
+        seen.expect("waited in vain").unwrap().clone()
+    }
+
+    async fn prepare(&self, version: Rebuilt) -> anyhow::Result<Candidate> {
+        let source = &self.config.sources["test"];
+        self.assembly.prepare(source, content(version)).await
+    }
+
+    async fn offer(&self, version: Rebuilt) {
+        self.exchange.offer(self.prepare(version).await.unwrap());
+    }
+
+    async fn stop(self) -> Summary {
+        self.stop.send(true).unwrap();
+        self.ended.await.unwrap().unwrap()
+    }
+}
+
+fn content(version: Rebuilt) -> Content {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rebuilt.wasm");
+    std::fs::write(&file, version.bytes()).unwrap();
+    Content::read(Origin::File(file)).unwrap()
+}
+
+/// Writes documents until it is told to stop; returns how many there are then.
+fn keep_writing(
+    cluster: Arc<MiniElasticsearch>,
+    from: u64,
+) -> (watch::Sender<bool>, JoinHandle<u64>) {
+    let (stop, stopped) = watch::channel(false);
+    let written = tokio::task::spawn_blocking(move || {
+        let mut next = from;
+        while !*stopped.borrow() {
+            sample::insert(&cluster, next..next + 4);
+            next += 4;
+            std::thread::sleep(Duration::from_millis(40));
+        }
+        next
+    });
+    (stop, written)
+}
+
+/// Counts the lines, as looking into them takes long.
+fn lines(world: &World) -> u64 {
+    let file = world.folder().join("output/s/t.ndjson");
+    let lines = std::fs::read(file).unwrap_or_default();
+    lines.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+async fn until_delivered(world: &World, documents: u64) {
+    let started = Instant::now();
+    while lines(world) < documents {
+        let delivered = lines(world);
+        assert!(started.elapsed() < PATIENCE, "{delivered} of {documents}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
+    const EXCHANGES: u64 = 1_000;
+    let cluster = Arc::new(sample::cluster(Product::Elasticsearch, 1_000));
+    let world = world(&cluster);
+    let mut run = Run::start(&world).await;
+    let candidates = [1, 2].map(|number| run_candidate(&run, number));
+    let candidates = futures::future::join_all(candidates).await;
+    let (stop, written) = keep_writing(Arc::clone(&cluster), 1_000);
+    let mut pauses = Vec::new();
+    for (count, candidate) in (1..=EXCHANGES).zip(candidates.iter().cycle()) {
+        run.exchange.offer(candidate.clone());
+        let now = run.wait_for(|exchanges| exchanges.count == count).await;
+        assert_eq!(now.running.as_ref(), Some(&candidate.version));
+        pauses.push(now.last_pause.unwrap());
+    }
+    stop.send(true).unwrap();
+    let documents = written.await.unwrap();
+    until_delivered(&world, documents).await;
+    run.wait_for(|exchanges| exchanges.last == Some(Outcome::Kept))
+        .await;
+    let summary = run.stop().await;
+    world.assert_holds_exactly(sample::ids(0..documents));
+    assert_eq!((summary.documents, summary.already_there), (documents, 0));
+    assert_eq!(world.state()["data"]["total_documents_fetched"], documents);
+    pauses.sort();
+    println!(
+        "{EXCHANGES} exchanges over {documents} documents: median {:?}, longest {:?}",
+        pauses[pauses.len() / 2],
+        pauses[pauses.len() - 1]
+    );
+}
+
+async fn run_candidate(run: &Run, number: u8) -> Candidate {
+    let candidate = run.prepare(Rebuilt::numbered(number)).await.unwrap();
+    assert_eq!(candidate.version.number, format!("0.1.{number}"));
+    candidate
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_fails_on_probation_is_taken_back_and_nothing_is_lost_or_repeated() {
+    let rows = [
+        (
+            Rebuilt::numbered(1).failing_in_poll(3, Wrong::Trap),
+            "unreachable",
+        ),
+        (
+            Rebuilt::numbered(2).failing_in_poll(1, Wrong::Permanent),
+            REASON,
+        ),
+        (
+            Rebuilt::numbered(3)
+                .writing(FORMAT + 1)
+                .failing_in_poll(3, Wrong::Trap),
+            "unreachable",
+        ),
+        (
+            Rebuilt::numbered(4)
+                .writing(FORMAT + 1)
+                .failing_in_poll(4, Wrong::Permanent),
+            REASON,
+        ),
+    ];
+    for (version, reason) in rows {
+        let cluster = Arc::new(sample::cluster(Product::Elasticsearch, 2_000));
+        let world = world(&cluster);
+        let mut run = Run::start(&world).await;
+        let (stop, written) = keep_writing(Arc::clone(&cluster), 2_000);
+        until_delivered(&world, 500).await;
+        run.offer(version).await;
+        let back =
+            |exchanges: &Exchanges| matches!(exchanges.last, Some(Outcome::TakenBack { .. }));
+        let now = run.wait_for(back).await;
+        let Some(Outcome::TakenBack {
+            version: failed,
+            reason: why,
+        }) = &now.last
+        else {
+            unreachable!()
+        };
+        assert_eq!(failed.sha256, digest(version), "{version:?}");
+        assert!(why.contains(reason), "{version:?}: {why}");
+        assert_eq!(now.running.unwrap().number, "0.1.0", "{version:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.send(true).unwrap();
+        let documents = written.await.unwrap();
+        until_delivered(&world, documents).await;
+        run.stop().await;
+        world.assert_holds_exactly(sample::ids(0..documents));
+        assert_eq!(world.state()["version"], FORMAT, "{version:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_with_a_newer_format_is_kept_after_its_probation_and_an_older_one_refused_then() {
+    let cluster = Arc::new(sample::cluster(Product::Elasticsearch, 5_000));
+    let world = world(&cluster);
+    let mut run = Run::start(&world).await;
+    until_delivered(&world, 500).await;
+    let newer = Rebuilt::numbered(1).writing(FORMAT + 1);
+    let older = run.prepare(Rebuilt::numbered(2)).await.unwrap();
+    run.offer(newer).await;
+    run.wait_for(|exchanges| exchanges.last == Some(Outcome::OnProbation))
+        .await;
+    // As long as it is on probation, no other version can follow; then this one is too old.
+    run.exchange.offer(older.clone());
+    let refused = |exchanges: &Exchanges| matches!(exchanges.last, Some(Outcome::Refused { .. }));
+    let now = run.wait_for(refused).await;
+    let Some(Outcome::Refused { sha256, reason }) = now.last else {
+        unreachable!()
+    };
+    assert_eq!(sha256, Some(older.version.sha256));
+    assert!(reason.contains("the state has version 4"), "{reason}");
+    assert_eq!((now.count, now.running.unwrap().sha256), (1, digest(newer)));
+    let error = run.prepare(Rebuilt::numbered(2)).await.err().unwrap();
+    let error = format!("{error:#}");
+    assert!(error.contains("reads up to 3"), "{error}");
+    until_delivered(&world, 5_000).await;
+    run.stop().await;
+    world.assert_holds_exactly(sample::ids(0..5_000));
+    assert_eq!(world.state()["version"], FORMAT + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_on_probation_is_saved_when_the_source_is_stopped() {
+    let cluster = slow_cluster(3_000);
+    let world = world(&cluster);
+    let mut run = Run::start(&world).await;
+    until_delivered(&world, 300).await;
+    run.offer(Rebuilt::numbered(1).writing(FORMAT + 1)).await;
+    run.wait_for(|exchanges| exchanges.last == Some(Outcome::OnProbation))
+        .await;
+    assert_eq!(world.state()["version"], FORMAT);
+    run.stop().await;
+    assert_eq!(world.state()["version"], FORMAT + 1);
+    let delivered = world.delivered().len() as u64;
+    assert_eq!(world.state()["data"]["total_documents_fetched"], delivered);
+}
+
+/// Whose polls take long enough to be met.
+fn slow_cluster(documents: u64) -> MiniElasticsearch {
+    let cluster = sample::cluster(Product::Elasticsearch, documents);
+    let slow = Effect::Delay(Duration::from_millis(40));
+    cluster.inject(Fault::new(slow).path("_search").times(1_000_000));
+    cluster
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_killed_while_a_version_is_on_probation_repeats_nothing() {
+    for format in [FORMAT, FORMAT + 1] {
+        let version = Rebuilt::numbered(1).writing(format);
+        let cluster = slow_cluster(300);
+        let world = world(&cluster);
+        let mut run = Run::start(&world).await;
+        until_delivered(&world, 300).await;
+        let candidate = run.prepare(version).await.unwrap();
+        sample::insert(&cluster, 300..4_000);
+        run.exchange.offer(candidate);
+        run.wait_for(|exchanges| exchanges.last == Some(Outcome::OnProbation))
+            .await;
+        until_delivered(&world, lines(&world) + 300).await;
+        let last = run.exchanges.borrow().last.clone();
+        assert_eq!(last, Some(Outcome::OnProbation));
+        run.ended.abort();
+        assert!(run.ended.await.unwrap_err().is_cancelled());
+        let state = world.state();
+        assert_eq!(
+            (&state["version"], &state["data"]["settled"]),
+            (&json!(FORMAT), &json!(false))
+        );
+        cluster.clear_faults();
+        let file = world.folder().join("rebuilt.wasm");
+        std::fs::write(&file, version.bytes()).unwrap();
+        let world = world.source_keys(&format!("path = '{}'", file.display()));
+        world.once().await.unwrap();
+        world.assert_holds_exactly(sample::ids(0..4_000));
+        assert_eq!(world.state()["version"], format);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_does_not_open_leaves_the_one_before_where_it_was() {
+    let cluster = Arc::new(sample::cluster(Product::Elasticsearch, 2_000));
+    let world = world(&cluster);
+    let mut run = Run::start(&world).await;
+    until_delivered(&world, 200).await;
+    let rows = [
+        (
+            Rebuilt::numbered(1).failing_to_open(Wrong::Permanent),
+            FORMAT,
+            REASON,
+        ),
+        (
+            Rebuilt::numbered(2).failing_to_open(Wrong::Trap),
+            FORMAT + 1,
+            "unreachable",
+        ),
+    ];
+    for (version, format, reason) in rows {
+        let error = run.prepare(version).await.err().unwrap();
+        assert!(format!("{error:#}").contains(reason), "{error:#}");
+        // The rehearsal went well all the same.
+        let version = version.writing(format);
+        let component = Component::load(&sandbox(), &content(version)).unwrap();
+        let (sha256, number) = (component.digest(), "0.1.9".to_owned());
+        run.exchange.offer(Candidate {
+            component,
+            version: Version { number, sha256 },
+            state_format: format,
+        });
+        let refused = |exchanges: &Exchanges| matches!(&exchanges.last, Some(Outcome::Refused { sha256: refused, .. }) if *refused == Some(sha256));
+        let now = run.wait_for(refused).await;
+        let Some(Outcome::Refused { reason: why, .. }) = now.last else {
+            unreachable!()
+        };
+        assert!(why.contains(reason), "{why}");
+        assert_eq!(
+            (now.count, now.running.unwrap().number),
+            (0, "0.1.0".to_owned())
+        );
+    }
+    until_delivered(&world, 2_000).await;
+    sample::insert(&cluster, 2_000..2_500);
+    until_delivered(&world, 2_500).await;
+    run.stop().await;
+    world.assert_holds_exactly(sample::ids(0..2_500));
+    assert_eq!(world.state()["version"], FORMAT);
+}
