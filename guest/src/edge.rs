@@ -114,11 +114,6 @@ impl Edge {
         self.entries.remove(&(key.clone(), short(id))).is_some()
     }
 
-    /// Forgets what the pass did not meet.
-    pub fn forget_unmet(&mut self) {
-        self.entries.retain(|_, met| *met);
-    }
-
     /// A new pass begins, which has met nothing yet.
     pub fn begin_pass(&mut self) {
         self.entries.values_mut().for_each(|met| *met = false);

@@ -52,8 +52,9 @@ impl Progress {
     fn finish(&mut self, to: &Key, keep_from: Key) {
         self.pass = None;
         if keep_from == Key::MIN {
-            // All was read: what was not met is not there any more.
-            self.edge.forget_unmet();
+            // All before it was read: what was not met there is not there any more. What is
+            // behind it was delivered before a clock was set back.
+            self.edge.take_unmet(&Key::MIN, to);
         }
         self.edge.begin_pass();
         let Some(Key { point, .. }) = self.position.clone() else {

@@ -449,3 +449,18 @@ fn a_segment_is_settled_after_some_pages_but_not_inside_a_group_of_equal_timesta
         assert_eq!(settled.map(|(page, _)| page + 1), expected, "{ties}");
     }
 }
+
+#[test]
+fn what_was_delivered_behind_the_end_of_a_pass_stays_known_where_all_is_read_again() {
+    let documents = spread((0..30).map(|n| n / 3), 3);
+    let mut snapshot = Snapshot::new(documents.clone());
+    let mut progress = Progress::from(Key::MIN);
+    let mut delivered = Vec::new();
+    // The clock is set back before the second pass.
+    for horizon in [100, 5, 100] {
+        progress.start = progress.known_from.clone();
+        progress.begin(horizon.into(), Point::MIN, 10);
+        delivered.extend(read_pass(&mut progress, &mut snapshot, 1_000).unwrap());
+    }
+    assert_eq!(sorted(delivered), all(&documents));
+}
