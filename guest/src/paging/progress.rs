@@ -286,6 +286,13 @@ impl Progress {
         self.gone.forget_before(&self.known_from);
     }
 
+    /// Whether its forgotten documents may be of this value.
+    pub fn is_at(&self, point: &Point) -> bool {
+        let last = self.position.as_ref().map(|last| &last.point);
+        let crowd = self.crowd.as_ref().map(|crowd| &crowd.point);
+        crowd.or(last) == Some(point)
+    }
+
     /// Begins the pass again at the segment's start, as what the cluster kept for it is gone.
     /// Returns what that was.
     pub fn reopen(&mut self, size: u64) -> Option<Context> {

@@ -1,11 +1,12 @@
 //! Receipts: proof that what matched was delivered, before anything may be forgotten.
 
+use std::collections::BTreeMap;
+
 use super::Reader;
 use crate::cluster::failure::Failure;
-use crate::cluster::shards::Slice;
 use crate::error::Error;
 use crate::host::{Host, Level};
-use crate::key::Key;
+use crate::key::{Key, Point};
 use crate::paging::context::Context;
 use crate::paging::progress::{Crowd, Settled};
 use crate::paging::scroll;
@@ -99,33 +100,54 @@ impl<H: Host> Reader<'_, H> {
     }
 
     /// A group larger than the edge is forgotten as far as it was counted; more of it in there
-    /// can not be told from what was delivered.
+    /// can not be told from what was delivered. It is counted over all slices together: after
+    /// their number changed, it is not known of which of them the first ones were.
     pub(super) fn check_crowds(&mut self) -> Result<(), Error> {
-        for slice in 0..self.slices()?.slices.len() {
-            let progress = self.progress(slice)?;
-            let known_from = progress.known_from.clone();
-            if let Some(crowd) = progress.crowd.clone() {
-                let part = self.slice(slice)?;
-                let count = self.check_crowd(&crowd, &known_from, part)?;
-                self.progress(slice)?.crowd = Some(Crowd { count, ..crowd });
+        let crowds = self.slices()?.slices.iter();
+        let crowds = crowds.filter_map(|slice| slice.crowd.clone());
+        let mut delivered = BTreeMap::new();
+        for crowd in crowds {
+            *delivered.entry(crowd.point).or_default() += crowd.count;
+        }
+        for (point, delivered) in delivered {
+            let counted = self.count_group(&point)?;
+            let more = counted.iter().sum::<u64>().saturating_sub(delivered);
+            if more > 0 {
+                return Err(self.appeared(&point, more, delivered)?);
+            }
+            // Fewer, as some were deleted, after which more than these are new.
+            for (slice, count) in self.slices()?.slices.iter_mut().zip(counted) {
+                if slice.is_at(&point) {
+                    let point = point.clone();
+                    slice.crowd = (count > 0).then_some(Crowd { point, count });
+                }
             }
         }
         Ok(())
     }
 
-    /// Returns how many there are now: fewer, as some were deleted, after which more than
-    /// these are new.
-    fn check_crowd(&mut self, crowd: &Crowd, known_from: &Key, part: Slice) -> Result<u64, Error> {
-        let (config, unit) = (self.config, self.reading()?.unit);
-        let group = Key::at(crowd.point.clone());
-        let counted = self.count_between(part, &group, known_from)?;
-        let surplus = counted.saturating_sub(crowd.count);
-        if surplus == 0 {
-            return Ok(counted);
+    /// How many of this value each slice has where it forgot them.
+    fn count_group(&mut self, point: &Point) -> Result<Vec<u64>, Error> {
+        let (group, behind) = (Key::at(point.clone()), Key::behind(point));
+        let mut counted = Vec::new();
+        for slice in 0..self.slices()?.slices.len() {
+            let progress = self.progress(slice)?;
+            let is_here = progress.is_at(point);
+            let known_from = progress.known_from.clone().min(behind.clone());
+            let part = self.slice(slice)?;
+            counted.push(match is_here && known_from > group {
+                true => self.count_between(part, &group, &known_from)?,
+                false => 0,
+            });
         }
-        let (at, delivered, edge_max) = (unit.describe(&crowd.point), crowd.count, config.edge_max);
-        Err(Error::permanent(format!(
-            "{surplus} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} with a new \"state_id\", which delivers everything again"
+        Ok(counted)
+    }
+
+    fn appeared(&mut self, point: &Point, more: u64, delivered: u64) -> Result<Error, Error> {
+        let (at, edge_max) = (self.reading()?.unit.describe(point), self.config.edge_max);
+        let counted = delivered + more;
+        Ok(Error::permanent(format!(
+            "{more} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} with a new \"state_id\", which delivers everything again"
         )))
     }
 }
