@@ -113,7 +113,7 @@ impl<H: Host> Reader<'_, H> {
         }
         // A cycle that an earlier poll began ends at an older horizon, and one that went on from
         // different places knows of no late documents: another one follows.
-        let (until, comparable) = (self.goal()?, self.slices()?.is_comparable());
+        let (until, comparable) = (self.goal()?, self.slices()?.has_one_place());
         let another =
             |(horizon, looked): (Point, bool)| Some(horizon) < until || (comparable && !looked);
         done.more = last.is_some_and(another);

@@ -57,26 +57,29 @@ impl Look {
     pub fn border(&self) -> &Point {
         &self.reach.0.point
     }
+
+    /// As which minute of the reach a value is counted.
+    pub fn minute(&self, point: &Point, unit: Unit) -> i64 {
+        match unit.minute(point) {
+            minute if minute < self.each_from => self.first,
+            minute => minute,
+        }
+    }
 }
 
 impl Slices {
-    /// Whether what was delivered can be compared with what the cluster counts: not where slices
-    /// have come to different places.
-    pub fn is_comparable(&self) -> bool {
-        self.has_one_place()
-    }
-
-    /// Where to look. None where there is nothing to compare.
+    /// Where to look. None where there is nothing to compare: what was delivered can not be
+    /// compared with what the cluster counts where slices have come to different places.
     pub fn look(&self, unit: Unit) -> Option<Look> {
         self.position().filter(|_| unit != Unit::Sequence)?;
         let reach = (self.known_from(), self.start());
-        let first = self.minutes.first(unit.minute(&reach.0.point));
-        let from = unit.begin_of_minute(first).max(self.minutes.begin.clone());
+        let first = unit.minute(&reach.0.point);
+        let hour = unit.begin_of_minute(self.minutes.first(first));
+        let from = hour.max(self.minutes.begin.clone());
         let from = from.min(reach.0.point.clone());
         let is_empty = from == reach.0.point && reach.0 >= reach.1;
-        let first = unit.minute(&reach.0.point);
         let each_from = unit.minute(&reach.1.point).saturating_sub(MINUTES_MAX);
-        (self.is_comparable() && !is_empty).then(|| Look {
+        (self.has_one_place() && !is_empty).then(|| Look {
             from,
             reach,
             first,
@@ -89,10 +92,7 @@ impl Slices {
         let (from, to) = &look.reach;
         let edges = self.slices.iter().map(|slice| &slice.edge);
         let known: BTreeSet<_> = edges.flat_map(|edge| edge.between(from, to)).collect();
-        let minute = |(key, _): &(Key, u64)| match unit.minute(&key.point) {
-            minute if minute < look.each_from => look.first,
-            minute => minute,
-        };
+        let minute = |(key, _): &(Key, u64)| look.minute(&key.point, unit);
         known.into_iter().map(|entry| (minute(entry), 1)).collect()
     }
 

@@ -174,7 +174,7 @@ impl Slices {
 
     /// Whether no document that is delivered stands before one that is still to be read in
     /// another slice.
-    pub(super) fn has_one_place(&self) -> bool {
+    pub fn has_one_place(&self) -> bool {
         let watermark = self.position().map_or(Key::MIN, |at| at.group());
         let has_come = |slice: &Progress| slice.start >= watermark;
         self.slices.len() == 1 || self.slices.iter().all(has_come)

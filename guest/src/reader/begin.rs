@@ -33,7 +33,7 @@ impl<H: Host> Reader<'_, H> {
         self.slices()?.divide_into(slices);
         self.check_crowds()?;
         self.see_largest()?;
-        let looked = self.slices()?.is_comparable();
+        let looked = self.slices()?.has_one_place();
         self.look_for_late()?;
         let begun = match self.plan()? {
             Some(plan) => self.slices()?.begin(plan),

@@ -176,7 +176,7 @@ fn what_became_visible_meanwhile_is_delivered_as_far_as_the_edge_reaches() {
     for process in 0..3 {
         world.cycle(process, 6 * MINUTE, 1);
         assert!(
-            world.processes[process].is_comparable(),
+            world.processes[process].has_one_place(),
             "nothing is late any more"
         );
     }

@@ -18,11 +18,8 @@ pub(in crate::paging) fn look_behind(source: &mut Slices, documents: &[Document]
     let minutes = before.map(|key| (UNIT.minute(&key.point), 1)).collect();
     let missed = source.take_note(&minutes, UNIT);
     let within = keys().filter(|key| *key >= from && *key < to);
-    let minute = |key: &Key| match UNIT.minute(&key.point) {
-        minute if minute < look.each_from => look.first,
-        minute => minute,
-    };
-    let counted: Counts = within.map(|key| (minute(key), 1)).collect();
+    let counted = within.map(|key| (look.minute(&key.point, UNIT), 1));
+    let counted: Counts = counted.collect();
     let again = counted != source.known_in(&look, UNIT);
     if again {
         source.read_again();
