@@ -16,7 +16,7 @@
 
 use std::collections::BTreeSet;
 
-use super::minutes::{Border, Counts, MINUTES_MAX, Surplus};
+use super::minutes::{self, Border, Counts, Surplus};
 use super::slices::Slices;
 use crate::key::{Key, Point};
 use crate::time::Unit;
@@ -71,15 +71,15 @@ impl Slices {
     /// Where to look. None where there is nothing to compare: what was delivered can not be
     /// compared with what the cluster counts where slices have come to different places.
     pub fn look(&self, unit: Unit) -> Option<Look> {
-        self.position().filter(|_| unit != Unit::Sequence)?;
         let reach = (self.known_from(), self.start());
         let first = unit.minute(&reach.0.point);
-        let hour = unit.begin_of_minute(self.minutes.first(first));
+        let hour = unit.begin_of_minute(minutes::first(first));
         let from = hour.max(self.minutes.begin.clone());
         let from = from.min(reach.0.point.clone());
         let is_empty = from == reach.0.point && reach.0 >= reach.1;
-        let each_from = unit.minute(&reach.1.point).saturating_sub(MINUTES_MAX);
-        (self.has_one_place() && !is_empty).then(|| Look {
+        let each_from = minutes::first(unit.minute(&reach.1.point));
+        let is_comparable = unit != Unit::Sequence && self.has_one_place();
+        (is_comparable && !is_empty).then(|| Look {
             from,
             reach,
             first,
@@ -105,14 +105,15 @@ impl Slices {
 
     /// Compares what the cluster counts before the reach with what was delivered there.
     pub fn surplus(&self, counted: &Counts, unit: Unit) -> Option<Surplus> {
-        self.minutes.surplus(counted, self.border(unit))
+        self.minutes.surplus(counted, &self.border(unit))
     }
 
     /// Takes note of what the cluster counts before the reach: what is more than was delivered
     /// is missed.
     pub fn take_note(&mut self, counted: &Counts, unit: Unit) -> Option<Missed> {
-        let (border, surplus) = (self.border(unit), self.surplus(counted, unit));
-        self.minutes.accept(counted, border);
+        let border = self.border(unit);
+        let surplus = self.minutes.surplus(counted, &border);
+        self.minutes.accept(counted, &border);
         let Surplus { since, documents } = surplus?;
         self.missed += documents;
         let since = unit.begin_of_minute(since).max(self.minutes.begin.clone());
@@ -122,21 +123,29 @@ impl Slices {
     /// After their number changed, slices remember the same documents.
     fn border(&self, unit: Unit) -> Border {
         let place = self.known_from().group();
-        let minute = unit.minute(&place.point);
-        let within = |(key, _): &&(Key, u64)| unit.minute(&key.point) == minute;
         let edges = self
             .slices
             .iter()
             .flat_map(|slice| [&slice.edge, &slice.gone]);
-        let ahead = edges.flat_map(|edge| edge.since(&place).take_while(within));
-        let ahead: BTreeSet<_> = ahead.collect();
+        let ahead: BTreeSet<_> = edges.flat_map(|edge| edge.since(&place)).collect();
+        let ahead = ahead
+            .into_iter()
+            .map(|(key, _)| (unit.minute(&key.point), 1));
+        let minute = unit.minute(&place.point);
         let crowds = self.slices.iter().filter_map(|slice| slice.crowd.as_ref());
         let here = crowds.filter(|crowd| crowd.point == place.point);
-        let forgotten: u64 = here.map(|crowd| crowd.count).sum();
         Border {
             minute,
-            ahead: ahead.len() as u64 + forgotten,
+            ahead: ahead
+                .chain(here.map(|crowd| (minute, crowd.count)))
+                .collect(),
         }
+    }
+
+    /// Forgets what was delivered so long before all is known that it is never looked at.
+    pub fn forget_minutes(&mut self, unit: Unit) {
+        let minute = unit.minute(&self.known_from().point);
+        self.minutes.forget_before(minute);
     }
 
     /// A document was delivered.

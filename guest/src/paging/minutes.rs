@@ -18,24 +18,25 @@ pub(super) const MINUTES_MAX: i64 = 60;
 #[serde(into = "Vec<(i64, u64)>", from = "Vec<(i64, u64)>")]
 pub struct Counts(BTreeMap<i64, u64>);
 
-/// The last hour before the place where reading goes on.
+/// What was delivered, from the last hour before the place on from which all is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Minutes {
-    /// The first of them that was counted.
+    /// The first minute in which it is known how many were delivered. What stands before it is
+    /// as good as delivered when it is counted for the first time.
     pub since: i64,
-    /// The value from which on it was.
+    /// What stands before this value is never looked at.
     pub begin: Point,
     /// What was delivered in them.
     pub delivered: Counts,
 }
 
-/// The place where reading goes on, as far as minutes are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The place from which on all is known, as far as minutes are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Border {
     /// The minute in which it lies.
     pub minute: i64,
-    /// How many documents of that minute are delivered, but not before it.
-    pub ahead: u64,
+    /// What is delivered, but not before it, by the minute.
+    pub ahead: Counts,
 }
 
 /// More documents than were delivered.
@@ -104,49 +105,48 @@ impl Minutes {
         }
     }
 
-    /// Counts what stands before its begin as delivered.
-    pub fn include(&mut self, before: Counts) {
-        self.delivered.join(before);
-        (self.since, self.begin) = (i64::MIN, Point::MIN);
+    /// Of shards of which nobody counted what was delivered, from this value on.
+    pub fn unknown(begin: Point) -> Self {
+        Self::since(i64::MAX, begin)
     }
 
-    /// The first minute to look at, for the last hour before this one.
-    pub fn first(&self, before: i64) -> i64 {
-        self.since.max(before.saturating_sub(MINUTES_MAX))
+    /// From this minute on each has to be counted for itself; those before it together, as
+    /// nothing was delivered in them. For the last hour before this one.
+    pub fn each_from(&self, before: i64) -> i64 {
+        match self.since <= first(before) {
+            true => self.first_delivered().unwrap_or(i64::MAX),
+            false => i64::MIN,
+        }
     }
 
-    /// The first minute in which something was delivered.
-    pub fn first_delivered(&self) -> Option<i64> {
+    fn first_delivered(&self) -> Option<i64> {
         self.delivered.0.first_key_value().map(|(first, _)| *first)
     }
 
     /// A document was delivered.
     pub fn deliver(&mut self, minute: i64) {
-        if minute >= self.since {
-            self.delivered.add(minute, 1);
-        }
-        let last = self.delivered.0.last_key_value().map(|(last, _)| *last);
-        let hour = last.map_or(minute, |last| last.saturating_sub(MINUTES_MAX));
-        if self
-            .delivered
-            .0
-            .first_key_value()
-            .is_some_and(|(first, _)| *first < hour)
-        {
-            self.delivered.0 = self.delivered.0.split_off(&hour);
-            self.since = self.since.max(hour);
+        self.delivered.add(minute, 1);
+    }
+
+    /// Forgets what is more than an hour before this minute.
+    pub fn forget_before(&mut self, minute: i64) {
+        let first = first(minute);
+        if self.first_delivered().is_some_and(|minute| minute < first) {
+            self.delivered.0 = self.delivered.0.split_off(&first);
         }
     }
 
     /// What the cluster counts before the border beyond what was delivered there.
-    pub fn surplus(&self, counted: &Counts, border: Border) -> Option<Surplus> {
-        let beyond = |(minute, counted): (&i64, &u64)| {
-            let delivered = self.delivered.of(*minute);
-            let more = counted.saturating_sub(delivered.saturating_sub(border.ahead_in(*minute)));
-            (more > 0).then_some((*minute, more))
+    pub fn surplus(&self, counted: &Counts, border: &Border) -> Option<Surplus> {
+        let beyond = |(minute, counted): (i64, u64)| {
+            let delivered = self.delivered.of(minute);
+            let more = counted.saturating_sub(delivered.saturating_sub(border.ahead_in(minute)));
+            (more > 0).then_some((minute, more))
         };
-        let hour = self.first(border.minute)..=border.minute;
-        let mut surplus = counted.0.range(hour).filter_map(beyond).peekable();
+        let known = self.since.max(first(border.minute));
+        let counted = counted.0.iter().map(|(minute, count)| (*minute, *count));
+        let counted = counted.filter(|(minute, _)| (known..=border.minute).contains(minute));
+        let mut surplus = counted.filter_map(beyond).peekable();
         let (since, _) = *surplus.peek()?;
         Some(Surplus {
             since,
@@ -156,29 +156,37 @@ impl Minutes {
 
     /// From now on, what the cluster counts before the border is what was delivered there:
     /// more, as it is about to be or never can be; fewer, as some were deleted.
-    pub fn accept(&mut self, counted: &Counts, border: Border) {
-        for minute in self.first(border.minute)..=border.minute {
-            let delivered = counted.of(minute) + border.ahead_in(minute);
-            self.delivered.0.insert(minute, delivered);
-        }
-        self.delivered.0.retain(|_, documents| *documents > 0);
+    pub fn accept(&mut self, counted: &Counts, border: &Border) {
+        self.delivered = counted.clone();
+        self.delivered.join(border.ahead.clone());
+        self.since = self.since.min(first(border.minute));
     }
 }
 
 impl Border {
-    fn ahead_in(self, minute: i64) -> u64 {
-        if minute == self.minute { self.ahead } else { 0 }
+    fn ahead_in(&self, minute: i64) -> u64 {
+        match minute == self.minute {
+            true => self.ahead.of(minute),
+            false => 0,
+        }
     }
+}
+
+/// The first minute of the last hour before this one.
+pub fn first(before: i64) -> i64 {
+    before.saturating_sub(MINUTES_MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BORDER: Border = Border {
-        minute: 6,
-        ahead: 4,
-    };
+    fn border() -> Border {
+        Border {
+            minute: 6,
+            ahead: [(6, 4), (7, 9)].into_iter().collect(),
+        }
+    }
 
     fn delivered(counts: &[(i64, u64)]) -> Minutes {
         let delivered = counts.iter().copied().collect();
@@ -202,7 +210,7 @@ mod tests {
         ];
         for (counted, expected) in rows {
             let minutes = delivered(&[(5, 10), (6, 7)]);
-            let surplus = minutes.surplus(&counted.iter().copied().collect(), BORDER);
+            let surplus = minutes.surplus(&counted.iter().copied().collect(), &border());
             let surplus = surplus.map(|surplus| (surplus.since, surplus.documents));
             assert_eq!(surplus, expected, "{counted:?}");
         }
@@ -212,29 +220,51 @@ mod tests {
     fn what_is_accepted_is_no_surplus_again_but_what_comes_after_it_is() {
         let counted = Counts::from_iter([(5, 12), (6, 1)]);
         let mut minutes = delivered(&[(5, 10), (6, 7)]);
-        minutes.accept(&counted, BORDER);
-        assert_eq!(minutes.surplus(&counted, BORDER), None);
+        minutes.accept(&counted, &border());
+        assert_eq!(minutes.surplus(&counted, &border()), None);
         let one_more = Counts::from_iter([(5, 12), (6, 2)]);
-        let surplus = minutes.surplus(&one_more, BORDER);
+        let surplus = minutes.surplus(&one_more, &border());
         assert_eq!(surplus.map(|surplus| surplus.documents), Some(1));
+    }
+
+    #[test]
+    fn what_is_ahead_is_known_when_it_stands_before_the_border() {
+        let mut minutes = Minutes::unknown(Point::MIN);
+        minutes.deliver(7);
+        let counted = Counts::from_iter([(5, 12), (6, 1)]);
+        assert_eq!(
+            minutes.surplus(&counted, &border()),
+            None,
+            "nobody knows what was delivered"
+        );
+        minutes.accept(&counted, &border());
+        let later = Border {
+            minute: 8,
+            ahead: Counts::default(),
+        };
+        let counted = |late: u64| Counts::from_iter([(5, 12), (6, 5), (7, 9 + late)]);
+        assert_eq!(minutes.surplus(&counted(0), &later), None);
+        let surplus = minutes.surplus(&counted(2), &later);
+        assert_eq!(surplus.map(|surplus| surplus.documents), Some(2));
     }
 
     #[test]
     fn the_last_hour_is_remembered_and_what_was_not_counted_is_not_looked_at() {
         let mut minutes = Minutes::since(100, 0);
-        for minute in [99, 100, 150, 170] {
+        for minute in [100, 150, 170] {
             minutes.deliver(minute);
         }
+        minutes.forget_before(200);
         assert_eq!(minutes.delivered, Counts::from_iter([(150, 1), (170, 1)]));
         assert_eq!(
-            (minutes.since, minutes.first(170), minutes.first(300)),
-            (110, 110, 240)
+            (minutes.each_from(110), minutes.each_from(200)),
+            (i64::MIN, 150)
         );
+        let before = Counts::from_iter([(99, 5), (171, 5)]);
         let border = Border {
             minute: 170,
-            ahead: 0,
+            ahead: Counts::default(),
         };
-        let before = Counts::from_iter([(99, 5), (109, 5)]);
-        assert_eq!(minutes.surplus(&before, border), None);
+        assert_eq!(minutes.surplus(&before, &border), None);
     }
 }

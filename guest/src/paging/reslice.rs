@@ -11,9 +11,10 @@
 //! ```
 //!
 //! The edge of a class holds documents of the others in its slice, too, which does no harm.
-//! How many documents were delivered in each minute is not known for a class: so reading
-//! goes on at the first place from which on the edge knows all that is delivered, which
-//! brings what is late as far as the edge reaches, and counting begins behind all of that.
+//! How many documents were delivered in each minute is not known for a class: reading goes on
+//! at the first place from which on the edge knows all that is delivered, which brings what is
+//! late as far as the edge reaches, and what stands before it when the new number begins is
+//! as good as delivered.
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +25,7 @@ use super::sightings::Sightings;
 use super::slices::Slices;
 use crate::cluster::shards::{SHARDS_MAX, Slice};
 use crate::error::Error;
-use crate::key::{Key, Point};
-use crate::time::Unit;
+use crate::key::Point;
 
 /// The most classes of one process, which reads all of them side by side at first.
 const CLASSES_MAX: u64 = 64;
@@ -42,7 +42,7 @@ pub fn shares(number: u32, before: u32, after: Slice) -> bool {
 /// # Errors
 /// Permanent, if there would be too many classes, or a group of equal timestamps was only
 /// counted and is divided; says what to do first.
-pub fn reslice(before: &[&Slices], after: Slice, unit: Unit) -> Result<Slices, Error> {
+pub fn reslice(before: &[&Slices], after: Slice) -> Result<Slices, Error> {
     let before: Vec<_> = before.iter().map(|slices| at_rest(slices)).collect();
     let number_of =
         |slices: &Slices| (before.len() as u64).saturating_mul(slices.slices.len() as u64);
@@ -67,8 +67,8 @@ pub fn reslice(before: &[&Slices], after: Slice, unit: Unit) -> Result<Slices, E
     {
         return Err(Error::permanent(CROWD));
     }
-    let reached = slices.iter().map(|(slice, _)| reached(slice)).max();
-    let reached = reached.unwrap_or(Key::MIN);
+    let begins = before.iter().map(|slices| &slices.minutes.begin);
+    let begin = begins.min().cloned();
     let is_complete = |(number, slices): (usize, &Slices)| {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         slices.is_complete || !shares(number, before.len() as u32, after)
@@ -76,7 +76,7 @@ pub fn reslice(before: &[&Slices], after: Slice, unit: Unit) -> Result<Slices, E
     Ok(Slices {
         slices: slices.into_iter().map(|(slice, _)| go_on(slice)).collect(),
         cycle: None,
-        minutes: counted_behind(&reached, unit),
+        minutes: Minutes::unknown(begin.unwrap_or(Point::MIN)),
         missed: 0,
         sightings: Sightings::default(),
         is_complete: before.iter().enumerate().all(is_complete),
@@ -91,14 +91,6 @@ fn at_rest(slices: &Slices) -> Slices {
     slices
 }
 
-/// Nothing behind this place was delivered.
-fn reached(slice: &Progress) -> Key {
-    slice
-        .position
-        .clone()
-        .map_or(slice.start.clone(), |at| at.max(slice.start.clone()))
-}
-
 fn go_on(slice: &Progress) -> Progress {
     let mut edge = slice.edge.clone();
     edge.begin_pass();
@@ -107,18 +99,6 @@ fn go_on(slice: &Progress) -> Progress {
         pass: None,
         edge,
         ..slice.clone()
-    }
-}
-
-/// Nobody counted the minute in which this place lies for these shards alone.
-fn counted_behind(reached: &Key, unit: Unit) -> Minutes {
-    if *reached == Key::MIN {
-        Minutes::since(i64::MIN, Point::MIN)
-    } else if unit.is_time() {
-        let next = unit.minute(&reached.point).saturating_add(1);
-        Minutes::since(next, Point::MIN)
-    } else {
-        Minutes::since(i64::MIN, reached.point.next())
     }
 }
 

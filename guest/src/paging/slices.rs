@@ -68,17 +68,19 @@ pub struct Plan {
 }
 
 impl Slices {
-    /// A source that has delivered everything before `start`.
+    /// A source that has delivered everything before `start`. What is no time has no use for
+    /// what stands before that but to know that it was there.
     pub fn from(start: Key, unit: Unit) -> Self {
         let begin = start.point.clone();
-        let since = match start == Key::MIN {
-            true => i64::MIN,
-            false => unit.minute(&begin),
+        let minutes = match (start == Key::MIN, unit.is_time()) {
+            (true, _) => Minutes::since(i64::MIN, begin),
+            (false, true) => Minutes::since(unit.minute(&begin), begin),
+            (false, false) => Minutes::unknown(Point::MIN),
         };
         Self {
             slices: vec![Progress::from(start)],
             cycle: None,
-            minutes: Minutes::since(since, begin),
+            minutes,
             missed: 0,
             is_complete: false,
             sightings: Sightings::default(),

@@ -5,9 +5,8 @@ use super::Reader;
 use crate::cluster::failure::Failure;
 use crate::error::Error;
 use crate::host::{Host, Level};
-use crate::key::{Key, Point};
 use crate::paging::late::{Look, Missed};
-use crate::paging::{Pagination, document_id, scroll};
+use crate::paging::{Pagination, scroll};
 use crate::state::Reading;
 use crate::time::Unit;
 
@@ -48,7 +47,6 @@ impl<H: Host> Reader<'_, H> {
     /// Compares what the cluster counts behind the place where reading goes on with what was
     /// delivered there.
     fn look_for_late(&mut self) -> Result<(), Failure> {
-        self.count_what_is_not_read()?;
         // By offset, everything is read again anyway.
         let is_read_anyway = self.config.pagination == Pagination::Offset;
         let Reading { unit, slices, .. } = self.reading()?;
@@ -57,7 +55,7 @@ impl<H: Host> Reader<'_, H> {
             return Ok(());
         };
         // Minutes in which nothing was delivered need not be told apart, unless there is something.
-        let each_from = slices.minutes.first_delivered().unwrap_or(i64::MAX);
+        let each_from = slices.minutes.each_from(unit.minute(look.border()));
         let mut counted = self.count_behind(&look, each_from)?;
         if self.slices()?.surplus(&counted.minutes, unit).is_some() {
             counted = self.count_behind(&look, i64::MIN)?;
@@ -69,24 +67,6 @@ impl<H: Host> Reader<'_, H> {
         if counted.reach != known {
             self.slices()?.read_again();
             self.report_late(counted.reach.sum(), known.sum());
-        }
-        Ok(())
-    }
-
-    /// What stands before the place where a source began is as good as delivered. Where a range
-    /// can be asked for, it is left out of every count instead.
-    fn count_what_is_not_read(&mut self) -> Result<(), Failure> {
-        let begin = self.slices()?.minutes.begin.clone();
-        if begin != Point::MIN && document_id::has_no_ranges(self.config) {
-            let begin = Key::at(begin);
-            let nothing_else = Look {
-                from: Point::MIN,
-                reach: (begin.clone(), begin),
-                first: 0,
-                each_from: 1,
-            };
-            let before = self.count_behind(&nothing_else, i64::MIN)?;
-            self.slices()?.minutes.include(before.minutes);
         }
         Ok(())
     }

@@ -111,6 +111,7 @@ impl<H: Host> Reader<'_, H> {
         let progress = slices.slices.get_mut(slice).ok_or_else(not_begun)?;
         let next = progress.apply(page, edge_max);
         let offset = progress.pass.as_ref().map(|pass| pass.hits);
+        slices.forget_minutes(*unit);
         let position = slices.position().filter(|_| unit.is_time());
         let watermark = position.map(|at| unit.describe(&at.point));
         if let Some(cycle) = &mut slices.cycle {

@@ -39,10 +39,9 @@ fn slice(state: &mut Value) -> Result<(), Error> {
     let start: Key = field(reading, "start")?;
     let unit: Unit = field(reading, "unit")?;
     let mut slices = Slices::from(start.clone(), unit);
-    // Nobody counted the minute in which it stands.
+    // Nobody counted by the minute.
     if start != Key::MIN {
-        let next = unit.minute(&start.point).saturating_add(1);
-        slices.minutes = Minutes::since(next, Point::MIN);
+        slices.minutes = Minutes::unknown(Point::MIN);
     }
     if let Some(slice) = slices.slices.first_mut() {
         slice.position = field(reading, "position")?;

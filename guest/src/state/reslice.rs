@@ -116,7 +116,7 @@ fn reading(before: &[State], slice: Slice) -> Result<Option<Reading>, Error> {
     Ok(Some(Reading {
         selection: first.selection.in_slice(slice),
         unit: first.unit,
-        slices: reslice(&slices, slice, first.unit)?,
+        slices: reslice(&slices, slice)?,
     }))
 }
 

@@ -1,10 +1,12 @@
 //! Processes whose number changes, wherever they are, against a cluster of a few lines.
 
 use super::*;
+use crate::key::Key;
 use crate::paging::progress::Crowd;
 use crate::paging::progress::tests::{Document, Snapshot, all, read_pages, sorted, spread};
 use crate::paging::slices::Plan;
 use crate::paging::slices::tests::look_behind;
+use crate::time::Unit;
 
 const UNIT: Unit = Unit::Ms;
 const MINUTE: i64 = 60_000;
@@ -50,6 +52,13 @@ impl World {
             document.key.seq_no += before as i64;
             document
         }));
+    }
+
+    fn add_one(&mut self, timestamp: i64) {
+        let mut documents = spread([timestamp], SHARDS);
+        documents[0].id = self.documents.len() as u128;
+        documents[0].key.seq_no = 9_999;
+        self.documents.extend(documents);
     }
 
     fn of(&self, slice: Slice) -> Vec<Document> {
@@ -114,7 +123,7 @@ impl World {
 
     fn reslice(&mut self, of: usize) {
         let before: Vec<_> = self.processes.iter().collect();
-        let after = (0..of).map(|number| reslice(&before, slice(number, of), UNIT).unwrap());
+        let after = (0..of).map(|number| reslice(&before, slice(number, of)).unwrap());
         self.processes = after.collect();
     }
 }
@@ -167,11 +176,7 @@ fn what_became_visible_meanwhile_is_delivered_as_far_as_the_edge_reaches() {
     }
     let known_from = world.processes.iter().map(|process| process.known_from());
     let late = known_from.max().unwrap().point.number().unwrap() + 1;
-    let id = world.documents.len() as u128;
-    let mut documents = spread([late], SHARDS);
-    documents[0].id = id;
-    documents[0].key.seq_no = 9_999;
-    world.documents.extend(documents);
+    world.add_one(late);
     world.reslice(3);
     for process in 0..3 {
         world.cycle(process, 6 * MINUTE, 1);
@@ -184,11 +189,34 @@ fn what_became_visible_meanwhile_is_delivered_as_far_as_the_edge_reaches() {
 }
 
 #[test]
+fn what_comes_too_late_is_reported_by_one_of_the_new_processes() {
+    let mut world = World::new(2);
+    world.add(5);
+    world.add(6);
+    for process in 0..2 {
+        world.cycle(process, 7 * MINUTE, 1);
+    }
+    world.reslice(3);
+    let missed = |world: &mut World| {
+        let missed = (0..3).map(|process| {
+            world.cycle(process, 7 * MINUTE, 1);
+            let own = world.of(slice(process, 3));
+            look_behind(&mut world.processes[process], &own).1
+        });
+        missed.sum::<u64>()
+    };
+    assert_eq!(missed(&mut world), 0);
+    world.add_one(5 * MINUTE + 1);
+    assert_eq!(missed(&mut world), 1);
+    assert_eq!(missed(&mut world), 0, "once");
+}
+
+#[test]
 fn every_slice_gets_the_parts_of_those_it_has_shards_of() {
     let of = |processes: usize, after| {
         let before = vec![Slices::from(Key::MIN, UNIT); processes];
         let before: Vec<_> = before.iter().collect();
-        reslice(&before, after, UNIT).map(|slices| slices.slices.len())
+        reslice(&before, after).map(|slices| slices.slices.len())
     };
     let rows = [
         (1, (2, 3), 1),
@@ -225,8 +253,8 @@ fn a_group_that_was_only_counted_is_not_divided() {
         count: 99,
     });
     let free = Slices::from(Key::at(7), UNIT);
-    let together = reslice(&[&crowded, &free], Slice::WHOLE, UNIT).unwrap();
+    let together = reslice(&[&crowded, &free], Slice::WHOLE).unwrap();
     assert_eq!(together.slices[0].crowd, crowded.slices[0].crowd);
-    let error = reslice(&[&crowded, &free], slice(0, 4), UNIT).unwrap_err();
+    let error = reslice(&[&crowded, &free], slice(0, 4)).unwrap_err();
     assert!(error.to_string().contains("edge_max"), "{error}");
 }
