@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::Value;
 
+use super::field_caps::{FieldCaps, Flaw, check_sortable};
 use crate::config::Config;
 use crate::error::Error;
 use crate::paging::Pagination;
@@ -24,11 +24,6 @@ pub enum Mapping {
     Nowhere,
 }
 
-#[derive(Deserialize)]
-struct FieldCaps {
-    fields: BTreeMap<String, BTreeMap<String, Value>>,
-}
-
 impl Mapping {
     /// Reads the answer to `_field_caps`.
     ///
@@ -36,30 +31,21 @@ impl Mapping {
     ///
     /// # Errors
     /// Permanent, if the field is neither a date nor a whole number of a known unit (nor, by
-    /// document id, a keyword), or lies in a nested object.
+    /// document id, a keyword), has no doc values, or lies in a nested object.
     pub fn parse(config: &Config, body: &[u8]) -> Result<Self, Error> {
-        let caps: FieldCaps = serde_json::from_slice(body).map_err(|e| {
-            Error::transient(format!(
-                "the cluster's answer to _field_caps can not be read: {e}"
-            ))
-        })?;
-        for (parent, types) in &caps.fields {
-            let is_parent = config.order().starts_with(&format!("{parent}."));
-            if is_parent && types.contains_key("nested") {
-                let how = format!("lies in {parent:?}, which is mapped as nested");
-                return Err(not_readable(config, &how));
-            }
-        }
-        let types = caps.fields.get(config.order());
-        let mapped: Vec<_> = types
-            .iter()
-            .flat_map(|t| t.keys())
-            .map(String::as_str)
-            .filter(|t| *t != "unmapped")
-            .collect();
+        let caps = FieldCaps::parse(body)?;
+        let flawed = |Flaw { how, remedy }: Flaw| not_readable(config, &how, remedy);
+        let types = caps.types(config.order()).map_err(flawed)?;
+        let kinds: Vec<_> = types.iter().map(|(kind, _)| *kind).collect();
+        let mapping = Self::of(config, &kinds)?;
+        check_sortable(&types).map_err(flawed)?;
+        Ok(mapping)
+    }
+
+    fn of(config: &Config, kinds: &[&str]) -> Result<Self, Error> {
         let is_number = |kind: &&str| NUMBERS.contains(kind);
         let by_id = config.pagination == Pagination::DocumentId;
-        match (mapped.as_slice(), config.timestamp_unit) {
+        match (kinds, config.timestamp_unit) {
             ([], _) => Ok(Self::Nowhere),
             (["keyword"], _) if by_id => Ok(Self::Sorted(Unit::Text)),
             (["long"], _) if by_id => Ok(Self::Sorted(Unit::Number)),
@@ -83,7 +69,22 @@ impl Mapping {
 }
 
 fn is_mapped(config: &Config, kinds: &[&str]) -> Error {
-    not_readable(config, &format!("is mapped as {}", kinds.join(" and ")))
+    let wanted = match (config.pagination, config.timestamp_unit) {
+        (Pagination::DocumentId, _) => {
+            "it must be mapped as keyword or long, in all indices alike: give it such a mapping and reindex"
+        }
+        (_, Some(_)) => {
+            "with \"timestamp_unit\" it must be mapped as long, or for \"s\" as integer: leave that key out for dates"
+        }
+        (_, None) => {
+            "it must be mapped as date or date_nanos, or as a whole number with \"timestamp_unit\": give it such a mapping and reindex"
+        }
+    };
+    not_readable(
+        config,
+        &format!("is mapped as {}", kinds.join(" and ")),
+        wanted,
+    )
 }
 
 /// Whether a field of this type can be asked for any value that another index may have, and for
@@ -95,21 +96,10 @@ fn holds(kind: &str, unit: Unit) -> bool {
 /// Types of whole numbers.
 const NUMBERS: [&str; 4] = ["byte", "integer", "long", "short"];
 
-fn not_readable(config: &Config, how: &str) -> Error {
+fn not_readable(config: &Config, how: &str, remedy: &str) -> Error {
     let (key, field, index) = (config.field_key(), config.order(), &config.index);
-    let wanted = match (config.pagination, config.timestamp_unit) {
-        (Pagination::DocumentId, _) => {
-            "it must be mapped as keyword or long, in all indices alike (give it such a mapping and reindex"
-        }
-        (_, Some(_)) => {
-            "with \"timestamp_unit\" it must be mapped as long, or for \"s\" as integer (leave that key out for dates"
-        }
-        (_, None) => {
-            "it must be mapped as date or date_nanos, or as a whole number with \"timestamp_unit\" (give it such a mapping and reindex"
-        }
-    };
     Error::permanent(format!(
-        "{key} {field:?} of index {index:?} {how}; {wanted}, or name another field)"
+        "{key} {field:?} of index {index:?} {how}; {remedy}, or name another field"
     ))
 }
 
@@ -170,6 +160,10 @@ mod tests {
             (r#"{"t":{"unmapped":{}}}"#, Ok(Mapping::Nowhere)),
             ("{}", Ok(Mapping::Nowhere)),
             (r#"{"t":{"keyword":{}}}"#, Err("is mapped as keyword")),
+            (
+                r#"{"t":{"date":{"aggregatable":false}}}"#,
+                Err("can not be sorted by; map it with \"doc_values\": true"),
+            ),
             (
                 r#"{"t":{"date":{},"long":{}}}"#,
                 Err("is mapped as date and long"),

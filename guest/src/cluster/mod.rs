@@ -4,6 +4,7 @@ pub mod answer;
 pub mod client;
 pub mod facts;
 pub mod failure;
+pub mod field_caps;
 pub mod histogram;
 pub mod listing;
 mod path;
