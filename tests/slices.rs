@@ -271,6 +271,8 @@ async fn three_processes_deliver_every_document_once_between_them_and_then_two_d
     place.assert_holds_all();
 
     let said = place.migrated(Some("0/3"), Some("0/2"));
+    let again = place.migrate(Some("0/3"), Some("0/2"));
+    assert_refused(&again, &["has this number of slices already"]);
     assert!(
         said.contains("test.2-of-3") && said.contains("test.1-of-2"),
         "{said}"

@@ -114,6 +114,15 @@ fn show_says_how_far_the_source_is_and_what_that_means() {
     done(&world, "reset", &["--yes"]);
     assert!(done(&world, "show", &[]).contains("none yet"));
     assert_eq!(json_of(&world, "show", &[])["state"], Value::Null);
+    let mut state = shown["state"].clone();
+    state["data"]["last_poll_timestamp"] = Value::Null;
+    state["data"]["reading"]["slices"] = json!([{"position": [9, 1]}, {"position": [10, 2]}, {}]);
+    std::fs::write(world.folder().join("states/test.json"), state.to_string()).unwrap();
+    let shown = done(&world, "show", &[]);
+    assert!(
+        shown.contains("watermark   10, the place of the last document, "),
+        "{shown}"
+    );
 }
 
 #[test]

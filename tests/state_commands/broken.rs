@@ -112,10 +112,16 @@ fn a_document_without_a_place_is_imported_with_a_word_about_it() {
     );
     let imported = json_of(&world, "import", &["empty.json", "--yes"]);
     assert_eq!(imported["from_the_beginning"], true, "{imported}");
-    empty["data"] = json!({"last_poll_timestamp": "2026-01-01T00:00:00Z"});
-    std::fs::write(world.folder().join("dated.json"), empty.to_string()).unwrap();
-    let said = done(&world, "import", &["dated.json", "--yes"]);
-    assert!(said.contains("the next run goes on from it"), "{said}");
+    let places = [
+        json!({"last_poll_timestamp": "2026-01-01T00:00:00Z"}),
+        json!({"last_document_id": "d7"}),
+    ];
+    for data in places {
+        empty["data"] = data;
+        std::fs::write(world.folder().join("placed.json"), empty.to_string()).unwrap();
+        let said = done(&world, "import", &["placed.json", "--yes"]);
+        assert!(said.contains("the next run goes on from it"), "{said}");
+    }
 }
 
 /// As `head` is one, and a full disk another.

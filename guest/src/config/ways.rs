@@ -1,7 +1,7 @@
 //! Which keys a way of reading needs, and which it has no use for: what is configured is used,
 //! or it is an error.
 
-use super::{Config, ID};
+use super::{Config, ID, SEQUENCE};
 use crate::error::Error;
 use crate::paging::{Pagination, scroll};
 use crate::time::Unit;
@@ -16,18 +16,40 @@ impl Config {
                 "is missing; name the date field that orders the documents, or set \"pagination\" to \"document_id\" for ids that only grow, to \"scroll\" for one export, or to \"offset\" for at most 10,000 documents",
             ));
         }
-        if self.id_field.as_deref() == Some(ID) {
-            return Err(Error::config(
-                "id_field",
-                "is \"_id\" by default; leave it out",
-            ));
-        }
+        self.check_fields()?;
         let is_given = |key: &str| given.iter().any(|given| given == key);
         let mut useless = self.useless().into_iter();
         match useless.find(|(key, why)| why.is_some() && is_given(key)) {
             Some((key, why)) => Err(Error::config(key, why.unwrap_or_default())),
             None => Ok(()),
         }
+    }
+
+    /// That the fields it names are the documents' own, and two of them.
+    fn check_fields(&self) -> Result<(), Error> {
+        let (id, tiebreaker) = (self.id_field.as_deref(), self.tiebreaker_field.as_deref());
+        let metadata = |field: Option<&str>| field.is_some_and(|field| field.starts_with('_'));
+        let wrong = if id == Some(ID) {
+            ("id_field", "is \"_id\" by default; leave it out")
+        } else if metadata(id) {
+            (
+                "id_field",
+                "must be a field of the documents, keyword or long, that only grows",
+            )
+        } else if metadata(tiebreaker.filter(|field| *field != SEQUENCE)) {
+            (
+                "tiebreaker_field",
+                "must be a field of the documents, a whole number; leave it out for their sequence numbers",
+            )
+        } else if tiebreaker == Some(self.order()) {
+            (
+                "tiebreaker_field",
+                "orders the documents already; name another field, in which those of one value differ",
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::config(wrong.0, wrong.1))
     }
 
     /// Keys that the way of reading has no use for, and why.
@@ -85,6 +107,22 @@ mod tests {
                 by_id,
                 r#""id_field": "_id""#,
                 Some("id_field: is \"_id\" by default"),
+            ),
+            (
+                by_id,
+                r#""id_field": "_doc""#,
+                Some("id_field: must be a field of the documents"),
+            ),
+            (by_time, r#""tiebreaker_field": "_seq_no""#, None),
+            (
+                by_time,
+                r#""tiebreaker_field": "_id""#,
+                Some("tiebreaker_field: must be a field of the documents"),
+            ),
+            (
+                by_time,
+                r#""tiebreaker_field": "t""#,
+                Some("tiebreaker_field: orders the documents already"),
             ),
             (
                 by_id,

@@ -41,14 +41,21 @@ pub struct Imported {
 #[derive(Deserialize)]
 struct Place {
     last_poll_timestamp: Option<IgnoredAny>,
+    last_document_id: Option<IgnoredAny>,
     reading: Option<IgnoredAny>,
 }
 
 /// Whether this data names no place to go on from. It is only said, and never a reason to
 /// refuse it: a source that has read nothing yet saves such a state as well.
 fn is_of_the_beginning(data: &[u8]) -> bool {
-    serde_json::from_slice::<Place>(data)
-        .is_ok_and(|place| place.last_poll_timestamp.is_none() && place.reading.is_none())
+    serde_json::from_slice::<Place>(data).is_ok_and(|place| {
+        let places = [
+            place.last_poll_timestamp,
+            place.last_document_id,
+            place.reading,
+        ];
+        places.iter().all(Option::is_none)
+    })
 }
 
 impl StateManager {

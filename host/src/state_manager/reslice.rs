@@ -124,8 +124,13 @@ impl Change<'_> {
             Slice::find(last.state_id()).1.of(),
         );
         let (known, revision) = known.unzip();
-        if known == Some(of) && self.remove_left().await.map_err(changed)? {
-            return Ok(());
+        if known == Some(of) {
+            return match self.remove_left().await.map_err(changed)? {
+                true => Ok(()),
+                false => Err(StoreError::Invalid(anyhow!(
+                    "{whole} has this number of slices already: run it, there is nothing to do"
+                ))),
+            };
         }
         first.check_slices().await?;
         let documents = self.documents(component).await?;

@@ -58,14 +58,7 @@ fn lines(state: &Value) -> Vec<String> {
                 slice(state)
             ),
         ),
-        (
-            "watermark",
-            format!(
-                "{}, the timestamp of the last document, {}",
-                data("last_poll_timestamp"),
-                data("last_document_id")
-            ),
-        ),
+        ("watermark", watermark(state)),
         (
             "documents",
             format!(
@@ -106,6 +99,24 @@ fn lines(state: &Value) -> Vec<String> {
     let rows = rows.into_iter().chain(output(state));
     rows.map(|(name, text)| format!("{name:12}{text}"))
         .collect()
+}
+
+/// How far it is delivered: a time, or the number or text of the last document where none
+/// orders them.
+fn watermark(state: &Value) -> String {
+    let data = |field: &str| text(state.pointer(&format!("/data/{field}")));
+    let (mut value, mut what) = (data("last_poll_timestamp"), "timestamp");
+    let slices = state.pointer("/data/reading/slices");
+    let slices = slices.and_then(Value::as_array).into_iter().flatten();
+    let places = slices.filter_map(|slice| slice.pointer("/position/0"));
+    let last = places.max_by_key(|place| (place.as_i64(), place.as_str()));
+    if let Some(last) = last.filter(|_| value == "-") {
+        (value, what) = (text(Some(last)), "place");
+    }
+    format!(
+        "{value}, the {what} of the last document, {}",
+        data("last_document_id")
+    )
 }
 
 /// Which slice of it, where there are several.
