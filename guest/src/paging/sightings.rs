@@ -20,6 +20,8 @@ pub struct Sightings(Vec<(u64, Point)>);
 pub struct Horizon {
     /// The last value to read; none where nothing was seen long enough ago.
     pub last: Option<Point>,
+    /// What was there by this time is read with it, in milliseconds; 0 without a last value.
+    pub until_ms: u64,
     /// The value that was the last one so much earlier that the edge need not reach back further;
     /// none where nothing was seen so long ago.
     pub keep_from: Option<Point>,
@@ -58,9 +60,18 @@ impl Sightings {
         let goal_ms = goal.map_or(0, |(at_ms, _)| *at_ms);
         let old_ms = now_ms.saturating_sub(settle_ms);
         let ready_ms = goal_ms.saturating_add(settle_ms);
+        let last = self.seen_by(old_ms.min(goal_ms));
+        let keep_from = self.seen_by(old_ms.saturating_sub(overlap_ms));
         Horizon {
-            last: self.seen_by(old_ms.min(goal_ms)).cloned(),
-            keep_from: self.seen_by(old_ms.saturating_sub(overlap_ms)).cloned(),
+            // What is larger than this one came after it was seen; none, as far as any look saw,
+            // if it is the newest.
+            until_ms: match last {
+                None => 0,
+                newest if newest == self.0.last() => poll_ms.saturating_sub(settle_ms),
+                Some((at_ms, _)) => *at_ms,
+            },
+            last: last.map(|(_, point)| point.clone()),
+            keep_from: keep_from.map(|(_, point)| point.clone()),
             // Never longer than that, though a clock may have been set back.
             wait_ms: ready_ms
                 .checked_sub(now_ms)
@@ -75,10 +86,9 @@ impl Sightings {
         self.0.drain(..older.saturating_sub(1));
     }
 
-    fn seen_by(&self, time_ms: u64) -> Option<&Point> {
+    fn seen_by(&self, time_ms: u64) -> Option<&(u64, Point)> {
         let older = self.0.partition_point(|(at_ms, _)| *at_ms <= time_ms);
-        let (_, point) = self.0.get(older.checked_sub(1)?)?;
-        Some(point)
+        self.0.get(older.checked_sub(1)?)
     }
 }
 
@@ -129,6 +139,18 @@ mod tests {
         assert_eq!(horizon.keep_from, Some(2.into()));
         let nothing = Sightings::default().horizon(9, 9, SETTLE, OVERLAP);
         assert_eq!((nothing.last, nothing.wait_ms), (None, None));
+    }
+
+    /// What was found in the output is ours until all that was there then is offered again.
+    #[test]
+    fn all_that_was_there_when_a_value_was_seen_is_read_with_it_and_no_more() {
+        let until = |now| {
+            let horizon = seen(&[(10, 1), (20, 2)]).horizon(now, now, SETTLE, OVERLAP);
+            (horizon.last, horizon.until_ms)
+        };
+        assert_eq!(until(12), (None, 0));
+        assert_eq!(until(24), (Some(1.into()), 10));
+        assert_eq!(until(90), (Some(2.into()), 85));
     }
 
     #[test]

@@ -17,19 +17,24 @@ impl<H: Host> Reader<'_, H> {
     pub(super) fn plan(&mut self) -> Result<Option<Plan>, Error> {
         let seen = self.horizon()?;
         let (config, size, unit) = (self.config, *self.page_size, self.reading()?.unit);
-        let until_ms = self.poll_ms.saturating_sub(self.settle_ms);
         let again = config.pagination == Pagination::Offset;
-        let (horizon, keep_from) = match seen {
+        let (horizon, keep_from, until_ms) = match seen {
             None => {
+                let until_ms = self.poll_ms.saturating_sub(self.settle_ms);
                 let horizon = unit.from_millis(until_ms);
-                let overlap = unit.from_millis(config.overlap_ms);
-                (horizon.into(), horizon.saturating_sub(overlap).into())
+                let keep_from = horizon.saturating_sub(unit.from_millis(config.overlap_ms));
+                (horizon.into(), keep_from.into(), until_ms)
             }
             Some(Horizon {
                 last: Some(last),
                 keep_from,
+                until_ms,
                 ..
-            }) => (last.next(), keep_from.unwrap_or(Point::MIN.next())),
+            }) => (
+                last.next(),
+                keep_from.unwrap_or(Point::MIN.next()),
+                until_ms,
+            ),
             Some(_) => return Ok(None),
         };
         let keep_from = if again { Point::MIN } else { keep_from };
