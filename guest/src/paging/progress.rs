@@ -52,7 +52,8 @@ pub struct Progress {
     /// again: deleted, changed, or in an index that is closed and may come back.
     #[serde(default, skip_serializing_if = "Edge::is_empty")]
     pub gone: Edge,
-    /// A group of equal timestamps that was larger than the edge.
+    /// What is forgotten of the group of equal timestamps in which `known_from` lies, or of the
+    /// last group, if that was larger than the edge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crowd: Option<Crowd>,
     /// The read under way.
@@ -284,13 +285,6 @@ impl Progress {
         }
         self.edge.forget_before(&self.known_from);
         self.gone.forget_before(&self.known_from);
-    }
-
-    /// Whether its forgotten documents may be of this value.
-    pub fn is_at(&self, point: &Point) -> bool {
-        let last = self.position.as_ref().map(|last| &last.point);
-        let crowd = self.crowd.as_ref().map(|crowd| &crowd.point);
-        crowd.or(last) == Some(point)
     }
 
     /// Begins the pass again at the segment's start, as what the cluster kept for it is gone.

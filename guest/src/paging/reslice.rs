@@ -25,7 +25,7 @@ use super::sightings::Sightings;
 use super::slices::Slices;
 use crate::cluster::shards::{SHARDS_MAX, Slice};
 use crate::error::Error;
-use crate::key::Point;
+use crate::key::{Key, Point};
 
 /// The most classes of one process, which reads all of them side by side at first.
 const CLASSES_MAX: u64 = 64;
@@ -58,15 +58,9 @@ pub fn reslice(before: &[&Slices], after: Slice) -> Result<Slices, Error> {
         let process = before.get(usize::try_from(number % before.len() as u64).ok()?)?;
         let part = number / before.len() as u64 % process.slices.len() as u64;
         let slice = process.slices.get(usize::try_from(part).ok()?)?;
-        Some((slice, number_of(process) == classes))
+        Some(go_on(slice, number_of(process) == classes))
     };
-    let slices: Vec<_> = (0..own).filter_map(class).collect();
-    if slices
-        .iter()
-        .any(|(slice, whole)| slice.crowd.is_some() && !whole)
-    {
-        return Err(Error::permanent(CROWD));
-    }
+    let slices = (0..own).filter_map(class);
     let begins = before.iter().map(|slices| &slices.minutes.begin);
     let begin = begins.min().cloned();
     let is_complete = |(number, slices): (usize, &Slices)| {
@@ -74,7 +68,7 @@ pub fn reslice(before: &[&Slices], after: Slice) -> Result<Slices, Error> {
         slices.is_complete || !shares(number, before.len() as u32, after)
     };
     Ok(Slices {
-        slices: slices.into_iter().map(|(slice, _)| go_on(slice)).collect(),
+        slices: slices.collect::<Result<_, _>>()?,
         cycle: None,
         minutes: Minutes::unknown(begin.unwrap_or(Point::MIN)),
         missed: 0,
@@ -91,15 +85,23 @@ fn at_rest(slices: &Slices) -> Slices {
     slices
 }
 
-fn go_on(slice: &Progress) -> Progress {
-    let mut edge = slice.edge.clone();
-    edge.begin_pass();
-    Progress {
-        start: slice.known_from.clone(),
-        pass: None,
-        edge,
-        ..slice.clone()
+/// Where a slice goes on, whole or as one class of several. What was only counted of a group is
+/// not divided; where reading has left the group behind, all of it is forgotten.
+fn go_on(slice: &Progress, whole: bool) -> Result<Progress, Error> {
+    let mut slice = slice.clone();
+    slice.edge.begin_pass();
+    if let Some(crowd) = slice.crowd.take_if(|_| !whole) {
+        let behind = Key::behind(&crowd.point);
+        if slice.start < behind || slice.position.as_ref() < Some(&behind) {
+            return Err(Error::permanent(CROWD));
+        }
+        slice.edge.forget_before(&behind);
+        slice.gone.forget_before(&behind);
+        slice.known_from = behind;
     }
+    slice.start = slice.known_from.clone();
+    slice.pass = None;
+    Ok(slice)
 }
 
 const CROWD: &str = "more documents than \"edge_max\" have the timestamp of the last one, so that they are only counted and can not be divided: raise \"edge_max\", or wait until there is a later document, let every process run until it has caught up (`run --once`), and try again";

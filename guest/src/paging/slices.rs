@@ -210,16 +210,19 @@ impl Slices {
         }
     }
 
-    /// The group of equal timestamps that is cut off at the end of what is forgotten.
+    /// What all of them have forgotten, or are about to, of the group of equal timestamps that is
+    /// cut off there.
     fn joined_crowd(&self, edge: &Edge) -> Option<Crowd> {
-        let point = self.position()?.point;
-        let crowds = self.slices.iter().filter_map(|slice| slice.crowd.as_ref());
-        let mut counted = crowds.filter(|crowd| crowd.point == point).peekable();
-        counted.peek()?;
-        let known_from = self.known_from().min(Key::behind(&point));
-        let group = Key::at(point.clone());
-        let cut_off = edge.between(&group, &known_from).count() as u64;
+        let known_from = self.known_from();
+        let crowds = || self.slices.iter().filter_map(|slice| slice.crowd.as_ref());
+        let is_left_behind = |crowd: &&Crowd| Key::behind(&crowd.point) == known_from;
+        let point = match known_from.begins_group() {
+            true => crowds().find(is_left_behind)?.point.clone(),
+            false => known_from.point.clone(),
+        };
+        let counted = crowds().filter(|crowd| crowd.point == point);
+        let cut_off = edge.between(&Key::at(point.clone()), &known_from).count() as u64;
         let count = counted.map(|crowd| crowd.count).sum::<u64>() + cut_off;
-        Some(Crowd { point, count })
+        (count > 0).then_some(Crowd { point, count })
     }
 }

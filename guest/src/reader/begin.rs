@@ -30,7 +30,7 @@ impl<H: Host> Reader<'_, H> {
         }
         let slices = self.config.slices;
         self.slices()?.divide_into(slices);
-        self.check_crowds()?;
+        self.check_crowd()?;
         self.see_largest()?;
         let looked = self.slices()?.has_one_place();
         self.look_for_late()?;

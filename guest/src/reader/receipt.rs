@@ -1,7 +1,5 @@
 //! Receipts: proof that what matched was delivered, before anything may be forgotten.
 
-use std::collections::BTreeMap;
-
 use super::Reader;
 use crate::cluster::failure::Failure;
 use crate::error::Error;
@@ -99,43 +97,48 @@ impl<H: Host> Reader<'_, H> {
         self.client.host.log(level, message, fields);
     }
 
-    /// A group larger than the edge is forgotten as far as it was counted; more of it in there
-    /// can not be told from what was delivered. It is counted over all slices together: after
-    /// their number changed, it is not known of which of them the first ones were.
-    pub(super) fn check_crowds(&mut self) -> Result<(), Error> {
-        let crowds = self.slices()?.slices.iter();
-        let crowds = crowds.filter_map(|slice| slice.crowd.clone());
-        let mut delivered = BTreeMap::new();
-        for crowd in crowds {
-            *delivered.entry(crowd.point).or_default() += crowd.count;
+    /// Where reading goes on in a group larger than the edge, that is forgotten as far as it was
+    /// counted; more of it in there can not be told from what was delivered. It is counted over
+    /// all slices together: after their number changed, it is not known of which of them the
+    /// first ones were.
+    pub(super) fn check_crowd(&mut self) -> Result<(), Error> {
+        let Some(point) = self.slices()?.position().map(|last| last.point) else {
+            return Ok(());
+        };
+        let crowds = self
+            .slices()?
+            .slices
+            .iter()
+            .filter_map(|slice| slice.crowd.as_ref());
+        let crowds = crowds.filter(|crowd| crowd.point == point);
+        let delivered: u64 = crowds.map(|crowd| crowd.count).sum();
+        if delivered == 0 {
+            return Ok(());
         }
-        for (point, delivered) in delivered {
-            let counted = self.count_group(&point)?;
-            let more = counted.iter().sum::<u64>().saturating_sub(delivered);
-            if more > 0 {
-                return Err(self.appeared(&point, more, delivered)?);
-            }
-            // Fewer, as some were deleted, after which more than these are new.
-            for (slice, count) in self.slices()?.slices.iter_mut().zip(counted) {
-                if slice.is_at(&point) {
-                    let point = point.clone();
-                    slice.crowd = (count > 0).then_some(Crowd { point, count });
-                }
+        let counted = self.count_group(&point)?;
+        let counted_all: u64 = counted.iter().sum();
+        if counted_all > delivered {
+            return Err(self.appeared(&point, counted_all, delivered)?);
+        }
+        // Fewer, as some were deleted, after which more than these are new.
+        for (slice, count) in self.slices()?.slices.iter_mut().zip(counted) {
+            if slice.known_from > Key::at(point.clone()) {
+                let point = point.clone();
+                slice.crowd = (count > 0).then_some(Crowd { point, count });
             }
         }
         Ok(())
     }
 
-    /// How many of this value each slice has where it forgot them.
+    /// How many of the last value each slice has where it forgot them.
     fn count_group(&mut self, point: &Point) -> Result<Vec<u64>, Error> {
         let (group, behind) = (Key::at(point.clone()), Key::behind(point));
         let mut counted = Vec::new();
         for slice in 0..self.slices()?.slices.len() {
-            let progress = self.progress(slice)?;
-            let is_here = progress.is_at(point);
-            let known_from = progress.known_from.clone().min(behind.clone());
+            let known_from = self.progress(slice)?.known_from.clone();
+            let known_from = known_from.min(behind.clone());
             let part = self.slice(slice)?;
-            counted.push(match is_here && known_from > group {
+            counted.push(match known_from > group {
                 true => self.count_between(part, &group, &known_from)?,
                 false => 0,
             });
@@ -143,9 +146,9 @@ impl<H: Host> Reader<'_, H> {
         Ok(counted)
     }
 
-    fn appeared(&mut self, point: &Point, more: u64, delivered: u64) -> Result<Error, Error> {
+    fn appeared(&mut self, point: &Point, counted: u64, delivered: u64) -> Result<Error, Error> {
         let (at, edge_max) = (self.reading()?.unit.describe(point), self.config.edge_max);
-        let counted = delivered + more;
+        let more = counted.saturating_sub(delivered);
         Ok(Error::permanent(format!(
             "{more} more documents appeared at {at}, where {delivered} were delivered, more than \"edge_max\" ({edge_max}) can tell apart; set \"edge_max\" above {counted} with a new \"state_id\", which delivers everything again"
         )))

@@ -62,8 +62,10 @@ impl Progress {
         };
         let behind = Key::behind(&point);
         let watermark = Key::at(point);
-        let crowd = self.crowd.take();
-        self.crowd = crowd.filter(|crowd| crowd.point == watermark.point);
+        self.crowd.take_if(|crowd| {
+            let is_cut_off = crowd.point == self.known_from.point;
+            crowd.point != watermark.point && !is_cut_off
+        });
         if self.known_from <= watermark {
             self.start = watermark.min(to.clone());
             self.forget_before(keep_from.min(self.start.clone()));

@@ -348,6 +348,27 @@ fn a_group_larger_than_the_edge_is_counted_and_left_behind() {
     assert_eq!((read, progress.crowd), (vec![1_000], None));
 }
 
+#[test]
+fn what_is_forgotten_of_a_group_that_is_cut_off_is_counted_whichever_cycle_forgot_it() {
+    let mut documents = spread(std::iter::repeat_n(5, 27), 3);
+    let mut progress = Progress::from(Key::MIN);
+    for later in 0..8 {
+        documents.extend(spread([6 + later], 1).into_iter().map(|mut document| {
+            document.id = 100 + later as u128;
+            document
+        }));
+        progress.start = progress.known_from.clone();
+        let mut snapshot = Snapshot::new(documents.clone());
+        cycle_with(&mut progress, &mut snapshot, (7 + later, 99), 5, 20).unwrap();
+        let known_from = &progress.known_from;
+        let group = Key::at(known_from.point.clone());
+        let forgotten = snapshot.count(&group, known_from);
+        let crowd = progress.crowd.as_ref().map_or(0, |crowd| crowd.count);
+        assert_eq!(crowd, forgotten, "{later}: {:?}", progress.crowd);
+    }
+    assert!(progress.known_from > Key::at(5), "the group was cut off");
+}
+
 /// Without a tiebreaker, all of them have the last place of their timestamp.
 #[test]
 fn what_has_the_last_place_of_a_group_larger_than_the_edge_is_counted_with_it() {

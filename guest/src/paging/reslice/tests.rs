@@ -1,7 +1,6 @@
 //! Processes whose number changes, wherever they are, against a cluster of a few lines.
 
 use super::*;
-use crate::key::Key;
 use crate::paging::progress::Crowd;
 use crate::paging::progress::tests::{Document, Snapshot, all, read_pages, sorted, spread};
 use crate::paging::slices::Plan;
@@ -257,4 +256,9 @@ fn a_group_that_was_only_counted_is_not_divided() {
     assert_eq!(together.slices[0].crowd, crowded.slices[0].crowd);
     let error = reslice(&[&crowded, &free], slice(0, 4)).unwrap_err();
     assert!(error.to_string().contains("edge_max"), "{error}");
+    crowded.slices[0].position = Some((9, 5).into());
+    crowded.slices[0].known_from = (6, 3).into();
+    let divided = reslice(&[&crowded, &free], slice(0, 4)).unwrap();
+    let slice = &divided.slices[0];
+    assert_eq!((&slice.crowd, &slice.start), (&None, &Key::at(7)));
 }
