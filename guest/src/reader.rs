@@ -25,7 +25,6 @@ use crate::cluster::failure::Failure;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::{Host, Level};
-use crate::key::Point;
 use crate::output::Output;
 use crate::paging::Pagination;
 use crate::paging::progress::Progress;
@@ -89,7 +88,7 @@ impl<H: Host> Reader<'_, H> {
         let (mut done, mut left, mut reopens) = (Done::default(), Left::of(budget), 0);
         let (mut ahead, mut last) = (Ahead::new(), None);
         while let Ok(cycle) = self.cycle() {
-            last = Some((cycle.horizon.clone(), cycle.looked));
+            last = Some((cycle.until_ms, cycle.looked));
             for slice in self.unread()? {
                 if left.is_spent() && !self.must_go_on(&ahead) {
                     done.more = true;
@@ -111,11 +110,11 @@ impl<H: Host> Reader<'_, H> {
                 save(self.client.host, self.state, self.client.now_ms)?;
             }
         }
-        // A cycle that an earlier poll began ends at an older horizon, and one that went on from
+        // A cycle that an earlier poll began offers what was there then, and one that went on from
         // different places knows of no late documents: another one follows.
-        let (until, comparable) = (self.goal()?, self.slices()?.has_one_place());
+        let (goal_ms, comparable) = (self.goal_ms()?, self.slices()?.has_one_place());
         let another =
-            |(horizon, looked): (Point, bool)| Some(horizon) < until || (comparable && !looked);
+            |(until_ms, looked): (u64, bool)| Some(until_ms) < goal_ms || (comparable && !looked);
         done.more = last.is_some_and(another);
         done.wait_ms = self.horizon()?.and_then(|horizon| horizon.wait_ms);
         Ok(done)

@@ -47,15 +47,14 @@ impl<H: Host> Reader<'_, H> {
         }))
     }
 
-    /// How far a cycle must have come, or another follows at once. One that reads everything
-    /// again never comes to the time at which it ends: it is enough that it began in this run.
-    pub(super) fn goal(&mut self) -> Result<Option<Point>, Error> {
+    /// The time to which a cycle must have offered all, or another follows at once. One that
+    /// reads everything again never comes to the time at which it ends: it is enough that it
+    /// began in this run.
+    pub(super) fn goal_ms(&mut self) -> Result<Option<u64>, Error> {
         if self.config.pagination == Pagination::Offset {
-            let unit = self.reading()?.unit;
-            let until_ms = self.first_poll_ms.saturating_sub(self.settle_ms);
-            return Ok(Some(unit.from_millis(until_ms).into()));
+            return Ok(Some(self.first_poll_ms.saturating_sub(self.settle_ms)));
         }
-        Ok(self.plan()?.map(|plan| plan.horizon))
+        Ok(self.plan()?.map(|plan| plan.until_ms))
     }
 
     /// What orders the documents only grows: so far may be read now.
