@@ -15,7 +15,7 @@ const TARGET: &str = "wasm32-wasip2";
 const PACKAGE: &str = "iggy-connector-elasticsearch-source";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    tests::announce_real_servers();
+    tests::announce_what_is_named();
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=../tests/build.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");

@@ -1,11 +1,12 @@
-//! A part of the build script: tells the tests which real servers there are.
+//! A part of the build script: tells the tests which real servers and tools there are.
 //!
 //! A test that needs one is marked with
-//! `cfg_attr(not(real_elasticsearch), ignore = "..")`: it is listed as ignored where no
-//! server is configured, and fails where one is configured and cannot be reached.
+//! `cfg_attr(not(real_elasticsearch), ignore = "..")`: it is listed as ignored where none
+//! is configured, and fails where one is configured and cannot be reached.
 
-/// The cfg of every server, and the variable that says where it is.
-const SERVERS: [(&str, &str); 5] = [
+/// The cfg of every server or tool, and the variable that says where it is.
+const NAMED: [(&str, &str); 6] = [
+    ("componentize_py", "COMPONENTIZE_PY"),
     ("real_elasticsearch", "ELASTICSEARCH_URL"),
     ("real_iggy", "IGGY_ADDRESS"),
     ("real_opensearch", "OPENSEARCH_URL"),
@@ -13,9 +14,9 @@ const SERVERS: [(&str, &str); 5] = [
     ("real_secured_elasticsearch", "SECURED_ELASTICSEARCH_URL"),
 ];
 
-/// Sets the cfg of every server that a variable names.
-pub(crate) fn announce_real_servers() {
-    for (cfg, variable) in SERVERS {
+/// Sets the cfg of all that a variable names.
+pub(crate) fn announce_what_is_named() {
+    for (cfg, variable) in NAMED {
         println!("cargo:rerun-if-env-changed={variable}");
         println!("cargo:rustc-check-cfg=cfg({cfg})");
         if std::env::var_os(variable).is_some() {

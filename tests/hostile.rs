@@ -17,7 +17,7 @@ use elasticsearch_source::instance::Failure;
 use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Product};
 use elasticsearch_source::runner::Summary;
 
-use crate::support::hostile;
+use crate::support::fixture;
 use crate::support::sample;
 use crate::support::world::World;
 
@@ -30,7 +30,7 @@ fn cluster() -> MiniElasticsearch {
 
 /// A source that attacks in this export, in this way.
 fn attacker(cluster: &MiniElasticsearch, export: &str, attack: &str) -> World {
-    let path = format!("path = '{}'", hostile::component().display());
+    let path = format!("path = '{}'", fixture::component("hostile").display());
     World::reading(cluster.url(), "logs")
         .source_keys(&path)
         .key("in", export)

@@ -19,6 +19,7 @@ mod doctor;
 mod document_id;
 mod elasticsearch_contract;
 mod failures;
+mod feed;
 mod full_disk;
 mod hostile;
 mod hot_swap;

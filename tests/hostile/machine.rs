@@ -8,7 +8,7 @@ use elasticsearch_source::mini_elasticsearch::{Effect, Fault};
 use elasticsearch_source::runner::Source;
 
 use super::{attacker, cluster, failure, remedy, stopped};
-use crate::support::hostile;
+use crate::support::fixture;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endless_loop_in_any_export_ends_with_guest_time() {
@@ -120,7 +120,7 @@ async fn attacks_on_the_ways_of_states_end_in_words() {
 async fn a_component_that_can_not_describe_itself_does_not_start() {
     let cluster = cluster();
     let source = attacker(&cluster, "", "").source().await.unwrap();
-    let bytes = std::fs::read(hostile::component()).unwrap();
+    let bytes = std::fs::read(fixture::component("hostile")).unwrap();
     let marker = b"describe of hostile: ok.";
     let at = bytes
         .windows(24)

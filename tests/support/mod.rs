@@ -1,7 +1,7 @@
 //! What tests are made of: clusters, TLS, an Iggy on the wire, and a source with its folder.
 
 pub(crate) mod authority;
-pub(crate) mod hostile;
+pub(crate) mod fixture;
 pub(crate) mod iggy;
 pub(crate) mod program;
 pub(crate) mod proxy;

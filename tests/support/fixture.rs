@@ -1,0 +1,55 @@
+//! The components of tests/fixtures, each built once by the first test that needs it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// The file of this one, in Rust.
+pub(crate) fn component(name: &'static str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap();
+    built.entry(name).or_insert_with(|| build(name)).clone()
+}
+
+/// A cargo of its own, as in host/build.rs, for what no build but that of the tests needs.
+fn build(name: &str) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+    let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
+    let built = Command::new(env!("CARGO"))
+        .current_dir(fixtures.join(name))
+        .args(["build", "--locked", "--quiet", "--lib"])
+        .args(["--target", "wasm32-wasip2", "--profile", "component"])
+        .arg("--target-dir")
+        .arg(&target_dir)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTFLAGS")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .status()
+        .unwrap();
+    assert!(built.success(), "its messages stand above");
+    target_dir.join(format!("wasm32-wasip2/component/{name}.wasm"))
+}
+
+/// The file of the feed in Python, built by the tool that `COMPONENTIZE_PY` names.
+pub(crate) fn in_python() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("feed-in-python.wasm");
+    let tool = std::env::var_os("COMPONENTIZE_PY").expect("as when the tests were built");
+    let built = Command::new(tool)
+        .current_dir(root)
+        .args([
+            "-d",
+            "wit",
+            "-w",
+            "source-connector",
+            "componentize",
+            "--stub-wasi",
+        ])
+        .args(["-p", "tests/fixtures/feed-in-python", "feed", "-o"])
+        .arg(&file)
+        .status()
+        .unwrap();
+    assert!(built.success(), "its messages stand above");
+    file
+}
