@@ -193,6 +193,7 @@ fn what_is_not_written_has_its_documented_default() {
         (limits.poll_time.as_secs(), limits.guest_time.as_secs()),
         (1, 10)
     );
+    assert_eq!(limits.call_time.as_secs(), 3_600);
     let counts = (limits.table_elements, limits.handles, limits.requests);
     assert_eq!(counts, (100_000, 256, 32));
     let sizes = (limits.call_bytes, limits.held_bytes);
@@ -240,6 +241,7 @@ fn every_key_of_the_host_is_read() {
         poll_pages = 1
         poll_time = "5s"
         guest_time = "1m"
+        call_time = "2m"
         table_elements = 2_000
         call_bytes = "2MiB"
         handles = 20
@@ -314,6 +316,7 @@ fn every_key_of_the_host_is_read() {
         poll_pages: 1,
         poll_time: Duration::from_secs(5),
         guest_time: Duration::from_secs(60),
+        call_time: Duration::from_secs(120),
         table_elements: 2_000,
         call_bytes: 2 << 20,
         handles: 20,

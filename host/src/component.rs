@@ -7,6 +7,9 @@ mod fit;
 mod inspection;
 mod origin;
 mod permission;
+mod shelf;
+
+use std::sync::Arc;
 
 use wasmtime::component::Component as Compiled;
 
@@ -21,50 +24,38 @@ pub use inspection::{Export, Import, Inspection, Tool};
 pub use origin::Origin;
 pub(crate) use origin::is_named_as_embedded;
 pub use permission::{Permission, WORLD, WORLD_VERSION};
+use shelf::Linked;
+pub(crate) use shelf::Shelf;
 
 /// A component, compiled and checked against the imports.
 #[derive(Clone)]
 pub struct Component {
-    pre: SourceConnectorPre<SourceState>,
+    linked: Arc<Linked>,
     origin: Origin,
     digest: Digest,
-    imports: Vec<String>,
 }
 
 impl Component {
-    /// Compiles a component and checks the type of every import and export. The one that is
-    /// built with the program is compiled once for each sandbox.
+    /// Compiles a component and checks the type of every import and export. The same bytes are
+    /// compiled once, for all sources of a sandbox that use them.
     ///
     /// # Errors
     /// If it is no component or a damaged one, was built for another version of the world,
     /// imports what is not granted, or exports no source. Nothing of it has run by then.
     pub fn load(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Self> {
-        let embedded = *content.origin() == Origin::Embedded;
-        match sandbox.embedded.get() {
-            Some(component) if embedded => Ok(component.clone()),
-            _ => {
-                let component = Self::link(sandbox, content, &compiled(sandbox, content)?)?;
-                Ok(match embedded {
-                    true => sandbox.embedded.get_or_init(|| component).clone(),
-                    false => component,
-                })
+        let (origin, digest) = (content.origin(), content.digest());
+        let linked = match sandbox.shelf().find(digest) {
+            Some(linked) => linked,
+            None => {
+                let linked = link(sandbox, origin, &compiled(sandbox, content)?)?;
+                let embedded = *origin == Origin::Embedded;
+                sandbox.shelf().keep(digest, linked, embedded)
             }
-        }
-    }
-
-    fn link(sandbox: &Sandbox, content: &Content, compiled: &Compiled) -> anyhow::Result<Self> {
-        let origin = content.origin();
-        let (imports, exports) = names(sandbox, compiled);
-        fit::fits(origin, &imports, &exports)?;
-        let linked = sandbox.linker().instantiate_pre(compiled);
-        let pre = linked
-            .and_then(SourceConnectorPre::new)
-            .map_err(|cause| fit::not_linked(origin, cause))?;
+        };
         Ok(Self {
-            pre,
+            linked,
             origin: origin.clone(),
-            digest: content.digest(),
-            imports,
+            digest,
         })
     }
 
@@ -80,12 +71,22 @@ impl Component {
 
     /// What it imports, sorted: its permissions.
     pub fn imports(&self) -> &[String] {
-        &self.imports
+        &self.linked.imports
     }
 
     pub(crate) fn pre(&self) -> &SourceConnectorPre<SourceState> {
-        &self.pre
+        &self.linked.pre
     }
+}
+
+fn link(sandbox: &Sandbox, origin: &Origin, compiled: &Compiled) -> anyhow::Result<Linked> {
+    let (imports, exports) = names(sandbox, compiled);
+    fit::fits(origin, &imports, &exports)?;
+    let linked = sandbox.linker().instantiate_pre(compiled);
+    let pre = linked
+        .and_then(SourceConnectorPre::new)
+        .map_err(|cause| fit::not_linked(origin, cause))?;
+    Ok(Linked { pre, imports })
 }
 
 /// From the cache, where it is known there.

@@ -9,6 +9,8 @@ use crate::bindings::exports::iggy::connector::source as wit;
 use crate::capability::publisher::Acknowledged;
 use crate::capability::text::shown;
 use crate::component::Component;
+use crate::config::show_duration;
+use crate::over_limit::OverLimit;
 use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits, SourceState};
 use crate::state_store::Refusal;
@@ -91,13 +93,12 @@ impl Instance {
         limits: Limits,
     ) -> Result<Self, Failure> {
         let mut store = SourceState::store(sandbox, capabilities, limits);
-        store.data().stopwatch.begin();
-        let exports = component.pre().instantiate_async(&mut store).await;
+        let limits = begin(&store);
+        let made = component.pre().instantiate_async(&mut store);
+        let exports = in_time(limits, made).await;
         let exports = exports.map_err(|error| trapped(&store, &error))?;
-        let described = exports
-            .iggy_connector_source()
-            .call_describe(&mut store)
-            .await;
+        let source = exports.iggy_connector_source();
+        let described = in_time(limits, source.call_describe(&mut store)).await;
         let mut description = described.map_err(|error| trapped(&store, &error))?;
         description.name = shown(&description.name);
         description.version = shown(&description.version);
@@ -123,12 +124,10 @@ impl Instance {
     /// # Errors
     /// See [`Failure`].
     pub async fn open(&mut self, config: &str, now_ms: u64) -> Result<(), Failure> {
-        self.store.data().stopwatch.begin();
-        let opened = self
-            .exports
-            .iggy_connector_source()
-            .call_open(&mut self.store, config, now_ms)
-            .await;
+        let limits = begin(&self.store);
+        let source = self.exports.iggy_connector_source();
+        let call = source.call_open(&mut self.store, config, now_ms);
+        let opened = in_time(limits, call).await;
         self.outcome(opened)
     }
 
@@ -137,12 +136,10 @@ impl Instance {
     /// # Errors
     /// See [`Failure`].
     pub async fn poll(&mut self, now_ms: u64, budget: Budget) -> Result<Polled, Failure> {
-        self.store.data().stopwatch.begin();
-        let polled = self
-            .exports
-            .iggy_connector_source()
-            .call_poll(&mut self.store, now_ms, budget)
-            .await;
+        let limits = begin(&self.store);
+        let source = self.exports.iggy_connector_source();
+        let call = source.call_poll(&mut self.store, now_ms, budget);
+        let polled = in_time(limits, call).await;
         let polled = self.outcome(polled)?;
         match polled.wait_hint_ms.filter(|hint| is_absurd(*hint)) {
             None => Ok(polled),
@@ -162,12 +159,10 @@ impl Instance {
         data: &[u8],
         from_format: u32,
     ) -> Result<Vec<u8>, Failure> {
-        self.store.data().stopwatch.begin();
-        let migrated = self
-            .exports
-            .iggy_connector_source()
-            .call_migrate_state(&mut self.store, data, from_format)
-            .await;
+        let limits = begin(&self.store);
+        let source = self.exports.iggy_connector_source();
+        let call = source.call_migrate_state(&mut self.store, data, from_format);
+        let migrated = in_time(limits, call).await;
         self.outcome(migrated)
     }
 
@@ -181,12 +176,10 @@ impl Instance {
     /// # Errors
     /// See [`Failure`].
     pub async fn backlog(&mut self, now_ms: u64) -> Result<Undelivered, Failure> {
-        self.store.data().stopwatch.begin();
-        let backlog = self
-            .exports
-            .iggy_connector_source()
-            .call_backlog(&mut self.store, now_ms)
-            .await;
+        let limits = begin(&self.store);
+        let source = self.exports.iggy_connector_source();
+        let call = source.call_backlog(&mut self.store, now_ms);
+        let backlog = in_time(limits, call).await;
         self.outcome(backlog)
     }
 
@@ -200,12 +193,10 @@ impl Instance {
         before: &[SavedState],
         slice: Slice,
     ) -> Result<Vec<u8>, Failure> {
-        self.store.data().stopwatch.begin();
-        let divided = self
-            .exports
-            .iggy_connector_source()
-            .call_reslice_states(&mut self.store, before, slice)
-            .await;
+        let limits = begin(&self.store);
+        let source = self.exports.iggy_connector_source();
+        let call = source.call_reslice_states(&mut self.store, before, slice);
+        let divided = in_time(limits, call).await;
         self.outcome(divided)
     }
 
@@ -214,12 +205,10 @@ impl Instance {
     /// # Errors
     /// See [`Failure`].
     pub async fn close(&mut self) -> Result<(), Failure> {
-        self.store.data().stopwatch.begin();
-        let closed = self
-            .exports
-            .iggy_connector_source()
-            .call_close(&mut self.store)
-            .await;
+        let limits = begin(&self.store);
+        let source = self.exports.iggy_connector_source();
+        let call = source.call_close(&mut self.store);
+        let closed = in_time(limits, call).await;
         self.outcome(closed)
     }
 
@@ -237,6 +226,27 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.store.data().log.settle(true);
     }
+}
+
+/// A call begins, within these limits.
+fn begin(store: &Store<SourceState>) -> Limits {
+    let state = store.data();
+    state.stopwatch.begin();
+    state.limits
+}
+
+/// Waits for a call no longer than one may take. What is cut off leaves an instance that can
+/// not be used again.
+async fn in_time<T>(
+    limits: Limits,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> wasmtime::Result<T> {
+    let most = limits.call_time;
+    let ended = tokio::time::timeout(most, call).await;
+    ended.unwrap_or_else(|_| {
+        let what = format!("it did not return within {}", show_duration(most));
+        Err(OverLimit::new("call_time", what).into())
+    })
 }
 
 fn is_absurd(hint_ms: u64) -> bool {

@@ -3,7 +3,7 @@
 //! Of WASI, only what Rust's standard library links into every component, and all of it
 //! empty: no files, sockets, environment, clock or random numbers.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,7 +15,7 @@ use crate::capability::http::{Http, HttpView};
 use crate::capability::log::{Log, LogView};
 use crate::capability::publisher::{Publisher, PublisherView};
 use crate::capability::state::{State, StateView};
-use crate::component::{CompileCache, Component};
+use crate::component::{CompileCache, Shelf};
 use crate::source_state::SourceState;
 
 /// How often a component that does not return is looked at.
@@ -27,8 +27,7 @@ pub struct Sandbox {
     engine: Engine,
     linker: Arc<Linker<SourceState>>,
     cache: Option<Arc<CompileCache>>,
-    /// The component that is built with the program is compiled once, for all sources.
-    pub(crate) embedded: Arc<OnceLock<Component>>,
+    shelf: Arc<Shelf>,
 }
 
 impl Sandbox {
@@ -74,7 +73,7 @@ impl Sandbox {
             engine,
             linker: linker.into(),
             cache: None,
-            embedded: Arc::default(),
+            shelf: Arc::default(),
         })
     }
 
@@ -89,6 +88,11 @@ impl Sandbox {
 
     pub(crate) fn cache(&self) -> Option<&CompileCache> {
         self.cache.as_deref()
+    }
+
+    /// What its sources use.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// The engine.

@@ -26,6 +26,8 @@ pub struct Limits {
     pub memory: usize,
     /// Time inside the guest in one call; waiting for the host does not count.
     pub guest_time: Duration,
+    /// Time of one call in all.
+    pub call_time: Duration,
     /// Elements of all tables together.
     pub table_elements: usize,
     /// Bytes from the guest to the host in one call, as large as the host has them.
@@ -39,6 +41,7 @@ impl Default for Limits {
         Self {
             memory: 256 << 20,
             guest_time: Duration::from_secs(10),
+            call_time: Duration::from_secs(3_600),
             table_elements: 100_000,
             call_bytes: 128 << 20,
             handles: 256,
@@ -190,6 +193,7 @@ mod tests {
         let limits = Limits {
             memory: 1 << 20,
             guest_time: Duration::from_millis(100),
+            call_time: Duration::from_secs(60),
             table_elements: 1_000,
             call_bytes: 1 << 20,
             handles: 20,

@@ -41,6 +41,17 @@ async fn what_is_computed_counts_and_what_is_waited_for_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_waits_for_one_request_after_the_other_ends_with_call_time() {
+    let cluster = cluster();
+    let world = attacker(&cluster, "poll", "waits")
+        .raw("count", "1000000")
+        .limits("call_time = \"1s\"\nguest_time = \"10m\"");
+    let message = stopped(&world).await;
+    let words = format!("it did not return within 1s: {}", remedy("call_time"));
+    assert!(message.contains(&words), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_stack_and_the_memory_end_in_words() {
     let cluster = cluster();
     let rows = [

@@ -2,7 +2,7 @@
 //! several numbers of slices: into an output that discards, and into files. Beside each, a
 //! client that only downloads the same pages, and the share of its speed that is reached.
 //!
-//! Three rounds, each with every case in turn, so that a noisy moment hits all of them; a
+//! Five rounds, each with every case in turn, so that a noisy moment hits all of them; a
 //! share compares two runs of the same round. CPU time is without the node's.
 //! The node is the one that `ELASTICSEARCH_URL` names; one command starts one and runs this:
 //! `NODES=elasticsearch-8.19.21 tests/services/with-servers.sh cargo bench --bench full_read`.
@@ -24,7 +24,7 @@ const SERVER: &str = "ELASTICSEARCH_URL";
 const INDEX: &str = "elasticsearch-source-bench";
 const DOCUMENTS: u64 = 1_000_000;
 const SLICES: [u32; 3] = [1, 2, 4];
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

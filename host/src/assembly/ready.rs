@@ -98,6 +98,7 @@ impl Assembly {
             limits: Limits {
                 memory: bytes(source.limits.memory),
                 guest_time: source.limits.guest_time,
+                call_time: source.limits.call_time,
                 table_elements: count(source.limits.table_elements),
                 call_bytes: bytes(source.limits.call_bytes),
                 handles: count(source.limits.handles),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail, ensure};
 
@@ -29,20 +30,19 @@ impl Content {
     /// # Errors
     /// If it can not be read, is empty, or is larger than [`COMPONENT_MAX`].
     pub fn read(origin: Origin) -> anyhow::Result<Self> {
-        let bytes = match &origin {
-            Origin::Embedded => Cow::Borrowed(EMBEDDED),
-            Origin::File(path) => Cow::Owned(read(path)?),
+        let (bytes, digest) = match &origin {
+            Origin::Embedded => (Cow::Borrowed(EMBEDDED), embedded_digest()),
+            Origin::File(path) => {
+                let bytes = read(path)?;
+                let digest = Digest::of(&bytes);
+                (Cow::Owned(bytes), digest)
+            }
         };
-        Ok(Self::of(origin, bytes))
-    }
-
-    fn of(origin: Origin, bytes: Cow<'static, [u8]>) -> Self {
-        let digest = Digest::of(&bytes);
-        Self {
+        Ok(Self {
             origin,
             bytes,
             digest,
-        }
+        })
     }
 
     /// Whether it is the one that was pinned, or none was.
@@ -74,6 +74,12 @@ impl Content {
     pub fn digest(&self) -> Digest {
         self.digest
     }
+}
+
+/// Worked out once, however many sources use it.
+fn embedded_digest() -> Digest {
+    static DIGEST: OnceLock<Digest> = OnceLock::new();
+    *DIGEST.get_or_init(|| Digest::of(EMBEDDED))
 }
 
 /// What is read is what was measured: a file that grows meanwhile is refused as well.

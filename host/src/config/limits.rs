@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::section::Section;
 use super::value::{duration, integer, size};
 
-/// Limits of one source. What goes beyond `memory`, `guest_time`, `table_elements`,
+/// Limits of one source. What goes beyond `memory`, `guest_time`, `call_time`, `table_elements`,
 /// `call_bytes`, `handles`, `requests`, `held_bytes` or `messages` ends the instance; another
 /// one takes its place, after a wait that grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Limits {
     /// How long one call may compute inside the component, waiting not counted, 100 ms
     /// to 10 minutes; 10 s by default.
     pub guest_time: Duration,
+    /// How long one call may take in all, waiting included, 1 s to a day; an hour by default.
+    pub call_time: Duration,
     /// Elements of all tables together, 1,000 to 10,000,000; 100,000 by default.
     pub table_elements: u32,
     /// Bytes that the component may hand over in one call, as the host has them, 1 MiB to
@@ -51,6 +53,7 @@ pub(super) fn read(section: &Section<'_>) -> Limits {
         poll_pages: count("poll_pages", 1..=10_000, 64),
         poll_time: time("poll_time", ms(10)..=ms(3_600_000), ms(1_000)),
         guest_time: time("guest_time", ms(100)..=ms(600_000), ms(10_000)),
+        call_time: time("call_time", ms(1_000)..=ms(86_400_000), ms(3_600_000)),
         table_elements: count("table_elements", 1_000..=10_000_000, 100_000),
         call_bytes: bytes("call_bytes", 1 << 20..=1 << 30, 128 << 20),
         handles: count("handles", 16..=100_000, 256),

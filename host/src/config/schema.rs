@@ -118,6 +118,7 @@ static LIMITS: Table = Table::of(&[
     "poll_pages",
     "poll_time",
     "guest_time",
+    "call_time",
     "table_elements",
     "call_bytes",
     "handles",

@@ -99,11 +99,12 @@ fn source_lines(source: &Source, output: &str) -> Vec<String> {
     }));
     lines.push(format!("  state      {place}"));
     lines.push(format!(
-        "  limits     memory {}, {} pages or {} a poll, {} of computing a call",
+        "  limits     memory {}, {} pages or {} a poll, {} of computing and {} in all a call",
         show_size(limits.memory),
         limits.poll_pages,
         show_duration(limits.poll_time),
-        show_duration(limits.guest_time)
+        show_duration(limits.guest_time),
+        show_duration(limits.call_time)
     ));
     lines.push(format!(
         "             {} requests, {} messages and {} held at once, {} a call, {} lines a second, {} handles, {} table elements",
