@@ -7,7 +7,7 @@ use wasmtime::component::types::ComponentItem;
 use super::content::Content;
 use super::fit;
 use super::permission::{Permission, WORLD, split};
-use super::{Component, compiled};
+use super::{compiled, link};
 use crate::sandbox::Sandbox;
 
 /// The most tools that are listed; a component of many parts may name more.
@@ -82,7 +82,7 @@ impl Inspection {
         });
         let mut exports: Vec<_> = exports.collect();
         exports.sort_by(|one, other| one.name.cmp(&other.name));
-        let refusal = Component::link(sandbox, content, &compiled).err();
+        let refusal = link(sandbox, content.origin(), &compiled).err();
         Ok(Self {
             origin: content.origin().to_string(),
             size: content.bytes().len(),
