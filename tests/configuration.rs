@@ -454,7 +454,7 @@ source elasticsearch: Elasticsearch source
   stream     elasticsearch_stream, topic documents, json, batches of 100, linger 5ms, metadata headers, partitioned balanced
   refused    s, topic refused
   state      ./connector_states/elasticsearch_logs_connector.json, id elasticsearch_logs_connector
-  limits     memory 256MiB, 64 pages or 1s a poll, 10s of computing a call
+  limits     memory 256MiB, 64 pages or 1s a poll, 10s of computing and 1h in all a call
              32 requests, 262144 messages and 512MiB held at once, 128MiB a call, 100 lines a second, 256 handles, 100000 table elements";
     assert_eq!(summary, expected);
 }

@@ -59,7 +59,7 @@ impl Feed {
 
 /// A source that reads it by this component.
 fn reading(url: &str, component: &str) -> World {
-    let grants = r#"grants = {reading = false, http = ["GET /news?after"]}"#;
+    let grants = r#"grants = {reading = false, http = ["GET /{index}?after"]}"#;
     World::reading(url, "news")
         .without("timestamp_field")
         .source_keys(&format!("path = '{component}'\n{grants}"))
@@ -115,6 +115,9 @@ async fn what_is_not_granted_is_named_with_what_would_grant_it() {
     let world = world.source_keys(&format!("path = '{}'", component.display()));
     let (failure, _) = world.once().await.unwrap_err();
     let said = failure.to_string();
-    assert!(said.contains("http = [\\\"GET /news?after\\\"]"), "{said}");
+    assert!(
+        said.contains("http = [\\\"GET /{index}?after\\\"]"),
+        "{said}"
+    );
     assert_eq!(feed.requests.load(Ordering::Relaxed), 0);
 }

@@ -30,6 +30,7 @@ mod pagination;
 mod program;
 mod reading;
 mod readme;
+mod registry;
 mod rust_api;
 mod selection;
 mod shared_state;

@@ -123,7 +123,7 @@ impl Assembly {
         }
         let numbers = Numbers::of(source.state.kind());
         let given = Given::counting(numbers, outbox, held.slot, held.permit);
-        self.put_together(source, given)
+        self.put_together(source, given).await
     }
 
     /// Waits until the states of sources that were dropped are given back: nobody has to

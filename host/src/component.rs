@@ -7,6 +7,7 @@ mod fit;
 mod inspection;
 mod origin;
 mod permission;
+mod registry;
 mod shelf;
 
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub use inspection::{Export, Import, Inspection, Tool};
 pub use origin::Origin;
 pub(crate) use origin::is_named_as_embedded;
 pub use permission::{Permission, WORLD, WORLD_VERSION};
+pub use registry::Reference;
+pub(crate) use registry::SCHEME as REGISTRY_SCHEME;
 use shelf::Linked;
 pub(crate) use shelf::Shelf;
 

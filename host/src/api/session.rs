@@ -51,7 +51,7 @@ impl Session {
             store: state.clone(),
             ..given
         };
-        let source = assembly.put_together(config, given)?;
+        let source = assembly.put_together(config, given).await?;
         let instance = source.open(source.clock.now_ms()).await;
         let session = Self {
             source,

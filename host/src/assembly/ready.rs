@@ -11,7 +11,7 @@ use crate::capability::publisher::PublisherCtx;
 use crate::capability::state::{StateCtx, Writer};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig, Transport};
-use crate::component::{Component, Content, Origin};
+use crate::component::{Component, Content};
 use crate::config;
 use crate::hot_swap::Exchange;
 use crate::instance::Budget;
@@ -58,12 +58,12 @@ impl Assembly {
     ///
     /// # Errors
     /// Names what can not be used, and where it was configured.
-    pub(crate) fn put_together(
+    pub(crate) async fn put_together(
         &self,
         source: &config::Source,
         given: Given,
     ) -> anyhow::Result<Source> {
-        let component = self.component(source)?;
+        let component = self.component(source).await?;
         let (origin, sha256) = (component.origin(), component.digest());
         tracing::info!(source = source.key, component = %origin, %sha256, "loaded");
         Ok(self.assemble(source, component, Arc::new(cluster(source)?), given))
@@ -118,8 +118,8 @@ impl Assembly {
     }
 
     /// The component that a source names, if it is the one that was pinned.
-    pub(super) fn component(&self, source: &config::Source) -> anyhow::Result<Component> {
-        let content = Content::read(Origin::find(source.path.as_deref())?)?;
+    pub(super) async fn component(&self, source: &config::Source) -> anyhow::Result<Component> {
+        let content = Content::find(source.path.as_deref(), &source.registry).await?;
         self.pinned(source, &content)
     }
 

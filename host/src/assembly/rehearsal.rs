@@ -60,7 +60,7 @@ impl Assembly {
         before: &[Saved],
         slice: Slice,
     ) -> anyhow::Result<Saved> {
-        let ready = self.rehearsal(source, self.component(source)?, Slot::in_memory())?;
+        let ready = self.rehearsal(source, self.component(source).await?, Slot::in_memory())?;
         let capabilities = (ready.capabilities)();
         let (sandbox, component) = (&ready.sandbox, &ready.component);
         let failed = |failure: Failure| anyhow!(explain(source, &failure));
@@ -146,7 +146,7 @@ impl Assembly {
     }
 
     async fn rehearse_in(&self, source: &config::Source, slot: Slot) -> anyhow::Result<()> {
-        let ready = self.rehearsal(source, self.component(source)?, slot)?;
+        let ready = self.rehearsal(source, self.component(source).await?, slot)?;
         let opened = ready.open(clock::now_ms()).await;
         opened
             .map(drop)

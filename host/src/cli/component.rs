@@ -8,7 +8,8 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::Ended;
-use crate::component::{Content, Origin};
+use crate::component::Content;
+use crate::config::Registry;
 
 /// What `component` can do.
 #[derive(Subcommand)]
@@ -22,12 +23,12 @@ pub(super) enum Command {
 /// A file that is not there is a wrong argument; one that is refused is what was asked for.
 pub(super) async fn component(command: Command) -> Ended {
     match command {
-        Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Inspect(arguments) => inspect::inspect(&arguments).await,
         Command::Check(arguments) => check::check(&arguments).await,
     }
 }
 
 /// Found as `path` in a configuration is.
-fn read(file: &Path) -> anyhow::Result<Content> {
-    Content::read(Origin::find(Some(file))?)
+async fn read(file: &Path, registry: &Registry) -> anyhow::Result<Content> {
+    Content::find(Some(file), registry).await
 }

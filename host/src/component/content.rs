@@ -10,6 +10,8 @@ use anyhow::{Context as _, bail, ensure};
 
 use super::digest::Digest;
 use super::origin::Origin;
+use super::registry;
+use crate::config::Registry;
 
 /// The component that is built with the program.
 const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.wasm"));
@@ -25,24 +27,54 @@ pub struct Content {
 }
 
 impl Content {
-    /// Reads it whole.
+    /// What a configured path names, read or fetched whole.
     ///
     /// # Errors
-    /// If it can not be read, is empty, or is larger than [`COMPONENT_MAX`].
+    /// If there is no such component, it can not be had, is empty, or is larger than
+    /// [`COMPONENT_MAX`].
+    pub async fn find(path: Option<&Path>, registry: &Registry) -> anyhow::Result<Self> {
+        Self::fetch(Origin::find(path)?, registry).await
+    }
+
+    /// The same of a place that was found before.
+    ///
+    /// # Errors
+    /// As [`Content::find`].
+    pub async fn fetch(origin: Origin, registry: &Registry) -> anyhow::Result<Self> {
+        if let Origin::Registry(reference) = &origin {
+            let bytes = registry::pull(reference, registry).await?;
+            return Ok(Self::of(origin, bytes));
+        }
+        let read = tokio::task::spawn_blocking(|| Self::read(origin));
+        read.await.context("a defect of the program")?
+    }
+
+    /// Reads what is on this machine.
+    ///
+    /// # Errors
+    /// If it can not be read, is empty, is larger than [`COMPONENT_MAX`], or is in a registry.
     pub fn read(origin: Origin) -> anyhow::Result<Self> {
-        let (bytes, digest) = match &origin {
-            Origin::Embedded => (Cow::Borrowed(EMBEDDED), embedded_digest()),
+        match &origin {
+            Origin::Embedded => Ok(Self {
+                origin,
+                bytes: Cow::Borrowed(EMBEDDED),
+                digest: embedded_digest(),
+            }),
             Origin::File(path) => {
                 let bytes = read(path)?;
-                let digest = Digest::of(&bytes);
-                (Cow::Owned(bytes), digest)
+                Ok(Self::of(origin, bytes))
             }
-        };
-        Ok(Self {
+            Origin::Registry(_) => bail!("{origin} has to be fetched"),
+        }
+    }
+
+    fn of(origin: Origin, bytes: Vec<u8>) -> Self {
+        let digest = Digest::of(&bytes);
+        Self {
             origin,
-            bytes,
+            bytes: Cow::Owned(bytes),
             digest,
-        })
+        }
     }
 
     /// Whether it is the one that was pinned, or none was.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use super::registry::{self, Reference, SCHEME};
+
 /// The name under which configurations of the native connector know the embedded one.
 const EMBEDDED_NAME: &str = "iggy_connector_elasticsearch_source";
 /// Where the connector runtime of Iggy looks for plugins, after the program's own folder
@@ -31,18 +33,26 @@ pub enum Origin {
     Embedded,
     /// A file.
     File(PathBuf),
+    /// An artifact in a registry.
+    Registry(Reference),
 }
 
 impl Origin {
     /// What a configured path names: a file, also without its extension or with another
     /// `lib` prefix, literally or in one of the folders for plugins; or the embedded
     /// component under its old name where no such file lies. A relative path is one from
-    /// the working directory.
+    /// the working directory. One that begins with `oci://` names an artifact in a registry.
     ///
     /// # Errors
     /// If it names neither, with every place that was looked at.
     pub fn find(path: Option<&Path>) -> anyhow::Result<Self> {
-        path.map_or(Ok(Self::Embedded), |path| Self::find_in(path, &folders()))
+        let Some(path) = path else {
+            return Ok(Self::Embedded);
+        };
+        match path.to_str().and_then(|path| path.strip_prefix(SCHEME)) {
+            Some(reference) => registry::parse(reference).map(Self::Registry),
+            None => Self::find_in(path, &folders()),
+        }
     }
 
     fn find_in(path: &Path, folders: &[PathBuf]) -> anyhow::Result<Self> {
@@ -148,6 +158,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Embedded => f.write_str("the embedded component"),
             Self::File(path) => write!(f, "component {}", path.display()),
+            Self::Registry(reference) => write!(f, "component {SCHEME}{reference}"),
         }
     }
 }

@@ -95,6 +95,10 @@ pub(super) static SOURCE: Table = Table {
         ("streams", Shape::List(&STREAM)),
         ("dead_letter", Shape::One(&Table::of(&["stream", "topic"]))),
         ("config", Shape::One(&CONFIG)),
+        (
+            "registry",
+            Shape::One(&Table::of(&["username", "password", "plain_http"])),
+        ),
         ("grants", Shape::One(&Table::of(&["reading", "http"]))),
         ("limits", Shape::One(&LIMITS)),
     ],

@@ -15,6 +15,7 @@ use super::guest::{self, Places};
 use super::limits::{self, Limits};
 use super::pages;
 use super::position::Position;
+use super::registry::{self, Registry};
 use super::section::Section;
 use super::state::{self, State};
 use super::stream::{self, DeadLetter, Stream};
@@ -31,6 +32,8 @@ pub struct Source {
     pub name: String,
     /// The component's file; absent, the embedded component.
     pub path: Option<PathBuf>,
+    /// How its registry is reached, if it is in one.
+    pub registry: Registry,
     /// What the component must be; absent, any.
     pub sha256: Option<Digest>,
     /// What the component may ask the cluster.
@@ -128,6 +131,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let name = section.optional("name", text);
     let path = section.optional("path", text);
     let sha256 = section.optional("sha256", |node| text(node)?.parse());
+    let registry = registry::read(&section.section("registry"), path.as_deref());
     let grants = grants::read(&section.section("grants"));
     let limits = limits::read(&section.section("limits"));
     let ms = Duration::from_millis;
@@ -149,6 +153,7 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         enabled: enabled.unwrap_or(true),
         name: name.unwrap_or_else(|| key.to_owned()),
         path,
+        registry,
         sha256,
         grants,
         streams: streams?,

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-
 use super::exchange::Exchange;
 use super::file::{Watched, stamp};
 use crate::assembly::Assembly;
@@ -65,10 +63,9 @@ pub async fn watch(assembly: &Assembly, source: &config::Source, exchange: &Exch
             () = tokio::time::sleep(LOOK_EVERY) => false,
             () = exchange.asked() => true,
         };
-        if asked {
-            watch.asked();
-        } else {
-            watch.look().await;
+        match asked {
+            true => watch.asked().await,
+            false => watch.look().await,
         }
     }
 }
@@ -91,18 +88,23 @@ impl Watch<'_> {
         }
     }
 
-    /// The next look takes whatever is there, if it rests.
-    fn asked(&mut self) {
+    /// The next look takes whatever file is there, if it rests. What is in a registry is only
+    /// looked at now.
+    async fn asked(&mut self) {
         self.follow_path();
         self.tried = None;
         self.watched.forget();
         tracing::info!(component = %self.origin, "looking at the component again");
+        if let Origin::Registry(_) = &self.origin {
+            let fetched = self.fetch().await;
+            self.judge(fetched).await;
+        }
     }
 
     fn stamp(&self) -> Option<super::file::Stamp> {
         match &self.origin {
             Origin::File(path) => stamp(path),
-            Origin::Embedded => None,
+            Origin::Embedded | Origin::Registry(_) => None,
         }
     }
 
@@ -111,11 +113,19 @@ impl Watch<'_> {
         if !self.watched.look(before) {
             return;
         }
-        let read = read(self.origin.clone()).await;
+        let read = self.fetch().await;
         if self.stamp() != before {
             return;
         }
         self.watched.take(before);
+        self.judge(read).await;
+    }
+
+    async fn fetch(&self) -> anyhow::Result<Content> {
+        Content::fetch(self.origin.clone(), &self.source.registry).await
+    }
+
+    async fn judge(&mut self, read: anyhow::Result<Content>) {
         match read {
             Ok(content) => self.consider(content).await,
             Err(error) => self.exchange.refused(None, format!("{error:#}")),
@@ -152,9 +162,4 @@ impl Watch<'_> {
 /// The store of the state did not answer, which says nothing of the component.
 fn is_temporary(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(StoreError::Unavailable(_)))
-}
-
-async fn read(origin: Origin) -> anyhow::Result<Content> {
-    let read = tokio::task::spawn_blocking(|| Content::read(origin));
-    read.await.context("a defect of the program")?
 }

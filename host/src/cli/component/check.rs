@@ -25,7 +25,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn check(arguments: &Arguments) -> Ended {
-    let (config, source, content) = match prepare(arguments) {
+    let (config, source, content) = match prepare(arguments).await {
         Ok(prepared) => prepared,
         Err(error) => return Ended::Misconfigured(error),
     };
@@ -38,9 +38,9 @@ pub(super) async fn check(arguments: &Arguments) -> Ended {
 }
 
 /// The source as it would be with this component.
-fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Source, Content)> {
+async fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Source, Content)> {
     let (config, mut source) = arguments.which.load()?;
-    let content = read(&arguments.file)?;
+    let content = read(&arguments.file, &source.registry).await?;
     source.path = Some(arguments.file.clone());
     Ok((config, source, content))
 }

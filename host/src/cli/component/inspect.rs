@@ -6,6 +6,7 @@ use super::read;
 use crate::cli::Ended;
 use crate::cli::say::{say, say_all};
 use crate::component::{Content, Import, Inspection, Tool};
+use crate::config::Registry;
 use crate::sandbox::Sandbox;
 
 #[derive(clap::Args)]
@@ -17,8 +18,8 @@ pub(in crate::cli) struct Arguments {
     json: bool,
 }
 
-pub(super) fn inspect(arguments: &Arguments) -> Ended {
-    let content = match read(&arguments.file) {
+pub(super) async fn inspect(arguments: &Arguments) -> Ended {
+    let content = match read(&arguments.file, &Registry::default()).await {
         Ok(content) => content,
         Err(error) => return Ended::Misconfigured(error),
     };
