@@ -18,6 +18,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::support::iggy::IggyStandIn;
 use crate::support::rebuilt::{FORMAT, REASON, Rebuilt, Wrong};
 use crate::support::sample::{self, INDEX};
 use crate::support::world::{World, sandbox};
@@ -161,6 +162,43 @@ async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
         pauses[pauses.len() / 2],
         pauses[pauses.len() - 1]
     );
+}
+
+/// The former version's publishes are on the wire when it closes, and its lease stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn exchanges_lose_and_repeat_nothing_in_iggy_with_a_state_that_is_leased() {
+    const EXCHANGES: u64 = 30;
+    let cluster = Arc::new(sample::cluster(Product::Elasticsearch, 1_000));
+    let server = IggyStandIn::start().await;
+    let world = world(&cluster)
+        .output(&server.toml("timeout = \"2s\""))
+        .raw(
+            "state",
+            r#"{ storage_type = "elasticsearch", lease_time = "1s" }"#,
+        );
+    let mut run = Run::start(&world).await;
+    let candidates = [1, 2].map(|number| run_candidate(&run, number));
+    let candidates = futures::future::join_all(candidates).await;
+    let (stop, written) = keep_writing(Arc::clone(&cluster), 1_000);
+    for (count, candidate) in (1..=EXCHANGES).zip(candidates.iter().cycle()) {
+        run.exchange.offer(candidate.clone());
+        run.wait_for(|exchanges| exchanges.count == count).await;
+        tokio::time::sleep(Duration::from_millis(80)).await;
+    }
+    stop.send(true).unwrap();
+    let documents = written.await.unwrap();
+    let started = Instant::now();
+    while (server.ids("s", "t").len() as u64) < documents {
+        assert!(started.elapsed() < PATIENCE, "not all is delivered");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let summary = run.stop().await;
+    assert_eq!((summary.documents, summary.already_there), (documents, 0));
+    let mut ids = server.ids("s", "t");
+    assert_eq!(ids.len() as u64, documents);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len() as u64, documents, "no message is there twice");
 }
 
 async fn run_candidate(run: &Run, number: u8) -> Candidate {

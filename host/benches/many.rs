@@ -149,7 +149,7 @@ fn configuration(url: &str, folder: &Path, sources: usize) -> anyhow::Result<Str
             "[sources.s{number}]\nlimits = {{ poll_pages = 1 }}\n\
              [[sources.s{number}.streams]]\nstream = \"s{number}\"\ntopic = \"t\"\n\
              [sources.s{number}.config]\nurl = \"{url}\"\nindex = \"logs\"\ntimestamp_field = \"@timestamp\"\nbatch_size = 50\npolling_interval = \"1h\"\n\
-             state = {{ storage_config = {{ base_path = '{folder}' }} }}\n"
+             state = {{ auto_save_interval = \"1m\", storage_config = {{ base_path = '{folder}' }} }}\n"
         )?;
     }
     Ok(text)

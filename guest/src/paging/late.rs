@@ -16,7 +16,7 @@
 
 use std::collections::BTreeSet;
 
-use super::minutes::{self, Border, Counts, Surplus};
+use super::minutes::{self, Border, Counts, Minutes, Surplus};
 use super::slices::Slices;
 use crate::key::{Key, Point};
 use crate::time::Unit;
@@ -78,7 +78,10 @@ impl Slices {
         let from = from.min(reach.0.point.clone());
         let is_empty = from == reach.0.point && reach.0 >= reach.1;
         let each_from = minutes::first(unit.minute(&reach.1.point));
-        let is_comparable = unit != Unit::Sequence && self.has_one_place();
+        // A group that one slice has left behind, as it was larger than the edge, others may
+        // still read.
+        let is_behind = self.slices.iter().all(|slice| slice.start >= reach.0);
+        let is_comparable = unit != Unit::Sequence && self.has_one_place() && is_behind;
         (is_comparable && !is_empty).then(|| Look {
             from,
             reach,
@@ -123,10 +126,7 @@ impl Slices {
     /// After their number changed, slices remember the same documents.
     fn border(&self, unit: Unit) -> Border {
         let place = self.known_from().group();
-        let edges = self
-            .slices
-            .iter()
-            .flat_map(|slice| [&slice.edge, &slice.gone]);
+        let edges = self.slices.iter().map(|slice| &slice.edge);
         let ahead: BTreeSet<_> = edges.flat_map(|edge| edge.since(&place)).collect();
         let ahead = ahead
             .into_iter()
@@ -148,7 +148,12 @@ impl Slices {
         self.minutes.forget_before(minute);
     }
 
-    /// A document was delivered.
+    /// Nobody looks for late documents, so that nothing need be counted.
+    pub fn count_nothing(&mut self) {
+        self.minutes = Minutes::unknown(self.minutes.begin.clone());
+    }
+
+    /// A document was delivered, or one that went is there again.
     pub fn deliver(&mut self, key: &Key, unit: Unit) {
         if unit != Unit::Sequence && key.point >= self.minutes.begin {
             self.minutes.deliver(unit.minute(&key.point));

@@ -67,7 +67,9 @@ impl Sightings {
             // if it is the newest.
             until_ms: match last {
                 None => 0,
-                newest if newest == self.0.last() => poll_ms.saturating_sub(settle_ms),
+                Some((at_ms, _)) if last == self.0.last() => {
+                    poll_ms.saturating_sub(settle_ms).max(*at_ms)
+                }
                 Some((at_ms, _)) => *at_ms,
             },
             last: last.map(|(_, point)| point.clone()),
@@ -151,6 +153,11 @@ mod tests {
         assert_eq!(until(12), (None, 0));
         assert_eq!(until(24), (Some(1.into()), 10));
         assert_eq!(until(90), (Some(2.into()), 85));
+        let after_a_long_cycle = seen(&[(10, 1), (20, 2)]).horizon(22, 30, SETTLE, OVERLAP);
+        assert_eq!(
+            after_a_long_cycle.until_ms, 20,
+            "never less than for the one before"
+        );
     }
 
     #[test]

@@ -191,12 +191,17 @@ impl Slices {
             gone.join(&slice.gone);
         }
         let known_from = self.known_from();
+        // A group that is read in part is read again, which shows which of it are whose.
+        let start = match self.start() {
+            start if start.begins_group() => start,
+            start => start.group().max(known_from.clone()),
+        };
         edge.begin_pass();
         let crowd = self.joined_crowd(&edge);
         edge.forget_before(&known_from);
         gone.forget_before(&known_from);
         let slice = Progress {
-            start: self.start(),
+            start,
             known_from,
             position: self.position(),
             edge,

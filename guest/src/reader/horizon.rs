@@ -51,10 +51,12 @@ impl<H: Host> Reader<'_, H> {
     /// reads everything again never comes to the time at which it ends: it is enough that it
     /// began in this run.
     pub(super) fn goal_ms(&mut self) -> Result<Option<u64>, Error> {
-        if self.config.pagination == Pagination::Offset {
-            return Ok(Some(self.first_poll_ms.saturating_sub(self.settle_ms)));
-        }
-        Ok(self.plan()?.map(|plan| plan.until_ms))
+        let first_ms = self.first_poll_ms.saturating_sub(self.settle_ms);
+        let enough_ms = match self.config.pagination {
+            Pagination::Offset => first_ms,
+            _ => u64::MAX,
+        };
+        Ok(self.plan()?.map(|plan| plan.until_ms.min(enough_ms)))
     }
 
     /// What orders the documents only grows: so far may be read now.

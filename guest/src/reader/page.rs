@@ -104,9 +104,19 @@ impl<H: Host> Reader<'_, H> {
         published: &[(usize, u128)],
     ) -> Result<Next, Error> {
         let edge_max = self.config.edge_max;
+        let is_counted = self.config.pagination != Pagination::Offset;
         let Reading { unit, slices, .. } = self.reading()?;
-        for seen in published.iter().filter_map(|(at, _)| page.hits.get(*at)) {
-            slices.deliver(&seen.key, *unit);
+        let gone = &slices.slices.get(slice).ok_or_else(not_begun)?.gone;
+        let back = page
+            .hits
+            .iter()
+            .filter(|seen| gone.holds(&seen.key, seen.id));
+        let back: Vec<_> = back.map(|seen| seen.key.clone()).collect();
+        let new = published.iter().filter_map(|(at, _)| page.hits.get(*at));
+        let delivered = new.map(|seen| &seen.key).chain(&back);
+        match is_counted {
+            true => delivered.for_each(|key| slices.deliver(key, *unit)),
+            false => slices.count_nothing(),
         }
         let progress = slices.slices.get_mut(slice).ok_or_else(not_begun)?;
         let next = progress.apply(page, edge_max);

@@ -4,7 +4,7 @@ use super::*;
 use crate::paging::progress::Crowd;
 use crate::paging::progress::tests::{Document, Snapshot, all, read_pages, sorted, spread};
 use crate::paging::slices::Plan;
-use crate::paging::slices::tests::look_behind;
+use crate::paging::slices::tests::{look_behind, returned};
 use crate::time::Unit;
 
 const UNIT: Unit = Unit::Ms;
@@ -77,9 +77,14 @@ impl World {
     fn read(&mut self, process: usize, number: usize, pages: usize) {
         let of = self.processes[process].slices.len();
         let own = slice(process, self.processes.len()).part(number as u32, of as u32);
-        let mut snapshot = Snapshot::new(self.of(own));
+        let documents = self.of(own);
+        let mut snapshot = Snapshot::new(documents.clone());
         let progress = &mut self.processes[process].slices[number];
+        let gone = progress.gone.clone();
         let read = read_pages(progress, &mut snapshot, EDGE_MAX, pages).unwrap();
+        for key in returned(&gone, progress, &documents) {
+            self.processes[process].deliver(&key, UNIT);
+        }
         for id in read {
             let found = self.documents.iter().find(|document| document.id == id);
             let key = found.unwrap().key.clone();

@@ -27,6 +27,20 @@ pub(in crate::paging) fn look_behind(source: &mut Slices, documents: &[Document]
     (again, missed.map_or(0, |missed| missed.documents))
 }
 
+/// What had gone, and was read again.
+pub(in crate::paging) fn returned(
+    gone: &Edge,
+    slice: &Progress,
+    documents: &[Document],
+) -> Vec<Key> {
+    let is_back = |document: &&Document| {
+        let Document { key, id, .. } = document;
+        gone.holds(key, *id) && slice.edge.holds(key, *id)
+    };
+    let back = documents.iter().filter(is_back);
+    back.map(|document| document.key.clone()).collect()
+}
+
 fn timestamp(document: &Document) -> i64 {
     document.key.point.number().unwrap()
 }
@@ -87,7 +101,11 @@ impl World {
         let mine = |document: &&Document| timestamp(document) % slices == number as i64;
         let mine: Vec<_> = self.documents.iter().filter(mine).cloned().collect();
         let slice = &mut self.source.slices[number];
-        let read = read_pass(slice, &mut Snapshot::new(mine), self.edge_max).unwrap();
+        let gone = slice.gone.clone();
+        let read = read_pass(slice, &mut Snapshot::new(mine.clone()), self.edge_max).unwrap();
+        for key in returned(&gone, slice, &mine) {
+            self.source.deliver(&key, UNIT);
+        }
         for id in &read {
             let key = self
                 .documents
