@@ -29,16 +29,21 @@ impl Shelf {
         used.get(&digest)?.upgrade()
     }
 
-    /// Keeps one as long as it is used, or for good.
+    /// Keeps one as long as it is used, or for good. Whoever compiled the same meanwhile gets the
+    /// one that was there first.
     pub(super) fn keep(&self, digest: Digest, linked: Linked, for_good: bool) -> Arc<Linked> {
-        let linked = Arc::new(linked);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|_, linked| linked.strong_count() > 0);
-        used.insert(digest, Arc::downgrade(&linked));
-        match for_good {
-            true => Arc::clone(self.embedded.get_or_init(|| linked)),
-            false => linked,
+        let first = used.get(&digest).and_then(Weak::upgrade);
+        let linked = first.unwrap_or_else(|| {
+            let linked = Arc::new(linked);
+            used.insert(digest, Arc::downgrade(&linked));
+            linked
+        });
+        if for_good {
+            self.embedded.get_or_init(|| Arc::clone(&linked));
         }
+        linked
     }
 }
 
@@ -62,6 +67,11 @@ mod tests {
         assert!(Arc::ptr_eq(&one.linked, &other.linked));
         assert_ne!(one.origin(), other.origin());
         let digest = one.digest();
+        // As if both had been compiled at the same time.
+        let (pre, imports) = (one.linked.pre.clone(), one.linked.imports.clone());
+        let late = sandbox.shelf().keep(digest, Linked { pre, imports }, false);
+        assert!(Arc::ptr_eq(&one.linked, &late));
+        drop(late);
         drop(one);
         assert!(sandbox.shelf().find(digest).is_some());
         drop(other);
