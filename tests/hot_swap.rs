@@ -171,7 +171,7 @@ async fn exchanges_lose_and_repeat_nothing_in_iggy_with_a_state_that_is_leased()
     let cluster = Arc::new(sample::cluster(Product::Elasticsearch, 1_000));
     let server = IggyStandIn::start().await;
     let world = world(&cluster)
-        .output(&server.toml("timeout = \"2s\""))
+        .output(&server.toml("timeout = \"500ms\""))
         .raw(
             "state",
             r#"{ storage_type = "elasticsearch", lease_time = "1s" }"#,
