@@ -112,7 +112,7 @@ impl<H: Host> Reader<'_, H> {
         }
         // A cycle that an earlier poll began offers what was there then, and one that went on from
         // different places knows of no late documents: another one follows.
-        let (goal_ms, comparable) = (self.goal_ms()?, self.slices()?.has_one_place());
+        let (goal_ms, comparable) = (self.goal_ms()?, self.slices()?.is_comparable());
         let another =
             |(until_ms, looked): (u64, bool)| Some(until_ms) < goal_ms || (comparable && !looked);
         done.more = last.is_some_and(another);

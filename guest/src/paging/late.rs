@@ -17,6 +17,7 @@
 use std::collections::BTreeSet;
 
 use super::minutes::{self, Border, Counts, Minutes, Surplus};
+use super::progress::Progress;
 use super::slices::Slices;
 use crate::key::{Key, Point};
 use crate::time::Unit;
@@ -78,16 +79,20 @@ impl Slices {
         let from = from.min(reach.0.point.clone());
         let is_empty = from == reach.0.point && reach.0 >= reach.1;
         let each_from = minutes::first(unit.minute(&reach.1.point));
-        // A group that one slice has left behind, as it was larger than the edge, others may
-        // still read.
-        let is_behind = self.slices.iter().all(|slice| slice.start >= reach.0);
-        let is_comparable = unit != Unit::Sequence && self.has_one_place() && is_behind;
-        (is_comparable && !is_empty).then(|| Look {
+        (self.is_comparable() && unit != Unit::Sequence && !is_empty).then(|| Look {
             from,
             reach,
             first,
             each_from: each_from.max(first.saturating_add(1)),
         })
+    }
+
+    /// Whether what was delivered can be compared with what the cluster counts. A group that one
+    /// slice has left behind, as it was larger than the edge, others may still read.
+    pub fn is_comparable(&self) -> bool {
+        let known_from = self.known_from();
+        let is_behind = |slice: &Progress| slice.start >= known_from;
+        self.has_one_place() && self.slices.iter().all(is_behind)
     }
 
     /// How many documents are known in the reach, by the minute.

@@ -32,7 +32,7 @@ impl<H: Host> Reader<'_, H> {
         self.slices()?.divide_into(slices);
         self.check_crowd()?;
         self.see_largest()?;
-        let looked = self.slices()?.has_one_place();
+        let looked = self.slices()?.is_comparable();
         self.look_for_late()?;
         let begun = match self.plan()? {
             Some(plan) => self.slices()?.begin(plan),

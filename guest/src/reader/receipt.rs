@@ -65,7 +65,11 @@ impl<H: Host> Reader<'_, H> {
             let host = &mut self.client.host;
             host.log(Level::Info, "the export is complete", &[]);
         }
-        self.cycle_over(cycle.until_ms)
+        // Late documents are offered by a cycle that looked for them, and by no other.
+        match cycle.looked {
+            true => self.cycle_over(cycle.until_ms),
+            false => Ok(()),
+        }
     }
 
     fn cycle_over(&mut self, horizon_ms: u64) -> Result<(), Error> {
