@@ -111,25 +111,20 @@ impl Slices {
         slices.for_each(|slice| slice.start = from.clone());
     }
 
-    /// Compares what the cluster counts before the reach with what was delivered there.
-    pub fn surplus(&self, counted: &Counts, unit: Unit) -> Option<Surplus> {
-        self.minutes.surplus(counted, &self.border(unit))
-    }
-
     /// Takes note of what the cluster counts before the reach: what is more than was delivered
     /// is missed.
-    pub fn take_note(&mut self, counted: &Counts, unit: Unit) -> Option<Missed> {
-        let border = self.border(unit);
-        let surplus = self.minutes.surplus(counted, &border);
-        self.minutes.accept(counted, &border);
+    pub fn take_note(&mut self, counted: &Counts, border: &Border, unit: Unit) -> Option<Missed> {
+        let surplus = self.minutes.surplus(counted, border);
+        self.minutes.accept(counted, border);
         let Surplus { since, documents } = surplus?;
         self.missed += documents;
         let since = unit.begin_of_minute(since).max(self.minutes.begin.clone());
         Some(Missed { documents, since })
     }
 
-    /// After their number changed, slices remember the same documents.
-    fn border(&self, unit: Unit) -> Border {
+    /// Where what is only counted ends, and all that is known from there on. After their number
+    /// changed, slices remember the same documents.
+    pub fn border(&self, unit: Unit) -> Border {
         let place = self.known_from().group();
         let edges = self.slices.iter().map(|slice| &slice.edge);
         let ahead: BTreeSet<_> = edges.flat_map(|edge| edge.since(&place)).collect();

@@ -56,11 +56,13 @@ impl<H: Host> Reader<'_, H> {
         };
         // Minutes in which nothing was delivered need not be told apart, unless there is something.
         let each_from = slices.minutes.each_from(unit.minute(look.border()));
+        let border = slices.border(unit);
         let mut counted = self.count_behind(&look, each_from)?;
-        if self.slices()?.surplus(&counted.minutes, unit).is_some() {
+        let minutes = &self.slices()?.minutes;
+        if minutes.surplus(&counted.minutes, &border).is_some() {
             counted = self.count_behind(&look, i64::MIN)?;
         }
-        if let Some(missed) = self.slices()?.take_note(&counted.minutes, unit) {
+        if let Some(missed) = self.slices()?.take_note(&counted.minutes, &border, unit) {
             self.report_missed(&missed, &look)?;
         }
         let known = self.slices()?.known_in(&look, unit);

@@ -16,7 +16,8 @@ pub(in crate::paging) fn look_behind(source: &mut Slices, documents: &[Document]
     let (from, to) = &look.reach;
     let before = keys().filter(|key| key.point >= look.from && key.point < from.point);
     let minutes = before.map(|key| (UNIT.minute(&key.point), 1)).collect();
-    let missed = source.take_note(&minutes, UNIT);
+    let border = source.border(UNIT);
+    let missed = source.take_note(&minutes, &border, UNIT);
     let within = keys().filter(|key| *key >= from && *key < to);
     let counted = within.map(|key| (look.minute(&key.point, UNIT), 1));
     let counted: Counts = counted.collect();
