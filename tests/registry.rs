@@ -218,11 +218,11 @@ fn a_registry_that_is_configured_is_used_or_an_error() {
         ),
         (
             "path = \"oci://r.example/a:1\"\nregistry = { username = \"u\" }",
-            "needs a \"password\" beside it",
+            "username: needs password beside it",
         ),
         (
             "path = \"oci://r.example/a:1\"\nregistry = { password = \"p\" }",
-            "needs a \"username\" beside it",
+            "password: needs username beside it",
         ),
         (
             "path = \"oci://r.example/a:1\"\nregistry = { token = \"t\" }",

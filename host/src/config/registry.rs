@@ -24,20 +24,9 @@ pub(super) fn read(section: &Section<'_>, path: Option<&str>) -> Registry {
     }
     let username = section.optional("username", text);
     let password = section.optional("password", |node| Secret::from_setting(&text(node)?));
-    let user = match (username, password) {
-        (Some(username), Some(password)) => Some((username, password)),
-        (Some(_), None) => {
-            section.refuse("username", "needs a \"password\" beside it");
-            None
-        }
-        (None, Some(_)) => {
-            section.refuse("password", "needs a \"username\" beside it");
-            None
-        }
-        (None, None) => None,
-    };
+    section.needs_both(["username", "password"]);
     Registry {
-        user,
+        user: username.zip(password),
         plain_http: section.optional("plain_http", flag).unwrap_or_default(),
     }
 }

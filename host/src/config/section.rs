@@ -106,6 +106,16 @@ impl<'a> Section<'a> {
         self.optional(key, read)
     }
 
+    /// Refuses either of two keys without the other.
+    pub(super) fn needs_both(&self, keys: [&str; 2]) {
+        let [first, second] = keys;
+        for (one, other) in [(first, second), (second, first)] {
+            if self.get(one).is_some() && self.get(other).is_none() {
+                self.refuse(one, &format!("needs {other} beside it"));
+            }
+        }
+    }
+
     /// Reports a mistake in the value of a key.
     pub(super) fn refuse(&self, key: &str, message: &str) {
         let at_key = self.section(key);

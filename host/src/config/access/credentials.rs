@@ -134,11 +134,7 @@ fn read_basic(config: &Section<'_>) -> Option<Credentials> {
         }
     });
     let password = config.optional("password", secret);
-    for (one, other) in [("username", "password"), ("password", "username")] {
-        if config.section(one).exists() && !config.section(other).exists() {
-            config.refuse(one, &format!("needs {other} beside it"));
-        }
-    }
+    config.needs_both(["username", "password"]);
     Some(Credentials::Basic {
         username: username?,
         password: password?,

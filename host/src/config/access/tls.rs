@@ -53,14 +53,7 @@ pub(super) fn read(section: &Section<'_>, hosts: Option<&[Url]>) -> ClusterTls {
 fn read_identity(section: &Section<'_>) -> Option<Identity> {
     let certificate_file = section.optional("certificate_file", pem::certificates);
     let key_file = section.optional("key_file", pem::private_key);
-    for (one, other) in [
-        ("certificate_file", "key_file"),
-        ("key_file", "certificate_file"),
-    ] {
-        if section.section(one).exists() && !section.section(other).exists() {
-            section.refuse(one, &format!("needs {other} beside it"));
-        }
-    }
+    section.needs_both(["certificate_file", "key_file"]);
     Some(Identity {
         certificate_file: certificate_file?,
         key_file: key_file?,
