@@ -5,7 +5,8 @@
 //! is configured, and fails where one is configured and cannot be reached.
 
 /// The cfg of every server or tool, and the variable that says where it is.
-const NAMED: [(&str, &str); 6] = [
+const NAMED: [(&str, &str); 7] = [
+    ("cargo_component", "CARGO_COMPONENT"),
     ("componentize_py", "COMPONENTIZE_PY"),
     ("real_elasticsearch", "ELASTICSEARCH_URL"),
     ("real_iggy", "IGGY_ADDRESS"),

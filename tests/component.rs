@@ -3,6 +3,7 @@
 use elasticsearch_source::component::{Component, Content, Origin, Permission};
 use elasticsearch_source::mini_elasticsearch::Product;
 
+use crate::support::fixture;
 use crate::support::program;
 use crate::support::sample;
 use crate::support::world::{World, sandbox};
@@ -282,4 +283,19 @@ fn what_is_not_granted_is_not_sent_and_the_error_names_the_grant() {
     let checked = program::run(world.folder(), &["check", config.to_str().unwrap()]);
     let line = "  grants     reading of its index, GET /_cat/indices?format\n";
     assert!(checked.stdout.contains(line), "{checked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(
+    not(cargo_component),
+    ignore = "needs cargo-component, named by CARGO_COMPONENT at build time"
+)]
+async fn the_component_as_cargo_component_builds_it_reads_the_same() {
+    let built = fixture::by_cargo_component();
+    assert_ne!(std::fs::read(&built).unwrap(), embedded());
+    let cluster = sample::cluster(Product::Elasticsearch, 300);
+    let world = World::reading(cluster.url(), sample::INDEX)
+        .source_keys(&format!("path = '{}'", built.display()));
+    assert_eq!(world.published_once().await, 300);
+    world.assert_holds_exactly(sample::ids(0..300));
 }

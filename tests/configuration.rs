@@ -203,6 +203,23 @@ fn what_is_not_written_has_its_documented_default() {
 }
 
 #[test]
+fn the_host_may_hold_the_pages_that_are_under_way() {
+    let held = |keys: &str| {
+        let text = format!("{SMALL}{keys}");
+        parse(&text).unwrap().sources["a"].limits.held_bytes
+    };
+    let rows = [
+        ("slices = 4", 512 << 20),
+        ("slices = 16", 2 << 30),
+        ("slices = 16\nmax_response_bytes = \"16MiB\"", 512 << 20),
+        ("max_response_bytes = \"1GiB\"", 2 << 30),
+    ];
+    for (keys, bytes) in rows {
+        assert_eq!(held(keys), bytes, "{keys}");
+    }
+}
+
+#[test]
 fn every_key_of_the_host_is_read() {
     let authority = authority();
     let text = r#"
@@ -246,7 +263,7 @@ fn every_key_of_the_host_is_read() {
         call_bytes = "2MiB"
         handles = 20
         requests = 2
-        held_bytes = "3MiB"
+        held_bytes = "65MiB"
         messages = 2_001
         log_lines = 3
         [sources.a.config]
@@ -321,7 +338,7 @@ fn every_key_of_the_host_is_read() {
         call_bytes: 2 << 20,
         handles: 20,
         requests: 2,
-        held_bytes: 3 << 20,
+        held_bytes: 65 << 20,
         messages: 2_001,
         log_lines: 3,
     };

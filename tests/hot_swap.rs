@@ -396,3 +396,33 @@ async fn a_version_that_does_not_open_leaves_the_one_before_where_it_was() {
     world.assert_holds_exactly(sample::ids(0..2_500));
     assert_eq!(world.state()["version"], FORMAT);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_does_not_close_is_exchanged_all_the_same() {
+    let rows = [
+        (Wrong::Trap, FORMAT),
+        (Wrong::Permanent, FORMAT),
+        (Wrong::Trap, FORMAT + 1),
+        (Wrong::Permanent, FORMAT + 1),
+    ];
+    for (wrong, format) in rows {
+        let cluster = Arc::new(sample::cluster(Product::Elasticsearch, 1_000));
+        let world = world(&cluster);
+        let file = world.folder().join("before.wasm");
+        let before = Rebuilt::numbered(1).failing_to_close(wrong);
+        std::fs::write(&file, before.bytes()).unwrap();
+        let world = world.source_keys(&format!("path = '{}'", file.display()));
+        let mut run = Run::start(&world).await;
+        let (stop, written) = keep_writing(Arc::clone(&cluster), 1_000);
+        until_delivered(&world, 300).await;
+        run.offer(Rebuilt::numbered(2).writing(format)).await;
+        let now = run.wait_for(|exchanges| exchanges.count == 1).await;
+        assert_eq!(now.running.unwrap().number, "0.1.2", "{wrong:?}");
+        stop.send(true).unwrap();
+        let documents = written.await.unwrap();
+        until_delivered(&world, documents).await;
+        run.stop().await;
+        world.assert_holds_exactly(sample::ids(0..documents));
+        assert_eq!(world.state()["version"], format, "{wrong:?}");
+    }
+}

@@ -111,6 +111,16 @@ fn a_wrong_value_is_refused_with_its_place_and_what_to_write() {
             "from 1 to 10000",
         ),
         (
+            "[sources.a.limits]\nheld_bytes = \"127MiB\"",
+            "12:14",
+            "write \"128MiB\" or more",
+        ),
+        (
+            "slices = 16\n[sources.a.limits]\nheld_bytes = \"1GiB\"",
+            "13:14",
+            "2GiB by max_response_bytes and slices",
+        ),
+        (
             "[sources.a.limits]\nmemory = \"1MiB\"",
             "12:10",
             "from 16MiB to 4GiB",

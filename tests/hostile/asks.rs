@@ -164,6 +164,7 @@ async fn bodies_that_are_kept_end_with_held_bytes_or_handles() {
         attacker(&cluster, "poll", "bodies")
             .key("path", path)
             .raw("count", "100000")
+            .key("max_response_bytes", "1MiB")
             .limits(limits)
     };
     let path = "/logs/_search";

@@ -36,6 +36,7 @@ async fn publish_storms_end_with_a_limit() {
         attacker(&cluster, "poll", attack)
             .raw("count", count)
             .raw("bytes", bytes)
+            .key("max_response_bytes", "1MiB")
             .limits(limits)
     };
     let rows = [

@@ -31,6 +31,27 @@ fn build(name: &str) -> PathBuf {
     target_dir.join(format!("wasm32-wasip2/component/{name}.wasm"))
 }
 
+/// The file of the embedded component as `cargo component` builds it, which `CARGO_COMPONENT`
+/// names.
+pub(crate) fn by_cargo_component() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cargo-component");
+    let tool = std::env::var_os("CARGO_COMPONENT").expect("as when the tests were built");
+    let built = Command::new(tool)
+        .current_dir(root)
+        .args(["component", "build", "--locked", "--quiet"])
+        .args(["-p", "iggy-connector-elasticsearch-source"])
+        .args(["--target", "wasm32-wasip2", "--target-dir"])
+        .arg(&target_dir)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTFLAGS")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .status()
+        .unwrap();
+    assert!(built.success(), "its messages stand above");
+    target_dir.join("wasm32-wasip2/debug/iggy_connector_elasticsearch_source.wasm")
+}
+
 /// The file of the feed in Python, built by the tool that `COMPONENTIZE_PY` names.
 pub(crate) fn in_python() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

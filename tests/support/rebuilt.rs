@@ -33,6 +33,7 @@ pub struct Rebuilt {
     format: Option<u32>,
     poll: Option<(u32, Wrong)>,
     open: Option<Wrong>,
+    close: Option<Wrong>,
 }
 
 impl Rebuilt {
@@ -65,6 +66,14 @@ impl Rebuilt {
     pub fn failing_to_open(self, wrong: Wrong) -> Self {
         Self {
             open: Some(wrong),
+            ..self
+        }
+    }
+
+    /// It closes, and then goes wrong.
+    pub fn failing_to_close(self, wrong: Wrong) -> Self {
+        Self {
+            close: Some(wrong),
             ..self
         }
     }
@@ -146,6 +155,14 @@ impl Rebuilt {
                 code.local_set(3);
                 go_wrong(code, wrong, (3, 4), allocate);
                 code.local_get(3);
+            });
+        }
+        if let Some(wrong) = self.close {
+            let allocate = patch.exports["cabi_realloc"];
+            patch.around_export("close", |code, original| {
+                code.call(original).local_set(0);
+                go_wrong(code, wrong, (0, 1), allocate);
+                code.local_get(0);
             });
         }
         let mut module = Module::new();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::section::Section;
+use super::units::show_size;
 use super::value::{duration, integer, size};
 
 /// Limits of one source. What goes beyond `memory`, `guest_time`, `call_time`, `table_elements`,
@@ -33,7 +34,8 @@ pub struct Limits {
     /// Requests under way at once, 1 to 1,000; 32 by default.
     pub requests: u32,
     /// Bytes of answers, of requests under way and of messages that are not acknowledged,
-    /// which the host holds for the source, 1 MiB to 64 GiB; 512 MiB by default.
+    /// which the host holds for the source, 1 MiB to 64 GiB, and no less than its pages may
+    /// be; 512 MiB by default, or as much as these.
     pub held_bytes: u64,
     /// Messages that are submitted and not acknowledged, 1,000 to 4,000,000; 262,144 by
     /// default.
@@ -43,10 +45,21 @@ pub struct Limits {
     pub log_lines: u32,
 }
 
-pub(super) fn read(section: &Section<'_>) -> Limits {
+/// `pages`: the bytes of answers that the host may have to hold at once.
+pub(super) fn read(section: &Section<'_>, pages: u64) -> Limits {
     let ms = Duration::from_millis;
     let count = |key, range, default| section.optional(key, integer(range)).unwrap_or(default);
     let bytes = |key, range, default| section.optional(key, size(range)).unwrap_or(default);
+    let held_bytes = section.optional("held_bytes", size(1 << 20..=64 << 30));
+    if held_bytes.is_some_and(|held| held < pages) {
+        let least = show_size(pages);
+        section.refuse(
+            "held_bytes",
+            &format!(
+                "is less than the answers that may be under way at once, {least} by max_response_bytes and slices: write \"{least}\" or more, or lower these"
+            ),
+        );
+    }
     let time = |key, range, default| section.optional(key, duration(range)).unwrap_or(default);
     Limits {
         memory: bytes("memory", 16 << 20..=4 << 30, 256 << 20),
@@ -58,7 +71,7 @@ pub(super) fn read(section: &Section<'_>) -> Limits {
         call_bytes: bytes("call_bytes", 1 << 20..=1 << 30, 128 << 20),
         handles: count("handles", 16..=100_000, 256),
         requests: count("requests", 1..=1_000, 32),
-        held_bytes: bytes("held_bytes", 1 << 20..=64 << 30, 512 << 20),
+        held_bytes: held_bytes.unwrap_or(pages.max(512 << 20)),
         messages: count("messages", 1_000..=4_000_000, 262_144),
         log_lines: count("log_lines", 1..=100_000, 100),
     }

@@ -133,7 +133,6 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let sha256 = section.optional("sha256", |node| text(node)?.parse());
     let registry = registry::read(&section.section("registry"), path.as_deref());
     let grants = grants::read(&section.section("grants"));
-    let limits = limits::read(&section.section("limits"));
     let ms = Duration::from_millis;
     let access = access::read(&config);
     let index = config.required("index", "index = \"logs-*\"", text);
@@ -145,6 +144,8 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let path = path.map(PathBuf::from);
     let is_embedded = path.as_deref().is_none_or(component::is_named_as_embedded);
     pages::check(&config, max_response_bytes, is_embedded);
+    let pages = pages::held_at_once(&config, max_response_bytes, is_embedded);
+    let limits = limits::read(&section.section("limits"), pages);
     let slice = config.optional("slice", |node| Slice::parse(&text(node)?));
     let slice = slice.unwrap_or(Slice::WHOLE);
     let state = state::read(&config.section("state"), (key, slice), access.as_ref());

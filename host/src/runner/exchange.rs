@@ -129,17 +129,14 @@ impl Run<'_> {
         };
         let withholds = match self.let_go(&candidate).await {
             Ok(withholds) => withholds,
-            Err(failure @ Failure::Conflict(_)) => return Err(failure),
             Err(failure @ Failure::Transient { .. }) => {
                 self.waiting = Some(candidate);
                 return Err(failure);
             }
+            Err(failure @ Failure::Conflict(_)) => return Err(failure),
             Err(failure) => {
-                self.instance = None;
-                self.refuse(
-                    &candidate,
-                    format!("the one that runs does not close: {failure}"),
-                );
+                let reason = format!("the one that runs does not open again: {failure}");
+                self.refuse(&candidate, reason);
                 return Ok(());
             }
         };
@@ -172,7 +169,10 @@ impl Run<'_> {
     /// be withheld, which is what is returned.
     async fn let_go(&mut self, candidate: &Candidate) -> Result<bool, Failure> {
         if let Some(old) = &mut self.instance {
-            old.close().await?;
+            match old.close().await {
+                Err(failure) if is_own(&failure) => does_not_close(&failure),
+                closed => closed?,
+            }
         }
         self.instance = None;
         let withholds = self
@@ -223,15 +223,10 @@ impl Run<'_> {
         }
     }
 
-    /// Whether this failure of a version on probation is its own, so that the one before has
-    /// to come back. Where the cluster, the output or the store only has to be waited for, it
-    /// would do no better, nor where somebody else has the state.
+    /// Whether a version on probation failed by itself, so that the one before has to come
+    /// back.
     pub(super) fn fails_on_probation(&self, failure: &Failure) -> bool {
-        let own = match failure {
-            Failure::Trapped(_) | Failure::Permanent(_) | Failure::InvalidConfig { .. } => true,
-            Failure::Transient { .. } | Failure::Conflict(_) => false,
-        };
-        own && self.probation.is_some()
+        is_own(failure) && self.probation.is_some()
     }
 
     /// Brings the version before back; the next step opens it.
@@ -287,6 +282,24 @@ impl Run<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a failure is a component's own. Where the cluster, the output or the store only has
+/// to be waited for, another version would do no better, nor where somebody else has the state.
+fn is_own(failure: &Failure) -> bool {
+    match failure {
+        Failure::Trapped(_) | Failure::Permanent(_) | Failure::InvalidConfig { .. } => true,
+        Failure::Transient { .. } | Failure::Conflict(_) => false,
+    }
+}
+
+/// A version that can not even close is what an exchange has to be able to end.
+fn does_not_close(failure: &Failure) {
+    let reason = failure.to_string();
+    tracing::warn!(
+        reason,
+        "the version before did not close; the next one goes on from its last saved state, as after a crash"
+    );
 }
 
 fn unsaved(error: StoreError) -> Failure {
