@@ -25,9 +25,11 @@ use elasticsearch_source::sandbox::Sandbox;
 use tokio::sync::watch;
 
 const SOURCES: usize = 1_000;
-/// Of each source: when it starts, and in the end.
+/// When the sources start, and further on, which is more than any reads meanwhile.
 const FIRST: u64 = 50;
-const DOCUMENTS: u64 = 1_000;
+const DOCUMENTS: u64 = 20_000;
+/// What the sources read on average while they are compared.
+const COMPARED: u64 = 500;
 const ROUNDS: usize = 5;
 /// What is asked of every source, in shares and in bytes.
 const LEAST_SHARE: f64 = 0.5;
@@ -39,11 +41,10 @@ const PATIENCE: Duration = Duration::from_secs(600);
 struct Run {
     /// From the start of the engine to the first document of each source.
     started: Duration,
-    /// What the source got that got least, of its share, from when all had begun with further
-    /// documents until half of the rest was published.
-    least_share: f64,
     /// Of the whole process at rest, with the cluster in it, in bytes for each source.
     memory: f64,
+    /// What the source got that got least, of what all got on average, when all were busy.
+    least_share: f64,
 }
 
 #[tokio::main]
@@ -60,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
         support::report::spread(runs.iter().map(figure), digits)
     };
     let started = |run: &Run| run.started.as_secs_f64() * 1e3;
-    println!("{SOURCES} sources of {DOCUMENTS} documents, {rounds} rounds: median (least to most)");
+    println!("{SOURCES} sources, {rounds} rounds: median (least to most)");
     println!(
         "first document of one source, ms       {}",
         spread(&one, started, 0)
@@ -124,25 +125,24 @@ async fn run(cache: &Path, sources: usize) -> anyhow::Result<Run> {
     until(|| counts().all(|own| own > 0)).await?;
     let started = begun.elapsed();
     until(|| counts().all(|own| own == FIRST)).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let memory = resident()? as f64 / sources as f64;
     write(&cluster, FIRST..DOCUMENTS)?;
     until(|| counts().all(|own| own > FIRST)).await?;
     let begun: Vec<u64> = counts().collect();
-    let rest = DOCUMENTS * sources as u64 - begun.iter().sum::<u64>();
     let gains = || counts().zip(&begun).map(|(own, begun)| own - begun);
-    until(|| gains().sum::<u64>() * 2 >= rest).await?;
-    let share = gains().sum::<u64>() as f64 / sources as f64;
-    let least_share = gains().min().unwrap_or_default() as f64 / share;
-    until(|| counts().all(|own| own == DOCUMENTS)).await?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let memory = resident()? as f64 / sources as f64;
+    let compared = COMPARED * sources as u64;
+    until(|| gains().sum::<u64>() >= compared).await?;
+    let least_share = gains().min().unwrap_or_default() as f64 / COMPARED as f64;
+    anyhow::ensure!(counts().all(|own| own < DOCUMENTS), "a source has nothing left to read");
     stop.send_replace(true);
     for task in tasks {
         task.await??;
     }
     Ok(Run {
         started,
-        least_share,
         memory,
+        least_share,
     })
 }
 

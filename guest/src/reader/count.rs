@@ -18,14 +18,20 @@ use crate::paging::{Pagination, document_id, scroll};
 
 impl<H: Host> Reader<'_, H> {
     /// What a pass has to have met before `to`: counted in what it reads, from the segment's
-    /// start on.
+    /// start on. A scroll only counts itself at its end.
     pub(super) fn count_before(&mut self, slice: usize, to: &Key) -> Result<u64, Failure> {
         let is_scroll = self.config.pagination == Pagination::Scroll;
         let progress = self.progress(slice)?;
         let from = progress.start.clone();
         if is_scroll {
             let met = progress.edge.met_before(to);
-            return Ok(scroll::counted(progress.pass.as_ref(), met, to));
+            return match scroll::counted(self.pass(slice)?, met, to) {
+                Some(counted) => Ok(counted),
+                None => {
+                    let shards = self.slice(slice)?;
+                    self.count_between(shards, &from, to)
+                }
+            };
         }
         let pit = match self.pass(slice)?.context.clone() {
             Some(Context::Pit(pit)) => pit,

@@ -33,6 +33,10 @@ impl Transport for SimulatedTransport {
                     self.take_effect(request, effect).await;
                     self.0.die().await
                 }
+                Some(Fault::Twice) => {
+                    self.take_effect(request.clone(), Effect::Before).await;
+                    self.answer(request).await
+                }
                 Some(fault) => {
                     self.0.cluster.inject(Rule::new(answer_to(fault)));
                     self.answer(request).await

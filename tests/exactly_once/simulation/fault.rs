@@ -61,6 +61,9 @@ pub enum Fault {
     TimedOut,
     /// A 200 that silently lacks a hit.
     LostHit,
+    /// Something in between sends it twice; the second answer comes. Of a scroll, that is the
+    /// page after the next.
+    Twice,
 }
 
 impl Fault {
@@ -102,7 +105,7 @@ impl Operation {
     /// Every way in which it can fail.
     pub fn faults(self) -> Vec<Fault> {
         let more: &[&[Fault]] = match self {
-            Self::SearchInPit => &[&ANSWERS, &PARTIAL, &[Fault::LostPit]],
+            Self::SearchInPit => &[&ANSWERS, &PARTIAL, &[Fault::LostPit, Fault::Twice]],
             Self::Search => &[&ANSWERS, &PARTIAL],
             Self::Ask => &[&ANSWERS],
             Self::Append => &[&APPENDS],

@@ -100,7 +100,7 @@ const PLAIN: Scenario = Scenario {
 };
 
 /// The ones of which every operation is made to fail.
-pub const SCENARIOS: [Scenario; 21] = [
+pub const SCENARIOS: [Scenario; 22] = [
     Scenario {
         name: "ties over pages",
         ties: 7,
@@ -149,6 +149,13 @@ pub const SCENARIOS: [Scenario; 21] = [
         name: "scrolls",
         ties: 3,
         late_ms: LATE_MS,
+        pagination: "scroll",
+        ..PLAIN
+    },
+    Scenario {
+        name: "scrolls of several segments",
+        ties: 3,
+        edge_max: 16,
         pagination: "scroll",
         ..PLAIN
     },
