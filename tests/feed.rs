@@ -1,18 +1,22 @@
 //! A component that is no Elasticsearch connector, in the same host: it reads a feed of
 //! numbered items, and is the README's example of how to write one.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use elasticsearch_source::component::{Component, Content, Origin};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::support::fixture;
-use crate::support::world::World;
+use crate::support::iggy::{Fault, IggyStandIn, codes};
+use crate::support::world::{World, sandbox};
 
 /// A feed with so many items, of which a page has 50.
 #[derive(Clone, Default)]
@@ -91,10 +95,48 @@ async fn delivers_every_item_once(component: &str) {
     world.assert_holds_exactly(numbers(480));
 }
 
+/// The second page is lost on its way, or only its acknowledgement is.
+async fn delivers_every_item_once_through_lost_publishes(component: &str) {
+    for fault in [Fault::CloseBefore, Fault::CloseAfter, Fault::SilenceAfter] {
+        let (feed, server) = (Feed::default(), IggyStandIn::start().await);
+        let world =
+            reading(&feed.serve().await, component).output(&server.toml("timeout = \"300ms\""));
+        feed.grow_to(120);
+        let as_ever = Fault::AnswerAfter(Duration::ZERO);
+        server.inject(codes::SEND_MESSAGES_CODE, 1, as_ever);
+        server.inject(codes::SEND_MESSAGES_CODE, 1, fault);
+        world.once().await.unwrap();
+        let mut ids = server.ids("s", "t");
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(
+            (ids.len(), server.ids("s", "t").len()),
+            (120, 120),
+            "{fault:?}"
+        );
+        // As long as something may be under way, the state must say so.
+        assert_eq!(world.state()["data"]["settled"], true);
+        feed.grow_to(121);
+        // The last of five attempts fails at its publish.
+        feed.requests.store(0, Ordering::Relaxed);
+        server.inject(codes::SEND_MESSAGES_CODE, 100, Fault::SilenceBefore);
+        let (failure, _) = world.once().await.unwrap_err();
+        assert_eq!(world.state()["data"]["settled"], false, "{failure}");
+    }
+}
+
+/// Compiled once for all its runs.
+async fn keeps_its_promises(component: &Path) {
+    let content = Content::read(Origin::File(component.to_owned())).unwrap();
+    let _kept = Component::load(&sandbox(), &content).unwrap();
+    let component = component.to_str().unwrap();
+    delivers_every_item_once(component).await;
+    delivers_every_item_once_through_lost_publishes(component).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_is_no_elasticsearch_connector_delivers_every_item_once() {
-    let component = fixture::component("feed");
-    delivers_every_item_once(component.to_str().unwrap()).await;
+    keeps_its_promises(&fixture::component("feed")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,8 +145,7 @@ async fn a_component_that_is_no_elasticsearch_connector_delivers_every_item_once
     ignore = "needs componentize-py, named by COMPONENTIZE_PY at build time"
 )]
 async fn a_component_in_another_language_delivers_every_item_once() {
-    let component = fixture::in_python();
-    delivers_every_item_once(component.to_str().unwrap()).await;
+    keeps_its_promises(&fixture::in_python()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -134,7 +134,10 @@ async fn run(cache: &Path, sources: usize) -> anyhow::Result<Run> {
     let compared = COMPARED * sources as u64;
     until(|| gains().sum::<u64>() >= compared).await?;
     let least_share = gains().min().unwrap_or_default() as f64 / COMPARED as f64;
-    anyhow::ensure!(counts().all(|own| own < DOCUMENTS), "a source has nothing left to read");
+    anyhow::ensure!(
+        counts().all(|own| own < DOCUMENTS),
+        "a source has nothing left to read"
+    );
     stop.send_replace(true);
     for task in tasks {
         task.await??;
