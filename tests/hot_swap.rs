@@ -394,7 +394,29 @@ async fn a_version_that_does_not_open_leaves_the_one_before_where_it_was() {
     until_delivered(&world, 2_500).await;
     run.stop().await;
     world.assert_holds_exactly(sample::ids(0..2_500));
-    assert_eq!(world.state()["version"], FORMAT);
+    let (state, delivered) = (world.state(), 2_500);
+    assert_eq!(state["version"], FORMAT);
+    assert_eq!(state["data"]["total_documents_fetched"], delivered);
+    assert_eq!(state["data"]["settled"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_closes_before_the_next_one_opens() {
+    let cluster = sample::cluster(Product::Elasticsearch, 5_000);
+    let world = world(&cluster);
+    let place = world.folder().join("states").display().to_string();
+    let seldom =
+        format!("{{ auto_save_interval = \"1h\", storage_config = {{ base_path = '{place}' }} }}");
+    let world = world.raw("state", &seldom);
+    let mut run = Run::start(&world).await;
+    until_delivered(&world, 300).await;
+    run.offer(Rebuilt::numbered(1)).await;
+    run.wait_for(|exchanges| exchanges.count == 1).await;
+    until_delivered(&world, 5_000).await;
+    let summary = run.stop().await;
+    // What the first one published was saved by its end.
+    assert_eq!((summary.documents, summary.already_there), (5_000, 0));
+    assert_eq!(cluster.open_pits(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

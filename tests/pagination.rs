@@ -4,6 +4,7 @@ use elasticsearch_source::mini_elasticsearch::{Effect, Fault, Product};
 use serde_json::{Value, json};
 
 use crate::reading::{documents, ids, load};
+use crate::support::program;
 use crate::support::sample::{self, INDEX};
 use crate::support::servers::{Cluster, for_each_cluster};
 use crate::support::world::World;
@@ -226,4 +227,38 @@ async fn a_scroll_of_a_run_that_was_killed_is_closed_and_read_anew() {
     assert_eq!(world.published_once().await + 300, DOCUMENTS);
     assert_eq!(cluster.open_scrolls(), 0);
     world.assert_holds_exactly(sample::ids(0..DOCUMENTS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_after_an_export_says_what_that_has_left() {
+    let cluster = sample::cluster(Product::Elasticsearch, 30);
+    let world = untimed(cluster.url(), INDEX, "scroll");
+    assert_eq!(world.published_once().await, 30);
+    sample::insert(&cluster, 30..35);
+    let config = world.config_file();
+    let args = ["run", config.to_str().unwrap(), "--once"];
+    let finished = program::run(world.folder(), &args);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let figures = r#"matching=\"35\" exported=\"30\""#;
+    for part in ["the export was complete before", figures] {
+        assert!(finished.stderr.contains(part), "{part} {finished:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_a_scroll_skips_is_noticed_and_read() {
+    const MANY: u64 = 12_000;
+    for (timestamp, calls) in [(true, 2), (true, 9), (false, 2), (false, 9)] {
+        let cluster = sample::cluster(Product::Elasticsearch, MANY);
+        let twice = Fault::new(Effect::Twice).path("/_search/scroll");
+        cluster.inject(twice.after(calls));
+        let world = match timestamp {
+            true => reading(cluster.url(), INDEX, "scroll"),
+            false => untimed(cluster.url(), INDEX, "scroll"),
+        };
+        let world = world.raw("batch_size", "1000");
+        assert_eq!(world.published_once().await, MANY, "{timestamp} {calls}");
+        assert_eq!(cluster.pending_faults(), 0);
+        world.assert_holds_exactly(sample::ids(0..MANY));
+    }
 }

@@ -62,7 +62,7 @@ pub struct ClusterConfig {
 }
 
 /// A request, with a path below the cluster's address.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Request {
     /// The method.
     pub method: Method,

@@ -165,6 +165,10 @@ mod tests {
                 Err("can not be sorted by; map it with \"doc_values\": true"),
             ),
             (
+                r#"{"t":{"date":{},"date_nanos":{"aggregatable":false}}}"#,
+                Err("can not be sorted by; map it with \"doc_values\": true"),
+            ),
+            (
                 r#"{"t":{"date":{},"long":{}}}"#,
                 Err("is mapped as date and long"),
             ),

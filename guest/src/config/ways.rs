@@ -121,6 +121,21 @@ mod tests {
             ),
             (
                 by_time,
+                r#""tiebreaker_field": "_doc""#,
+                Some("tiebreaker_field: must be a field of the documents"),
+            ),
+            (
+                by_id,
+                r#""id_field": "k", "tiebreaker_field": "k""#,
+                Some("tiebreaker_field: orders the documents already"),
+            ),
+            (
+                export,
+                r#""tiebreaker_field": "n""#,
+                Some("tiebreaker_field: needs"),
+            ),
+            (
+                by_time,
                 r#""tiebreaker_field": "t""#,
                 Some("tiebreaker_field: orders the documents already"),
             ),

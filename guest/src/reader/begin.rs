@@ -5,6 +5,7 @@ use super::Reader;
 use crate::cluster::failure::Failure;
 use crate::error::Error;
 use crate::host::{Host, Level};
+use crate::key::{Key, Point};
 use crate::paging::late::{Look, Missed};
 use crate::paging::{Pagination, scroll};
 use crate::state::Reading;
@@ -26,6 +27,9 @@ impl<H: Host> Reader<'_, H> {
     /// A cycle to this run's horizon. False if there is nothing before it.
     pub(super) fn begin_cycle(&mut self) -> Result<bool, Failure> {
         if self.slices()?.is_complete && scroll::is_export(self.config) {
+            if self.poll_ms == self.first_poll_ms {
+                self.report_complete()?;
+            }
             return Ok(false);
         }
         let slices = self.config.slices;
@@ -42,6 +46,20 @@ impl<H: Host> Reader<'_, H> {
             cycle.looked = looked;
         }
         Ok(begun)
+    }
+
+    /// Says what an export that is over has left, as documents came or became visible since.
+    fn report_complete(&mut self) -> Result<(), Failure> {
+        let (all, end) = (self.config.slice, Key::at(Point::MAX));
+        let matching = self.count_between(all, &Key::MIN, &end)?;
+        let fields = [
+            ("matching", matching.to_string()),
+            ("exported", self.state.total_documents_fetched.to_string()),
+            ("remedy", COMPLETE_REMEDY.to_owned()),
+        ];
+        let host = &mut self.client.host;
+        host.log(Level::Info, COMPLETE, &fields);
+        Ok(())
     }
 
     /// Compares what the cluster counts behind the place where reading goes on with what was
@@ -108,6 +126,10 @@ impl<H: Host> Reader<'_, H> {
     }
 }
 
+const COMPLETE: &str =
+    "the export was complete before, and what became visible since it began is not read";
+const COMPLETE_REMEDY: &str =
+    "a new \"state_id\" exports all again; a \"timestamp_field\" is read on and on";
 const TOO_LATE: &str = "documents appeared too far behind the watermark to be told from those that were delivered; they are not delivered";
 
 fn remedy(unit: Unit) -> String {

@@ -33,6 +33,9 @@ pub enum Effect {
     LoseRequest,
     /// The request takes effect; the connection is closed before an answer.
     LoseAnswer,
+    /// The request takes effect twice, as something in between sent it again; the second answer
+    /// comes.
+    Twice,
     /// The request takes effect; the connection is closed in the middle of the body.
     CutAnswer,
     /// A search answers 200 without the documents of this shard (counted over all

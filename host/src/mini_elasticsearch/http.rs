@@ -98,18 +98,13 @@ pub(super) async fn handle(State(node): State<Arc<Node>>, request: Request) -> R
         .unwrap_or_else(PoisonError::into_inner)
         .take(&method, target, &body);
     let params = Params::parse(parts.uri.query().unwrap_or_default());
-    let answer = |effect| {
-        node.answer(
-            &Call {
-                method,
-                path,
-                params,
-                body,
-            },
-            &parts.headers,
-            effect,
-        )
+    let call = Call {
+        method,
+        path,
+        params,
+        body,
     };
+    let answer = |effect| node.answer(&call, &parts.headers, effect);
     match effect {
         Some(Effect::Respond {
             status,
@@ -124,6 +119,10 @@ pub(super) async fn handle(State(node): State<Arc<Node>>, request: Request) -> R
         Some(Effect::LoseAnswer) => {
             answer(None);
             closed()
+        }
+        Some(Effect::Twice) => {
+            answer(None);
+            node.response(answer(None))
         }
         Some(Effect::CutAnswer) => cut(answer(None).body),
         Some(Effect::Delay(time)) => {

@@ -33,10 +33,6 @@ impl Transport for SimulatedTransport {
                     self.take_effect(request, effect).await;
                     self.0.die().await
                 }
-                Some(Fault::Twice) => {
-                    self.take_effect(request.clone(), Effect::Before).await;
-                    self.answer(request).await
-                }
                 Some(fault) => {
                     self.0.cluster.inject(Rule::new(answer_to(fault)));
                     self.answer(request).await
@@ -89,6 +85,7 @@ fn answer_to(fault: Fault) -> Answer {
         Fault::LostShard => Answer::LoseShard(1),
         Fault::TimedOut => Answer::TimeOut,
         Fault::LostHit => Answer::LoseHit(3),
+        Fault::Twice => Answer::Twice,
         other => panic!("{other:?} is no fault of a cluster"),
     }
 }
