@@ -52,6 +52,7 @@ async fn no_request_leaves_its_grants_and_none_of_these_is_sent() {
         ("GET", "/logs/_search\r\nx: y", "", "", never),
         ("GET", "/logs/_search?a\r\nx: y", "", "", never),
         ("GET", "/logs/_search?source={}", "", "", grant),
+        ("GET", "/logs/_search?preference=a;source={}", "", "", never),
         (
             "GET",
             "/",

@@ -158,11 +158,12 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// The parameters beside those that reading knows; none if it is no query.
+/// The parameters beside those that reading knows; none if it is no query, or one that
+/// servers split in another way: Elasticsearch does so at `;` as well.
 fn unknown_parameters(query: &str) -> Option<Vec<&str>> {
     let plain = query
         .bytes()
-        .all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b';'));
     let names = query
         .split('&')
         .filter(|pair| !pair.is_empty())

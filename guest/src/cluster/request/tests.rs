@@ -4,7 +4,7 @@ use super::*;
 use crate::paging::context::Begin;
 use crate::time::Unit;
 
-const ALL: &str = r#"{"index": "logs-*", "timestamp_field": "t", "routing": "a,b c&d", "preference": "_local",
+const ALL: &str = r#"{"index": "logs-*", "timestamp_field": "t", "routing": "a,b c&d;e", "preference": "_local",
     "fields": ["day"], "runtime_mappings": {"day": {"type": "keyword"}}}"#;
 
 fn config(json: &str) -> Config {
@@ -55,7 +55,7 @@ fn wanted<'a>(request: &'a Request, key: &str) -> Option<&'a Value> {
 #[test]
 fn shards_are_chosen_where_no_point_in_time_has_chosen_them() {
     let config = config(ALL);
-    let chosen = "&routing=a,b%20c%26d&preference=_local";
+    let chosen = "&routing=a,b%20c%26d%3Be&preference=_local";
     let path = format!("/logs-*/_search?allow_partial_search_results=false{chosen}");
     let paths = [
         path.clone(),

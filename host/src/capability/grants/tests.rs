@@ -22,7 +22,7 @@ fn reading_the_configured_index_is_granted() {
         ("DELETE", "/_pit"),
         ("DELETE", "/_search/point_in_time"),
         ("POST", "/logs-*/_count"),
-        ("POST", "/logs-*/_count?routing=a%20b&preference=_local"),
+        ("POST", "/logs-*/_count?routing=a%20b%3Bc&preference=_local"),
         ("GET", "/logs-*/_field_caps?fields=%40timestamp"),
         (
             "GET",
@@ -52,6 +52,8 @@ fn everything_else_is_denied() {
             "POST",
             "/logs-*/_search?source={}&source_content_type=application/json",
         ),
+        ("POST", "/logs-*/_search?preference=a;source={}"),
+        ("POST", "/logs-*/_search?;source={}"),
         ("POST", "//logs-*/_search"),
         ("POST", "/logs-*//_search"),
         ("POST", "/logs-*/../secrets/_search"),
@@ -152,7 +154,14 @@ fn a_denial_names_the_grant_that_is_missing_and_that_grant_allows_it() {
             Ok(())
         );
     }
-    for path in ["/a%20b/_search", "/a//b", "/a/../b", "/_cat?a=b c", "x"] {
+    for path in [
+        "/a%20b/_search",
+        "/a//b",
+        "/a/../b",
+        "/_cat?a=b c",
+        "/_cat?a;b",
+        "x",
+    ] {
         let denied = Grants::reading("logs-*").allow("GET", path, None);
         assert_eq!(denied, Err(Denied::Strange), "{path}");
     }
