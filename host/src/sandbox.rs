@@ -119,6 +119,7 @@ fn add_capabilities(linker: &mut Linker<SourceState>) -> wasmtime::Result<()> {
     })?;
     wit::state::add_to_linker::<_, State>(linker, |s| StateView {
         ctx: &mut s.state,
+        contexts: s.http.contexts(),
         publisher: &s.publisher,
         table: &mut s.table,
         stopwatch: &s.stopwatch,

@@ -82,7 +82,9 @@ impl Assembly {
         let writer = Writer::new(given.store, self.owner(source), clock.clone());
         let capabilities = capabilities(
             (cluster, clock.clone()),
-            Grants::reading(&source.index).and(source.grants.reading, &source.grants.http),
+            Grants::reading(&source.index)
+                .and(source.grants.reading, &source.grants.http)
+                .looking_up(&source.guest_config),
             queue,
             Arc::clone(&writer),
             source,

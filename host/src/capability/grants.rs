@@ -1,12 +1,19 @@
-//! Which requests a component may make: by method, the shape of the path, its query.
+//! Which requests a component may make: by method, the shape of the path, its query, and
+//! what its body names beside the index.
 //!
 //! Reading the configured index is granted, and what a configuration adds. Small and pure,
 //! so that a reviewer can read it whole; what is not listed is denied.
 
+mod contexts;
+mod lookups;
 mod shape;
 
 use std::fmt;
 
+use serde_json::Value;
+
+pub use contexts::Contexts;
+use lookups::Lookups;
 pub use shape::Shape;
 
 /// The requests that one source may make.
@@ -15,6 +22,17 @@ pub struct Grants {
     index: String,
     reading: bool,
     shapes: Vec<Shape>,
+    lookups: Lookups,
+    contexts: Contexts,
+}
+
+/// What to do with the answer to a request that may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Granted {
+    /// Hand it out.
+    Plain,
+    /// It has the id of a scroll or a point in time, which is this source's own.
+    WithContext,
 }
 
 /// Why a request is not sent.
@@ -26,6 +44,12 @@ pub enum Denied {
     Strange,
     /// A search that names no index reads what its point in time holds, and has none.
     NoPointInTime,
+    /// It names a scroll or a point in time that is not known to be this source's own.
+    NotItsOwn,
+    /// Its body is nothing that could be looked into.
+    NoJson,
+    /// Its body looks something up in another index.
+    Lookup(String),
 }
 
 impl fmt::Display for Denied {
@@ -39,6 +63,14 @@ impl fmt::Display for Denied {
             Self::NoPointInTime => {
                 f.write_str("is not granted without an index, or the id of a point in time")
             }
+            Self::NotItsOwn => f.write_str(
+                "is not granted: it names a scroll or a point in time that no answer to this source named",
+            ),
+            Self::NoJson => f.write_str("is not granted with a body that is no json"),
+            Self::Lookup(pair) => write!(
+                f,
+                "is not granted with {pair} in its body, which may read another index: if this component may do that, write the same in \"query\" or \"runtime_mappings\" of its source"
+            ),
         }
     }
 }
@@ -71,6 +103,8 @@ impl Grants {
             index: index.into(),
             reading: true,
             shapes: Vec::new(),
+            lookups: Lookups::default(),
+            contexts: Contexts::default(),
         }
     }
 
@@ -85,11 +119,25 @@ impl Grants {
         }
     }
 
+    /// The same with the lookups in other indices that the configuration of a component has.
+    #[must_use]
+    pub fn looking_up(self, config: &Value) -> Self {
+        Self {
+            lookups: Lookups::of(config),
+            ..self
+        }
+    }
+
+    /// The scrolls and points in time that are its own; all clones share them.
+    pub fn contexts(&self) -> &Contexts {
+        &self.contexts
+    }
+
     /// Whether the request may be sent.
     ///
     /// # Errors
     /// Why not, and what would grant it.
-    pub fn allow(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<(), Denied> {
+    pub fn allow(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Granted, Denied> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let segments = segments(path).ok_or(Denied::Strange)?;
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
@@ -99,14 +147,34 @@ impl Grants {
             shape.fits(method, &segments, &self.index) && unknown.iter().all(named)
         };
         let reads = self.reading && unknown.is_empty() && self.allows_path(method, &segments);
-        if self.shapes.iter().any(added) || reads && (segments != ["_search"] || names_pit(body)) {
-            return Ok(());
+        let read = reads.then(|| self.allow_body(&segments, body));
+        match read {
+            Some(Ok(())) => Ok(answer(&segments, query)),
+            _ if self.shapes.iter().any(added) => Ok(Granted::Plain),
+            Some(Err(denied)) => Err(denied),
+            None => {
+                let missing = Shape::granting(method, &segments, &unknown, &self.index);
+                Err(missing.map_or(Denied::Strange, Denied::Missing))
+            }
         }
-        if reads {
-            return Err(Denied::NoPointInTime);
+    }
+
+    fn allow_body(&self, segments: &[&str], body: Option<&[u8]>) -> Result<(), Denied> {
+        if let ["_pit"] | ["_search", "point_in_time" | "scroll"] = segments {
+            let own = self.contexts.are_own(body);
+            return own.then_some(()).ok_or(Denied::NotItsOwn);
         }
-        let missing = Shape::granting(method, &segments, &unknown, &self.index);
-        Err(missing.map_or(Denied::Strange, Denied::Missing))
+        let body = body.map(serde_json::from_slice::<Value>).transpose();
+        let body = body.map_err(|_| Denied::NoJson)?.unwrap_or_default();
+        if let ["_search"] = segments {
+            let id = body.pointer("/pit/id").and_then(Value::as_str);
+            let id = id.ok_or(Denied::NoPointInTime)?;
+            if !self.contexts.is_own(id) {
+                return Err(Denied::NotItsOwn);
+            }
+        }
+        let foreign = self.lookups.foreign(&body, &self.index);
+        foreign.map_or(Ok(()), |pair| Err(Denied::Lookup(pair)))
     }
 
     fn allows_path(&self, method: &str, segments: &[&str]) -> bool {
@@ -172,17 +240,14 @@ fn unknown_parameters(query: &str) -> Option<Vec<&str>> {
     plain.then(|| unknown.collect())
 }
 
-fn names_pit(body: Option<&[u8]>) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Search {
-        pit: Pit,
+/// Whether the answer has the id of what the cluster keeps.
+fn answer(segments: &[&str], query: &str) -> Granted {
+    let scrolls = || query.split('&').any(|pair| pair.starts_with("scroll="));
+    match segments {
+        ["_search", ..] | [_, "_pit"] | [_, "_search", "point_in_time"] => Granted::WithContext,
+        [_, "_search"] if scrolls() => Granted::WithContext,
+        _ => Granted::Plain,
     }
-    #[derive(serde::Deserialize)]
-    struct Pit {
-        id: String,
-    }
-    body.and_then(|body| serde_json::from_slice::<Search>(body).ok())
-        .is_some_and(|search| !search.pit.id.is_empty())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 
 use crate::account::Account;
 use crate::bindings::iggy::connector::http as wit;
-use crate::capability::grants::Grants;
+use crate::capability::grants::{Contexts, Granted, Grants};
 use crate::clock::Clock;
 use crate::cluster::{HttpError, Request, Response, Transport};
 use crate::over_limit::OverLimit;
@@ -94,15 +94,20 @@ impl HttpCtx {
         path: &str,
         body: Option<&[u8]>,
         headers: &[wit::Header],
-    ) -> Result<(), String> {
+    ) -> Result<Granted, String> {
         if path.len() > PATH_MAX {
             return Err(format!(
                 "is not sent: its path is longer than {PATH_MAX} bytes"
             ));
         }
+        headers.iter().try_for_each(check_header)?;
         let allowed = self.grants.allow(method, path, body);
-        allowed.map_err(|denied| denied.to_string())?;
-        headers.iter().try_for_each(check_header)
+        allowed.map_err(|denied| denied.to_string())
+    }
+
+    /// The scrolls and points in time that are its own.
+    pub(crate) fn contexts(&self) -> &Contexts {
+        self.grants.contexts()
     }
 }
 
@@ -135,13 +140,14 @@ impl HttpView<'_> {
     fn start(&mut self, request: wit::Request) -> Result<Outcome, OverLimit> {
         let method = method(request.method);
         let (path, body) = (&request.path, request.body.as_deref());
-        if let Err(denied) = self
-            .ctx
-            .allow(method.as_str(), path, body, &request.headers)
-        {
-            let shown: String = path.chars().take(SHOWN_MAX).collect();
-            return Ok(Outcome::Denied(format!("{method} {shown:?} {denied}")));
-        }
+        let headers = &request.headers;
+        let granted = match self.ctx.allow(method.as_str(), path, body, headers) {
+            Ok(granted) => granted,
+            Err(denied) => {
+                let shown: String = path.chars().take(SHOWN_MAX).collect();
+                return Ok(Outcome::Denied(format!("{method} {shown:?} {denied}")));
+            }
+        };
         let most = self.ctx.requests;
         if self.ctx.outstanding >= most {
             let what = format!("it has more than {most} requests under way at once");
@@ -159,6 +165,7 @@ impl HttpView<'_> {
             body: request.body,
         };
         let (cluster, clock) = (Arc::clone(&self.ctx.cluster), self.ctx.clock.clone());
+        let contexts = self.ctx.contexts().clone();
         Ok(Outcome::Running(Task(tokio::spawn(async move {
             let answered = cluster.send(request).await;
             drop(sent);
@@ -166,6 +173,9 @@ impl HttpView<'_> {
             Ok(match answered {
                 Err(error) => (Err(error), at_ms),
                 Ok(response) => {
+                    if granted == Granted::WithContext {
+                        contexts.remember(&response.body);
+                    }
                     let body = account.keep(response.body)?;
                     (Ok(Response { body, ..response }), at_ms)
                 }

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
 use crate::bindings::iggy::connector::state as wit;
+use crate::capability::grants::Contexts;
 use crate::capability::publisher::PublisherCtx;
 use crate::state_store::StoreError;
 use crate::state_store::envelope::Envelope;
@@ -38,6 +39,8 @@ struct Save {
 pub struct StateView<'a> {
     /// The source's context.
     pub ctx: &'a mut StateCtx,
+    /// Told what is in a state that is loaded.
+    pub contexts: &'a Contexts,
     /// Told what a save covers.
     pub publisher: &'a PublisherCtx,
     /// Where the guest's handles point to.
@@ -85,6 +88,9 @@ impl StateCtx {
 impl wit::Host for StateView<'_> {
     async fn load(&mut self) -> wasmtime::Result<Result<Option<wit::Saved>, wit::StateError>> {
         let loaded = self.stopwatch.during(self.ctx.load()).await;
+        if loaded.is_ok() {
+            self.contexts.restore(self.ctx.loaded.as_ref());
+        }
         Ok(loaded.map_err(wit::StateError::from))
     }
 
@@ -164,6 +170,7 @@ mod tests {
 
     /// What a component has.
     struct Imports {
+        contexts: Contexts,
         publisher: PublisherCtx,
         state: StateCtx,
         table: ResourceTable,
@@ -186,6 +193,7 @@ mod tests {
             let mut state = StateCtx::new(Writer::new(store, owner, Clock::system()));
             state.understands(1);
             Self {
+                contexts: Contexts::default(),
                 publisher: PublisherCtx::new(queue, Account::default()),
                 state,
                 table: ResourceTable::new(),
@@ -204,6 +212,7 @@ mod tests {
         fn state(&mut self) -> StateView<'_> {
             StateView {
                 ctx: &mut self.state,
+                contexts: &self.contexts,
                 publisher: &self.publisher,
                 table: &mut self.table,
                 stopwatch: &self.stopwatch,
@@ -257,5 +266,22 @@ mod tests {
         imports.state().drop(save).unwrap();
         let loaded = imports.state().load().await.unwrap().unwrap();
         assert_eq!(loaded.unwrap().data, b"{}");
+    }
+
+    #[tokio::test]
+    async fn a_state_that_was_loaded_before_all_saves_tells_which_contexts_are_its_own() {
+        let mut imports = Imports::new();
+        for (id, own) in [("found", true), ("forged", false)] {
+            let data = format!(r#"{{"id":"{id}"}}"#).into_bytes();
+            let loaded = imports.state().load().await.unwrap().unwrap();
+            let expected = loaded.map(|saved| saved.revision);
+            let save = imports.state().submit(data, 1, expected).unwrap();
+            imports.state().wait(save).await.unwrap().unwrap();
+            if own {
+                imports.contexts = Contexts::default();
+            }
+            imports.state().load().await.unwrap().unwrap();
+            assert_eq!(imports.contexts.is_own(id), own, "{id}");
+        }
     }
 }

@@ -1,43 +1,68 @@
 use super::*;
 
-const PIT: &[u8] = br#"{"pit":{"id":"x"}}"#;
+const PIT: &str = r#"{"pit":{"id":"x"}}"#;
+
+/// Reading of an index, in which "x" was opened.
+fn reading() -> Grants {
+    let grants = Grants::reading("logs-*");
+    grants.contexts().remember(br#"{"id":"x"}"#);
+    grants
+}
 
 #[test]
 fn reading_the_configured_index_is_granted() {
-    let grants = Grants::reading("logs-*");
+    let grants = reading();
     let rows = [
-        ("GET", "/"),
-        ("POST", "/logs-*/_search?allow_partial_search_results=false"),
-        ("POST", "/logs-%2A/_search"),
-        ("POST", "/_search?allow_partial_search_results=false"),
-        ("POST", "/logs-*/_pit?keep_alive=5m"),
+        ("GET", "/", "{}"),
+        (
+            "POST",
+            "/logs-*/_search?allow_partial_search_results=false",
+            "{}",
+        ),
+        ("POST", "/logs-%2A/_search", "{}"),
+        ("POST", "/_search?allow_partial_search_results=false", PIT),
+        (
+            "GET",
+            "/_search/scroll",
+            r#"{"scroll_id":"x","scroll":"1m"}"#,
+        ),
+        ("POST", "/_search/scroll", r#"{"scroll_id":"x"}"#),
+        ("DELETE", "/_search/scroll", r#"{"scroll_id":["x"]}"#),
+        ("POST", "/logs-*/_pit?keep_alive=5m", "{}"),
         (
             "POST",
             "/logs-*/_search/point_in_time?keep_alive=5m&allow_partial_pit_creation=false",
+            "{}",
         ),
         (
             "POST",
             "/logs-*/_pit?keep_alive=5m&routing=a,b&preference=_shards:0,2%7C_local",
+            "{}",
         ),
-        ("DELETE", "/_pit"),
-        ("DELETE", "/_search/point_in_time"),
-        ("POST", "/logs-*/_count"),
-        ("POST", "/logs-*/_count?routing=a%20b%3Bc&preference=_local"),
-        ("GET", "/logs-*/_field_caps?fields=%40timestamp"),
+        ("DELETE", "/_pit", r#"{"id":"x"}"#),
+        ("DELETE", "/_search/point_in_time", r#"{"pit_id":["x"]}"#),
+        ("POST", "/logs-*/_count", "{}"),
+        (
+            "POST",
+            "/logs-*/_count?routing=a%20b%3Bc&preference=_local",
+            "{}",
+        ),
+        ("GET", "/logs-*/_field_caps?fields=%40timestamp", "{}"),
         (
             "GET",
             "/logs-*/_settings/index.refresh_interval?include_defaults=true&flat_settings=true",
+            "{}",
         ),
     ];
-    for (method, path) in rows {
-        let allowed = grants.allow(method, path, Some(PIT));
-        assert_eq!(allowed, Ok(()), "{method} {path}");
+    for (method, path, body) in rows {
+        let allowed = grants.allow(method, path, Some(body.as_bytes()));
+        assert!(allowed.is_ok(), "{method} {path}: {allowed:?}");
     }
 }
 
 #[test]
 fn everything_else_is_denied() {
-    let grants = Grants::reading("logs-*");
+    let grants = reading();
     let rows = [
         ("DELETE", "/logs-*"),
         ("PUT", "/logs-*/_doc/1"),
@@ -70,7 +95,7 @@ fn everything_else_is_denied() {
         ("GET", "/logs-*/_search/%0d%0a"),
     ];
     for (method, path) in rows {
-        let allowed = grants.allow(method, path, Some(PIT));
+        let allowed = grants.allow(method, path, Some(PIT.as_bytes()));
         assert!(allowed.is_err(), "{method} {path}");
     }
 }
@@ -82,10 +107,76 @@ fn a_search_of_no_index_needs_a_point_in_time() {
         None,
         Some(&b"{}"[..]),
         Some(b"{\"query\":{\"pit\":{\"id\":\"x\"}}}"),
-        Some(b"{\"pit\":{\"id\":\"\"}}"),
+        Some(b"{\"pit\":{}}"),
     ] {
         let allowed = grants.allow("POST", "/_search", body);
         assert_eq!(allowed, Err(Denied::NoPointInTime), "{body:?}");
+    }
+}
+
+#[test]
+fn no_scroll_and_no_point_in_time_of_somebody_else_is_read_or_closed() {
+    let rows = [
+        ("POST", "/_search", r#"{"pit":{"id":"y"}}"#),
+        ("POST", "/_search", r#"{"pit":{"id":""}}"#),
+        ("POST", "/_search/scroll", r#"{"scroll_id":"y"}"#),
+        (
+            "POST",
+            "/_search/scroll?scroll=1m",
+            r#"{"scroll_id":["x","y"]}"#,
+        ),
+        ("DELETE", "/_search/scroll", r#"{"scroll_id":"_all"}"#),
+        ("DELETE", "/_search/scroll", r#"{"scroll_id":["_all"]}"#),
+        ("DELETE", "/_search/scroll", "{}"),
+        ("DELETE", "/_pit", r#"{"id":"y"}"#),
+        (
+            "DELETE",
+            "/_search/point_in_time",
+            r#"{"pit_id":["x","_all"]}"#,
+        ),
+    ];
+    for (method, path, body) in rows {
+        let denied = reading().allow(method, path, Some(body.as_bytes()));
+        assert_eq!(denied, Err(Denied::NotItsOwn), "{method} {path} {body}");
+    }
+}
+
+#[test]
+fn an_answer_that_opens_or_goes_on_is_looked_at_and_no_other() {
+    let rows = [
+        ("POST", "/logs-*/_search?scroll=1m", Granted::WithContext),
+        ("POST", "/logs-*/_pit?keep_alive=1m", Granted::WithContext),
+        (
+            "POST",
+            "/logs-*/_search/point_in_time?keep_alive=1m",
+            Granted::WithContext,
+        ),
+        ("POST", "/_search", Granted::WithContext),
+        ("POST", "/logs-*/_search", Granted::Plain),
+        ("POST", "/logs-*/_count", Granted::Plain),
+        ("GET", "/logs-*/_source/1", Granted::Plain),
+    ];
+    let shape = "GET /{index}/_source/*".parse().unwrap();
+    let grants = reading().and(true, &[shape]);
+    for (method, path, expected) in rows {
+        let granted = grants.allow(method, path, Some(PIT.as_bytes()));
+        assert_eq!(granted, Ok(expected), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_body_that_looks_something_up_elsewhere_is_denied_unless_it_is_configured() {
+    let lookup = r#"{"query":{"terms":{"f":{"index":"secret","id":"1","path":"p"}}}}"#;
+    let config = serde_json::from_str(lookup).unwrap();
+    for path in ["/logs-*/_search", "/logs-*/_count", "/logs-*/_pit"] {
+        let allow = |grants: Grants, body: &str| grants.allow("POST", path, Some(body.as_bytes()));
+        let denied = allow(reading(), lookup).unwrap_err().to_string();
+        assert!(
+            denied.contains("\"index\": \"secret\" in its body"),
+            "{denied}"
+        );
+        assert!(allow(reading().looking_up(&config), lookup).is_ok());
+        assert_eq!(allow(reading(), "query: {}"), Err(Denied::NoJson));
     }
 }
 
@@ -151,7 +242,7 @@ fn a_denial_names_the_grant_that_is_missing_and_that_grant_allows_it() {
         assert_eq!(denied, Err(Denied::Missing(shape.clone())), "{path}");
         assert_eq!(
             reading.and(true, &[shape]).allow(method, path, None),
-            Ok(())
+            Ok(Granted::Plain)
         );
     }
     for path in [
