@@ -169,6 +169,27 @@ async fn no_request_is_longer_than_a_server_would_read() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_each_of_its_headers_once() {
+    let cluster = cluster();
+    let rows = [
+        (1, "answered with 200"),
+        (2, "its header \\\"x-opaque-id\\\" is there twice"),
+        (10_000, "it has 10000 headers, and 3 at most"),
+    ];
+    for (count, words) in rows {
+        cluster.clear_requests();
+        let world = attacker(&cluster, "poll", "headers")
+            .key("header", "x-opaque-id")
+            .raw("count", &count.to_string())
+            .raw("bytes", "1000")
+            .limits("guest_time = \"10s\"");
+        let message = told(&world).await;
+        assert!(message.contains(words), "{message}");
+        assert_eq!(cluster.requests().is_empty(), count > 1);
+    }
+}
+
 /// A search of the configured index with a script is one that its grants allow: what scripts
 /// may do, the cluster decides. This one knows none.
 #[tokio::test(flavor = "multi_thread")]

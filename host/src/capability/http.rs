@@ -19,6 +19,8 @@ use crate::stopwatch::Stopwatch;
 const PATH_MAX: usize = 16 * 1024;
 /// The longest value of a header, in bytes.
 const VALUE_MAX: usize = 1_024;
+/// The headers that a component sets, each once.
+const HEADERS: [&str; 3] = ["accept", "content-type", "x-opaque-id"];
 /// What is shown of a path that was denied, in characters.
 const SHOWN_MAX: usize = 200;
 
@@ -100,7 +102,7 @@ impl HttpCtx {
                 "is not sent: its path is longer than {PATH_MAX} bytes"
             ));
         }
-        headers.iter().try_for_each(check_header)?;
+        check_headers(headers)?;
         let allowed = self.grants.allow(method, path, body);
         allowed.map_err(|denied| denied.to_string())
     }
@@ -154,7 +156,8 @@ impl HttpView<'_> {
             return Err(OverLimit::new("requests", what));
         }
         let account = self.ctx.account.clone();
-        let sent = account.bytes(path.len() + body.map_or(0, <[u8]>::len))?;
+        let headed: usize = headers.iter().map(|h| h.name.len() + h.value.len()).sum();
+        let sent = account.bytes(path.len() + headed + body.map_or(0, <[u8]>::len))?;
         self.ctx.outstanding += 1;
         let headers = request.headers.into_iter();
         let headers = headers.map(|header| (header.name, header.value)).collect();
@@ -257,10 +260,32 @@ impl wit::HostBody for HttpView<'_> {
     }
 }
 
+/// No header is there twice, so that there are no more of them than names.
+fn check_headers(headers: &[wit::Header]) -> Result<(), String> {
+    if headers.len() > HEADERS.len() {
+        let most = HEADERS.len();
+        return Err(format!(
+            "is not sent: it has {} headers, and {most} at most",
+            headers.len()
+        ));
+    }
+    for (place, header) in headers.iter().enumerate() {
+        check_header(header)?;
+        let mut before = headers.iter().take(place);
+        if before.any(|other| other.name.eq_ignore_ascii_case(&header.name)) {
+            return Err(format!(
+                "is not sent: its header {:?} is there twice",
+                header.name
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Credentials, address and framing are the host's.
 fn check_header(header: &wit::Header) -> Result<(), String> {
     let name = header.name.to_ascii_lowercase();
-    if !["accept", "content-type", "x-opaque-id"].contains(&name.as_str()) {
+    if !HEADERS.contains(&name.as_str()) {
         let shown: String = name.chars().take(SHOWN_MAX).collect();
         return Err(format!(
             "is not sent: its header {shown:?} is not a component's to set"
