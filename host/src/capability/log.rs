@@ -10,6 +10,8 @@ use crate::capability::text::shown;
 
 /// The most fields of one line.
 const FIELDS_MAX: usize = 64;
+/// The longest line of a component, with its fields, in bytes as they are written.
+const LINE_MAX: usize = 16 * 1024;
 /// The time for which lines are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -115,14 +117,8 @@ impl wit::Host for LogView<'_> {
         if !is_read(level) || !self.ctx.admits() {
             return Ok(());
         }
-        let more = fields.len().saturating_sub(FIELDS_MAX);
-        let mut shown_fields: Vec<_> = fields
-            .iter()
-            .take(FIELDS_MAX)
-            .map(|field| format!("{}={:?}", shown(&field.name), shown(&field.value)))
-            .collect();
-        shown_fields.extend((more > 0).then(|| format!(".. and {more} more fields")));
-        let (message, fields) = (shown(&message), shown_fields.join(" "));
+        let message = shown(&message);
+        let fields = written(&fields, LINE_MAX.saturating_sub(length(&message)));
         match level {
             wit::Level::Debug => tracing::debug!(fields, "{message}"),
             wit::Level::Info => tracing::info!(fields, "{message}"),
@@ -131,6 +127,26 @@ impl wit::Host for LogView<'_> {
         }
         Ok(())
     }
+}
+
+/// The fields in one text, as many of them as there is room for.
+fn written(fields: &[wit::Field], room: usize) -> String {
+    let mut room = room;
+    let texts = fields.iter().take(FIELDS_MAX);
+    let texts = texts.map(|field| format!("{}={:?}", shown(&field.name), shown(&field.value)));
+    let fitting = texts.map_while(|text| {
+        room = room.checked_sub(length(&text) + 1)?;
+        Some(text)
+    });
+    let mut texts: Vec<_> = fitting.collect();
+    let more = fields.len() - texts.len();
+    texts.extend((more > 0).then(|| format!(".. and {more} more fields")));
+    texts.join(" ")
+}
+
+/// How long a text is where it is written, whose quotes and escapes are escaped there.
+fn length(text: &str) -> usize {
+    format!("{text:?}").len()
 }
 
 /// Lines that nobody reads are no lines.
