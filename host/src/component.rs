@@ -1,5 +1,7 @@
 //! Where a component comes from, and what is checked before it may run.
 
+mod apart;
+mod bulk;
 mod cache;
 mod content;
 mod digest;
@@ -100,6 +102,7 @@ fn compiled(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Compiled> {
         return Ok(known);
     }
     fit::is_whole(content)?;
+    bulk::is_moderate(content)?;
     let compiled = Compiled::from_binary(engine, content.bytes())
         .map_err(|cause| fit::not_compiled(content.origin(), cause))?;
     if let Some(cache) = sandbox.cache() {

@@ -122,17 +122,17 @@ impl Assembly {
     /// The component that a source names, if it is the one that was pinned.
     pub(super) async fn component(&self, source: &config::Source) -> anyhow::Result<Component> {
         let content = Content::find(source.path.as_deref(), &source.registry).await?;
-        self.pinned(source, &content)
+        self.pinned(source, content).await
     }
 
     /// This component, if it is the one that a source pins.
-    pub(super) fn pinned(
+    pub(super) async fn pinned(
         &self,
         source: &config::Source,
-        content: &Content,
+        content: Content,
     ) -> anyhow::Result<Component> {
         content.is_pinned(source.sha256.as_ref())?;
-        Component::load(&self.sandbox, content)
+        Component::load_apart(self.sandbox.clone(), content).await
     }
 }
 

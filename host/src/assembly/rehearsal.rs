@@ -89,12 +89,12 @@ impl Assembly {
         source: &config::Source,
         content: &Content,
     ) -> anyhow::Result<Rehearsed> {
-        let component = self.pinned(source, content)?;
+        let component = self.pinned(source, content.clone()).await?;
         self.rehearse_loaded(source, component).await
     }
 
     /// Makes a candidate of another component than the one that runs: as
-    /// [`Assembly::rehearse_component`], compiled where that keeps nobody from working.
+    /// [`Assembly::rehearse_component`].
     ///
     /// # Errors
     /// As there.
@@ -103,11 +103,7 @@ impl Assembly {
         source: &config::Source,
         content: Content,
     ) -> anyhow::Result<Candidate> {
-        content.is_pinned(source.sha256.as_ref())?;
-        let sandbox = self.sandbox.clone();
-        let compile = move || Component::load(&sandbox, &content);
-        let compiled = tokio::task::spawn_blocking(compile).await;
-        let component = compiled.context("a defect of the program")??;
+        let component = self.pinned(source, content).await?;
         let rehearsed = self.rehearse_loaded(source, component.clone()).await?;
         Ok(Candidate::new(component, &rehearsed.description))
     }
