@@ -1,5 +1,7 @@
 //! Components in a registry, which runs in this process.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

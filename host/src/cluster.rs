@@ -7,7 +7,7 @@
 
 mod authorization;
 mod client;
-mod failure;
+pub(crate) mod failure;
 mod hosts;
 mod identity;
 mod sigv4;

@@ -28,7 +28,7 @@ pub use origin::Origin;
 pub(crate) use origin::is_named_as_embedded;
 pub use permission::{Permission, WORLD, WORLD_VERSION};
 pub use registry::Reference;
-pub(crate) use registry::SCHEME as REGISTRY_SCHEME;
+pub(crate) use registry::{SCHEME as REGISTRY_SCHEME, in_registry};
 use shelf::Linked;
 pub(crate) use shelf::Shelf;
 

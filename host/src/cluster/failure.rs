@@ -40,11 +40,16 @@ pub(super) fn refused_by_proxy(address: &str) -> HttpError {
 }
 
 /// The innermost reason, without the address, which the caller adds.
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     causes(error)
         .last()
         .map(ToString::to_string)
         .unwrap_or_default()
+}
+
+/// Whether whoever answered does not speak TLS.
+pub(crate) fn is_no_tls(error: &reqwest::Error) -> bool {
+    matches!(tls_failure(error), Some(rustls::Error::InvalidMessage(_)))
 }
 
 fn tls_failure(error: &reqwest::Error) -> Option<&rustls::Error> {

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
-use super::registry::{self, Reference, SCHEME};
+use super::registry::{self, Reference, SCHEME, in_registry};
 
 /// The name under which configurations of the native connector know the embedded one.
 const EMBEDDED_NAME: &str = "iggy_connector_elasticsearch_source";
@@ -49,7 +49,7 @@ impl Origin {
         let Some(path) = path else {
             return Ok(Self::Embedded);
         };
-        match path.to_str().and_then(|path| path.strip_prefix(SCHEME)) {
+        match path.to_str().and_then(in_registry) {
             Some(reference) => registry::parse(reference).map(Self::Registry),
             None => Self::find_in(path, &folders()),
         }
@@ -78,6 +78,11 @@ impl Origin {
         if is_named_as_embedded(path) {
             return Ok(Self::Embedded);
         }
+        ensure!(
+            !path.is_dir(),
+            "{} is a directory: name the component's file",
+            path.display()
+        );
         bail!(
             "there is no component {}: looked for {} in {}; give the path of a .wasm file, or leave \"path\" out to use the embedded one",
             path.display(),
@@ -204,7 +209,20 @@ mod tests {
             let found = Origin::find_in(Path::new(name), &[]).unwrap();
             assert_eq!(found, Origin::Embedded, "{name}");
         }
-        for absent in ["absent", "folder", "libn.so", "v1"] {
+        let shouted = Path::new("OCI://r.example/a:1");
+        let quiet = Path::new("oci://r.example/a:1");
+        assert_eq!(
+            Origin::find(Some(shouted)).unwrap(),
+            Origin::find(Some(quiet)).unwrap()
+        );
+        let error = Origin::find(Some(&within("folder")))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("is a directory: name the component's file"),
+            "{error}"
+        );
+        for absent in ["absent", "libn.so", "v1"] {
             let error = Origin::find(Some(&within(absent))).unwrap_err().to_string();
             assert!(error.contains("there is no component"), "{error}");
             assert!(error.contains(&within("").display().to_string()), "{error}");

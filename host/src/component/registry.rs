@@ -1,28 +1,37 @@
 //! Components in a registry, where container tools keep images: an artifact with one layer that
 //! is a component, as `wkg oci push` writes it.
 
+mod client;
+mod manifest;
+mod token;
+
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use futures::TryStreamExt as _;
-use oci_client::Client;
-use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::manifest::{OciDescriptor, WASM_LAYER_MEDIA_TYPE};
-use oci_client::secrets::RegistryAuth;
+use anyhow::{Context as _, anyhow, bail, ensure};
+use reqwest::Url;
 
 use super::content::COMPONENT_MAX;
+use super::digest::Digest;
+use crate::capability::text::shown;
 use crate::config::Registry;
+use client::Client;
 
 pub use oci_client::Reference;
 
 /// How a path begins that names one.
 pub(crate) const SCHEME: &str = "oci://";
-/// What the layer of a component is called, today and before.
-const LAYERS: [&str; 2] = ["application/wasm", WASM_LAYER_MEDIA_TYPE];
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Of all of it.
-const PULL_TIMEOUT: Duration = Duration::from_secs(300);
+/// How the digests begin that are understood.
+const SHA256: &str = "sha256:";
+/// What is easily mistaken.
+const DIGESTS: &str = "behind @sha256: stands the digest of the manifest, as the registry shows it; that of the component, which sha256sum prints, belongs in the key \"sha256\"";
+/// Of all of it: 64 MiB at 4.5 Mbit/s.
+const PULL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What stands behind the scheme of a path that has it, in whatever letters.
+pub(crate) fn in_registry(path: &str) -> Option<&str> {
+    let (scheme, rest) = path.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(rest)
+}
 
 /// What a path names that begins so.
 ///
@@ -30,12 +39,29 @@ const PULL_TIMEOUT: Duration = Duration::from_secs(300);
 /// If that is no reference, or has neither a tag nor a digest.
 pub(super) fn parse(rest: &str) -> anyhow::Result<Reference> {
     let example = "write oci://HOST/NAME:TAG, or oci://HOST/NAME@sha256:DIGEST";
-    let refused = || format!("{SCHEME}{rest} names nothing in a registry: {example}");
+    let hint = match rest.contains('@') {
+        true => format!("; {DIGESTS}"),
+        false => String::new(),
+    };
+    let refused = || format!("{SCHEME}{rest} names nothing in a registry: {example}{hint}");
     let reference: Reference = rest.parse().with_context(refused)?;
     let last = rest.rsplit('/').next().unwrap_or(rest);
     let is_exact = last.contains([':', '@']);
     ensure!(rest.contains('/') && is_exact, refused());
+    let host = format!("https://{}", reference.resolve_registry());
+    Url::parse(&host).with_context(refused)?;
+    digest(&reference).with_context(refused)?;
     Ok(reference)
+}
+
+/// That of the manifest, where a reference has one.
+fn digest(reference: &Reference) -> anyhow::Result<Option<Digest>> {
+    reference.digest().map(sha256).transpose()
+}
+
+fn sha256(text: &str) -> anyhow::Result<Digest> {
+    let digits = text.strip_prefix(SHA256).and_then(|text| text.parse().ok());
+    digits.with_context(|| format!("the digest {} is no {SHA256}DIGEST", shown(text)))
 }
 
 /// The bytes of a component.
@@ -44,13 +70,17 @@ pub(super) fn parse(rest: &str) -> anyhow::Result<Reference> {
 /// If the registry is not reached, knows nothing of that name or does not let us have it, if it
 /// is no component, or larger than [`COMPONENT_MAX`]. Says what to do.
 pub(super) async fn pull(reference: &Reference, registry: &Registry) -> anyhow::Result<Vec<u8>> {
-    let pulled = tokio::time::timeout(PULL_TIMEOUT, pull_now(reference, registry)).await;
-    let pulled = pulled.unwrap_or_else(|_| {
-        bail!(
-            "the registry did not give it in {} s",
-            PULL_TIMEOUT.as_secs()
-        )
-    });
+    pull_within(PULL_TIMEOUT, reference, registry).await
+}
+
+async fn pull_within(
+    time: Duration,
+    reference: &Reference,
+    registry: &Registry,
+) -> anyhow::Result<Vec<u8>> {
+    let pulled = tokio::time::timeout(time, pull_now(reference, registry)).await;
+    let late = || anyhow!("the registry did not give it in {} s", time.as_secs());
+    let pulled = pulled.unwrap_or_else(|_| Err(late()));
     pulled.with_context(|| {
         format!(
             "component {SCHEME}{reference} can not be had: check \"path\", the registry, and [sources.NAME.registry]"
@@ -59,69 +89,35 @@ pub(super) async fn pull(reference: &Reference, registry: &Registry) -> anyhow::
 }
 
 async fn pull_now(reference: &Reference, registry: &Registry) -> anyhow::Result<Vec<u8>> {
-    let client = Client::try_from(client_config(registry))?;
-    let auth = match &registry.user {
-        None => RegistryAuth::Anonymous,
-        Some((name, password)) => RegistryAuth::Basic(name.clone(), password.expose().to_owned()),
-    };
-    let (manifest, _) = client.pull_image_manifest(reference, &auth).await?;
-    let layer = only_component(&manifest.layers)?;
-    let limit = COMPONENT_MAX >> 20;
-    let fits = |length: u64| ensure_fits(length, limit);
-    fits(u64::try_from(layer.size).unwrap_or(u64::MAX))?;
-    let mut stream = client.pull_blob_stream(reference, layer).await?;
-    let mut bytes = Vec::new();
-    // Its end compares the digest of all of it with what the manifest says.
-    while let Some(more) = stream.try_next().await? {
-        bytes.extend_from_slice(&more);
-        fits(bytes.len() as u64)?;
-    }
+    let mut client = Client::new(reference, registry)?;
+    let manifest = client.manifest().await?;
+    is_named(&manifest, digest(reference)?)?;
+    let layer = manifest::component(&manifest, reference)?;
+    let bytes = client.blob(&layer, COMPONENT_MAX).await?;
+    let got = Digest::of(&bytes);
+    ensure!(
+        got == layer,
+        "its bytes have the digest {SHA256}{got}, and its manifest says {SHA256}{layer}: push it again"
+    );
     ensure!(!bytes.is_empty(), "it is empty");
     Ok(bytes)
 }
 
-fn ensure_fits(length: u64, limit: u64) -> anyhow::Result<()> {
-    ensure!(
-        length <= COMPONENT_MAX,
-        "it is larger than {limit} MiB, which no component may be"
-    );
-    Ok(())
-}
-
-fn client_config(registry: &Registry) -> ClientConfig {
-    ClientConfig {
-        protocol: match registry.plain_http {
-            true => ClientProtocol::Http,
-            false => ClientProtocol::Https,
-        },
-        // A component is the same on every platform.
-        platform_resolver: None,
-        connect_timeout: Some(CONNECT_TIMEOUT),
-        read_timeout: Some(READ_TIMEOUT),
-        user_agent: concat!("elasticsearch-source/", env!("CARGO_PKG_VERSION")),
-        ..ClientConfig::default()
-    }
-}
-
-fn only_component(layers: &[OciDescriptor]) -> anyhow::Result<&OciDescriptor> {
-    let is_component = |layer: &&OciDescriptor| LAYERS.contains(&layer.media_type.as_str());
-    let mut components = layers.iter().filter(is_component);
-    match (components.next(), components.next()) {
-        (Some(layer), None) => Ok(layer),
-        (None, _) => {
-            let types: Vec<_> = layers.iter().map(|layer| &*layer.media_type).collect();
-            bail!(
-                "it is no component: it has layers of {}, and none of {}",
-                types.join(", "),
-                LAYERS.join(" or ")
-            )
-        }
-        (Some(_), Some(_)) => bail!("it has several components, and only one can be meant"),
+/// Whether a manifest is the one that was asked for.
+fn is_named(manifest: &[u8], named: Option<Digest>) -> anyhow::Result<()> {
+    let got = Digest::of(manifest);
+    match named {
+        Some(named) if named != got => bail!(
+            "the registry gives a manifest with the digest {SHA256}{got}, which is not the one that \"path\" names; {DIGESTS}"
+        ),
+        _ => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     #[test]
@@ -134,13 +130,16 @@ mod tests {
         ] {
             assert_eq!(parse(&good).unwrap().whole(), good);
         }
+        let sha512 = format!("registry.example/source@sha512:{}", "a".repeat(128));
         for bad in [
             "",
             "source",
             "source:1",
             "registry.example/source",
             "registry.example/S:1",
+            "registry.example:99999/source:1",
             "a b/c:1",
+            &sha512,
         ] {
             let error = parse(bad).unwrap_err().to_string();
             assert!(
@@ -148,5 +147,40 @@ mod tests {
                 "{bad}: {error}"
             );
         }
+        let mistaken = format!("registry.example/source@{}", "a".repeat(64));
+        let error = parse(&mistaken).unwrap_err().to_string();
+        assert!(error.contains("belongs in the key \"sha256\""), "{error}");
+    }
+
+    #[test]
+    fn another_manifest_than_the_one_that_is_named_is_refused() {
+        let digest = Digest::of(b"one");
+        assert!(is_named(b"one", Some(digest)).is_ok() && is_named(b"two", None).is_ok());
+        let error = is_named(b"two", Some(digest)).unwrap_err().to_string();
+        assert!(error.contains("the digest of the manifest"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_drips_has_one_deadline() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
+            stream.write_all(head).await.unwrap();
+            while stream.write_all(b" ").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        let registry = Registry {
+            plain_http: true,
+            ..Registry::default()
+        };
+        let reference = parse(&format!("{host}/source:1")).unwrap();
+        let pulled = pull_within(Duration::from_secs(1), &reference, &registry).await;
+        let error = format!("{:#}", pulled.unwrap_err());
+        assert!(error.ends_with("did not give it in 1 s"), "{error}");
     }
 }

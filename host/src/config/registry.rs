@@ -1,6 +1,6 @@
 //! `[sources.NAME.registry]`: how the registry is reached that a component is in.
 
-use crate::component::REGISTRY_SCHEME;
+use crate::component::{REGISTRY_SCHEME, in_registry};
 
 use super::secret::Secret;
 use super::section::Section;
@@ -17,7 +17,7 @@ pub struct Registry {
 
 /// For the component of this path.
 pub(super) fn read(section: &Section<'_>, path: Option<&str>) -> Registry {
-    if section.exists() && !path.is_some_and(|path| path.starts_with(REGISTRY_SCHEME)) {
+    if section.exists() && !path.and_then(in_registry).is_some() {
         section.refuse_table(&format!(
             "is of no use, as \"path\" does not begin with {REGISTRY_SCHEME}: leave one of them out"
         ));

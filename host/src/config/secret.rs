@@ -37,7 +37,7 @@ impl Secret {
 
     /// Takes the text itself, or from the file that `file:PATH` names, without the line
     /// break at its end.
-    pub(super) fn from_setting(setting: &str) -> Result<Self, String> {
+    pub(crate) fn from_setting(setting: &str) -> Result<Self, String> {
         let file = setting.strip_prefix("file:").map(str::to_owned);
         let text = match &file {
             Some(path) => read(path)?,
