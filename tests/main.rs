@@ -40,5 +40,6 @@ mod state_set_back;
 mod state_store_contract;
 mod status;
 mod support;
+mod terminal;
 mod tiebreaker;
 mod unnumbered;

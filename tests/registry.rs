@@ -239,3 +239,38 @@ fn a_registry_that_is_configured_is_used_or_an_error() {
         assert!(error.contains(words), "{error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_is_inspected_with_the_login_of_a_configuration() {
+    let cluster = sample::cluster(Product::Elasticsearch, 0);
+    let registry = Registry {
+        asks_who: true,
+        ..Registry::default()
+    };
+    registry.push("1", &embedded());
+    let path = format!("oci://{}/me/source:1", registry.serve().await);
+    let login = "plain_http = true, username = \"me\", password = \"secret\"";
+    let world = world(&cluster, &path, login);
+    world.config_file();
+    let rows: [(&[&str], i32, &str); 4] = [
+        (&["test.toml"], 0, "runs here  yes"),
+        (&["test.toml", "--source", "test"], 0, "runs here  yes"),
+        (
+            &["test.toml", "--source", "other"],
+            2,
+            "no source \"other\"",
+        ),
+        (
+            &[],
+            2,
+            "name the configuration that has them behind the component",
+        ),
+    ];
+    for (more, code, words) in rows {
+        let arguments = [&["component", "inspect", &path], more].concat();
+        let looked = program::run(world.folder(), &arguments);
+        assert_eq!(looked.code, Some(code), "{more:?}: {looked:?}");
+        let printed = format!("{}{}", looked.stdout, looked.stderr);
+        assert!(printed.contains(words), "{more:?}: {looked:?}");
+    }
+}

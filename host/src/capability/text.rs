@@ -9,10 +9,7 @@ pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::new();
     for character in text.chars() {
         let before = shown.len();
-        match is_plain(character) {
-            true => shown.push(character),
-            false => shown.extend(character.escape_default()),
-        }
+        push(&mut shown, character);
         if shown.len() > TEXT_MAX {
             shown.truncate(before);
             shown.push_str(&format!(".. ({} bytes, cut)", text.len()));
@@ -20,6 +17,21 @@ pub(crate) fn shown(text: &str) -> String {
         }
     }
     shown
+}
+
+/// The same of any length: its parts have limits of their own.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let characters = text.chars();
+    characters.for_each(|character| push(&mut escaped, character));
+    escaped
+}
+
+fn push(text: &mut String, character: char) {
+    match is_plain(character) {
+        true => text.push(character),
+        false => text.extend(character.escape_default()),
+    }
 }
 
 /// Neither a control character, nor one that changes the direction or the line.
@@ -51,6 +63,7 @@ mod tests {
         ];
         for (text, expected) in rows {
             assert_eq!(shown(text), expected);
+            assert_eq!(escaped(text).len() > TEXT_MAX, expected.ends_with("cut)"));
         }
     }
 }

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::sync::watch;
 
+use super::say::complain_of;
 use super::{Ended, sandbox, signals};
 use crate::assembly::Assembly;
 use crate::clock;
@@ -47,7 +48,7 @@ pub(super) async fn demo(arguments: Arguments) -> Ended {
     match show(&arguments).await {
         Ok(()) => Ended::Well,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain_of(&error);
             Ended::SourceFailed
         }
     }

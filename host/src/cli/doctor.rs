@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use serde_json::json;
 
-use super::say::{say, say_all};
+use super::say::{say_all, say_json};
 use super::{Ended, load, sandbox};
 use crate::assembly::Assembly;
 use crate::config::{Config, Source};
@@ -29,7 +29,7 @@ pub(super) async fn doctor(arguments: &Arguments) -> Ended {
         Err(error) => return Ended::Misconfigured(error),
     };
     let printed = match arguments.json {
-        true => say(json!({ "sources": examinations }).to_string()),
+        true => say_json(&json!({ "sources": examinations })),
         false => say_all(lines(&config, &examinations)),
     };
     match printed {

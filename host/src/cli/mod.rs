@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use say::complain_of;
+
 use crate::component::CompileCache;
 use crate::config::{self, Config};
 use crate::sandbox::Sandbox;
@@ -72,11 +74,11 @@ impl From<Ended> for ExitCode {
             Ended::Well => Self::SUCCESS,
             Ended::SourceFailed => Self::from(1),
             Ended::Failed(error) => {
-                eprintln!("error: {error:#}");
+                complain_of(&error);
                 Self::from(1)
             }
             Ended::Misconfigured(error) => {
-                eprintln!("error: {error:#}");
+                complain_of(&error);
                 Self::from(2)
             }
         }

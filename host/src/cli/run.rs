@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::report::{Report, json};
-use super::say::say;
+use super::say::{complain, say_json};
 use super::{Ended, load, sandbox, signals};
 use crate::assembly::{Assembly, explain};
 use crate::config::{self, Config, Output};
@@ -179,13 +179,10 @@ async fn ready(
 
 fn print(reports: &BTreeMap<String, Report>, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        return say(json(reports).to_string());
+        return say_json(&json(reports));
     }
     for (source, report) in reports {
-        report
-            .lines(source)
-            .iter()
-            .for_each(|line| eprintln!("{line}"));
+        report.lines(source).iter().for_each(|line| complain(line));
     }
     Ok(())
 }

@@ -1,8 +1,13 @@
-//! What commands print. A reader that has seen enough, as `head` has, is no error; a disk
+//! What commands print, in lines that nothing of what is in them ends or forges. A reader that has seen enough, as `head` has, is no error; a disk
 //! without room for it is one.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write as _, stdout};
+
+use serde::Serialize;
+
+use crate::capability::text::escaped;
+use crate::config::ConfigErrors;
 
 /// Why standard output did not take it.
 #[derive(Debug)]
@@ -18,7 +23,26 @@ impl std::error::Error for NotPrinted {}
 
 /// Prints a line.
 pub(super) fn say(line: impl AsRef<str>) -> anyhow::Result<()> {
-    write(format!("{}\n", line.as_ref()).as_bytes())
+    write(format!("{}\n", escaped(line.as_ref())).as_bytes())
+}
+
+/// Prints a line of JSON, which escapes by itself.
+pub(super) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+    write(format!("{}\n", serde_json::to_string(value)?).as_bytes())
+}
+
+/// Prints a line on standard error.
+pub(super) fn complain(line: &str) {
+    eprintln!("{}", escaped(line));
+}
+
+/// Prints an error there. The mistakes of a configuration stand in a line each.
+pub(super) fn complain_of(error: &anyhow::Error) {
+    let text = format!("error: {error:#}");
+    match error.is::<ConfigErrors>() {
+        true => text.lines().for_each(complain),
+        false => complain(&text),
+    }
 }
 
 /// Prints lines.

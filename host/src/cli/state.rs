@@ -91,6 +91,10 @@ pub(super) async fn state(command: Command) -> Ended {
 }
 
 impl Which {
+    pub(super) fn of(config: PathBuf, source: Option<String>) -> Self {
+        Self { config, source }
+    }
+
     async fn open(&self) -> anyhow::Result<Place> {
         let config = load(&self.config)?;
         logging::start(&config.logging)?;

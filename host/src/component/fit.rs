@@ -7,6 +7,7 @@ use wasmparser::{Parser, Payload};
 use super::content::Content;
 use super::origin::Origin;
 use super::permission::{Permission, WORLD, WORLD_VERSION, are_compatible, is_ours, split};
+use crate::capability::text::shown;
 
 /// What WebAssembly begins with, whatever it is.
 const MAGIC: &[u8] = b"\0asm";
@@ -48,7 +49,7 @@ pub(super) fn is_whole(content: &Content) -> anyhow::Result<()> {
 /// Where a part is none that belongs into a component, and what is there.
 fn damage(part: wasmparser::Result<Payload<'_>>) -> Option<(usize, String)> {
     match part {
-        Err(broken) => Some((broken.offset(), broken.message().to_owned())),
+        Err(broken) => Some((broken.offset(), shown(broken.message()))),
         Ok(Payload::UnknownSection { id, range, .. }) => {
             Some((range.start, format!("there is no section {id}")))
         }
@@ -87,7 +88,7 @@ pub(super) fn fits(origin: &Origin, imports: &[String], exports: &[String]) -> a
     ensure!(
         refused.is_empty(),
         "{origin} imports what no component is granted: {}",
-        refused.join("; ")
+        shown(&refused.join("; "))
     );
     let is_source = |export: &String| split(export).0 == SOURCE;
     ensure!(
@@ -95,7 +96,7 @@ pub(super) fn fits(origin: &Origin, imports: &[String], exports: &[String]) -> a
         "{origin} exports no {SOURCE}@{WORLD_VERSION}, {}: it is no source",
         match exports {
             [] => "and nothing else".to_owned(),
-            exports => format!("only {}", exports.join(", ")),
+            exports => format!("only {}", shown(&exports.join(", "))),
         }
     );
     Ok(())

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::read;
 use crate::assembly::{Assembly, Rehearsed};
-use crate::cli::say::{say, say_all};
+use crate::cli::say::{say_all, say_json};
 use crate::cli::state::Which;
 use crate::cli::{Ended, sandbox};
 use crate::component::{Content, WORLD, WORLD_VERSION};
@@ -31,7 +31,7 @@ pub(super) async fn check(arguments: &Arguments) -> Ended {
     };
     let tried = rehearse(&config, &source, &content).await;
     let printed = tried.and_then(|rehearsed| match arguments.json {
-        true => say(as_json(&source, &content, &rehearsed)),
+        true => say_json(&as_json(&source, &content, &rehearsed)),
         false => say_all(lines(&source, &content, &rehearsed)),
     });
     printed.map_or_else(Ended::Failed, |()| Ended::Well)
@@ -89,7 +89,7 @@ fn lines(source: &Source, content: &Content, rehearsed: &Rehearsed) -> Vec<Strin
         .collect()
 }
 
-fn as_json(source: &Source, content: &Content, rehearsed: &Rehearsed) -> String {
+fn as_json(source: &Source, content: &Content, rehearsed: &Rehearsed) -> Value {
     let described = &rehearsed.description;
     json!({
         "component": content.origin().to_string(),
@@ -101,5 +101,4 @@ fn as_json(source: &Source, content: &Content, rehearsed: &Rehearsed) -> String 
         "grants": source.grants.to_string(),
         "state_version": rehearsed.state,
     })
-    .to_string()
 }

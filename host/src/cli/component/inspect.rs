@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+
 use super::read;
 use crate::cli::Ended;
-use crate::cli::say::{say, say_all};
-use crate::component::{Content, Import, Inspection, Tool};
+use crate::cli::say::{say_all, say_json};
+use crate::cli::state::Which;
+use crate::component::{Content, Import, Inspection, Tool, in_registry};
 use crate::config::Registry;
 use crate::sandbox::Sandbox;
 
@@ -13,23 +16,43 @@ use crate::sandbox::Sandbox;
 pub(in crate::cli) struct Arguments {
     /// The component, found as path in a configuration is
     file: PathBuf,
+    /// A configuration, for the registry that the component is in
+    config: Option<PathBuf>,
+    /// The source whose registry it is, where the configuration has several
+    #[arg(long, value_name = "NAME", requires = "config")]
+    source: Option<String>,
     /// Print everything as one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn inspect(arguments: &Arguments) -> Ended {
-    let content = match read(&arguments.file, &Registry::default()).await {
+    let content = match content(arguments).await {
         Ok(content) => content,
         Err(error) => return Ended::Misconfigured(error),
     };
     print(arguments, &content).map_or_else(Ended::Failed, |()| Ended::Well)
 }
 
+async fn content(arguments: &Arguments) -> anyhow::Result<Content> {
+    let file = &arguments.file;
+    if let Some(config) = &arguments.config {
+        let which = Which::of(config.clone(), arguments.source.clone());
+        return read(file, &which.load()?.1.registry).await;
+    }
+    let read = read(file, &Registry::default()).await;
+    match file.to_str().and_then(in_registry) {
+        Some(_) => read.context(
+            "if the registry needs username, password or plain_http, name the configuration that has them behind the component",
+        ),
+        None => read,
+    }
+}
+
 fn print(arguments: &Arguments, content: &Content) -> anyhow::Result<()> {
     let inspection = Inspection::of(&Sandbox::new()?, content)?;
     match arguments.json {
-        true => say(serde_json::to_string(&inspection)?),
+        true => say_json(&inspection),
         false => say_all(lines(&inspection)),
     }
 }

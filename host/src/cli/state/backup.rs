@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Which;
 use super::confirm::Confirmation;
-use crate::cli::say::{say, say_all, write};
+use crate::cli::say::{say, say_all, say_json, write};
 use crate::state_manager::Import;
 use crate::state_store::STATE_MAX;
 
@@ -64,7 +64,7 @@ pub(super) async fn import(arguments: &ImportArguments) -> anyhow::Result<()> {
             "imported": id, "place": there, "replaced": replaced, "broken": broken,
             "from_the_beginning": imported.from_the_beginning,
         });
-        return say(said.to_string());
+        return say_json(&said);
     }
     let next = match imported.from_the_beginning {
         true => "which names no place to go on from: the next run reads from the beginning",

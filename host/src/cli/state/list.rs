@@ -1,13 +1,13 @@
 //! `state list` and `state stats`: all states of a place.
 
 use super::Looked;
-use crate::cli::say::{say, say_all};
+use crate::cli::say::{say_all, say_json};
 use crate::state_manager::{Entry, StateStats};
 
 pub(super) async fn list(arguments: &Looked) -> anyhow::Result<()> {
     let entries = arguments.which.open().await?.manager.list().await?;
     match arguments.json {
-        true => say(serde_json::to_string(&entries)?),
+        true => say_json(&entries),
         false => say_all(entries.iter().map(line)),
     }
 }
@@ -15,7 +15,7 @@ pub(super) async fn list(arguments: &Looked) -> anyhow::Result<()> {
 pub(super) async fn stats(arguments: &Looked) -> anyhow::Result<()> {
     let stats = arguments.which.open().await?.manager.stats().await?;
     match arguments.json {
-        true => say(serde_json::to_string(&stats)?),
+        true => say_json(&stats),
         false => say_all(lines(&stats)),
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::confirm::Confirmation;
 use super::{Place, Which};
 use crate::cli::load;
-use crate::cli::say::say;
+use crate::cli::say::{say, say_json};
 use crate::config::{Config, Output};
 use crate::state_manager::{Resliced, Saved, StateManager};
 use crate::state_store::{Slice, StoreError};
@@ -61,7 +61,7 @@ pub(super) async fn migrate(arguments: &Arguments) -> anyhow::Result<()> {
         false => StateManager::reslice(&before, &after, &component).await?,
     }
     if arguments.json {
-        return say(json!({"from": json_of(&before), "to": json_of(&after)}).to_string());
+        return say_json(&json!({"from": json_of(&before), "to": json_of(&after)}));
     }
     say(match moves {
         true => format!("moved {here} to {there}"),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Which;
 use super::confirm::Confirmation;
-use crate::cli::say::{say, say_all};
+use crate::cli::say::{say, say_all, say_json};
 use crate::config::parse_duration;
 
 #[derive(clap::Args)]
@@ -42,7 +42,7 @@ pub(super) async fn reset(arguments: &ResetArguments) -> anyhow::Result<()> {
     ))?;
     let broken = manager.reset().await?;
     if arguments.json {
-        return say(json!({"removed": there, "broken": broken}).to_string());
+        return say_json(&json!({"removed": there, "broken": broken}));
     }
     say(format!(
         "removed {there}; the next run reads and delivers everything again"
@@ -58,7 +58,7 @@ pub(super) async fn cleanup(arguments: &CleanupArguments) -> anyhow::Result<()> 
     ))?;
     let cleaned = manager.cleanup(arguments.older_than).await?;
     if arguments.json {
-        return say(serde_json::to_string(&cleaned)?);
+        return say_json(&cleaned);
     }
     let kept = cleaned.kept.iter();
     let kept = kept.map(|kept| format!("kept {}: {}", kept.id, kept.why));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Looked;
-use crate::cli::say::{say, say_all};
+use crate::cli::say::{say, say_all, say_json};
 use crate::state_store::StoreError;
 
 pub(super) async fn show(arguments: &Looked) -> anyhow::Result<()> {
@@ -19,9 +19,8 @@ pub(super) async fn show(arguments: &Looked) -> anyhow::Result<()> {
     let read = |document: Bytes| serde_json::from_slice::<Value>(&document);
     let state = document.map(read).transpose()?;
     if arguments.json {
-        return say(
-            json!({"place": place, "holder": holder, "holder_error": unknown, "state": state})
-                .to_string(),
+        return say_json(
+            &json!({"place": place, "holder": holder, "holder_error": unknown, "state": state}),
         );
     }
     say(format!("{:12}{place}", "place"))?;
