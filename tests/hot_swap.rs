@@ -2,6 +2,7 @@
 //! repeated, and whatever is wrong with it, the one before goes on.
 
 mod program;
+mod watching;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -32,6 +32,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Ended {
+    let hangup = match signals::hangup() {
+        Ok(hangup) => hangup,
+        Err(cause) => return Ended::Failed(cause.into()),
+    };
     match prepare(&arguments) {
         Ok((config, assembly, stop)) => {
             let until = if arguments.once {
@@ -40,8 +44,9 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
                 Until::Stopped
             };
             let swapper = Swapper::new(config.sources.keys().map(String::as_str));
-            if let Err(error) = listen(until, &swapper) {
-                return Ended::Misconfigured(error);
+            match until {
+                Until::CaughtUp => signals::ignore(hangup),
+                Until::Stopped => signals::look_on(hangup, swapper.clone()),
             }
             let reports = run_all(&config, &assembly, until, &swapper, &stop).await;
             assembly.close().await;
@@ -69,16 +74,6 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Assembly, watch::Re
         assembly,
         signals::stop().context("cannot listen for signals")?,
     ))
-}
-
-/// A run with an end keeps its components.
-fn listen(until: Until, swapper: &Swapper) -> anyhow::Result<()> {
-    match until {
-        Until::CaughtUp => Ok(()),
-        Until::Stopped => {
-            signals::look_on_hangup(swapper.clone()).context("cannot listen for signals")
-        }
-    }
 }
 
 async fn run_all(
@@ -116,12 +111,13 @@ async fn run_one(
         ready.exchange = exchange;
     }
     let exchange = Arc::clone(&ready.exchange);
+    let loaded = ready.component.digest();
     let task = async move { runner::run(&ready, until, stop, &mut |_| {}).await };
     let task = tokio::spawn(task.in_current_span());
     let watched = async {
         match until {
             Until::CaughtUp => {}
-            Until::Stopped => hot_swap::watch(assembly, source, &exchange).await,
+            Until::Stopped => hot_swap::watch(assembly, source, &exchange, loaded).await,
         }
         std::future::pending().await
     };

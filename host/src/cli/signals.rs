@@ -1,21 +1,33 @@
 //! SIGINT and SIGTERM: the first asks to stop, the second does. SIGHUP asks to look at the
 //! components.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::hot_swap::Swapper;
 
-/// Has all components be looked at whenever the process is asked to; it does not end any more
-/// with its terminal.
-pub(super) fn look_on_hangup(swapper: Swapper) -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
+/// From now on the process does not end any more with its terminal; what comes until somebody
+/// listens is heard then.
+pub(super) fn hangup() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Has all components be looked at whenever the process is asked to.
+pub(super) fn look_on(mut hangup: Signal, swapper: Swapper) {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             swapper.look_at_all();
         }
     });
-    Ok(())
+}
+
+/// A run with an end keeps its components.
+pub(super) fn ignore(mut hangup: Signal) {
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP is ignored: run --once keeps the component it began with");
+        }
+    });
 }
 
 /// Becomes true when the process is asked to stop.

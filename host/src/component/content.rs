@@ -1,12 +1,14 @@
 //! The bytes of a component, before anything is made of them.
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail, ensure};
+use rustix::fs::OFlags;
 
 use super::digest::Digest;
 use super::origin::Origin;
@@ -114,20 +116,32 @@ fn embedded_digest() -> Digest {
     *DIGEST.get_or_init(|| Digest::of(EMBEDDED))
 }
 
-/// What is read is what was measured: a file that grows meanwhile is refused as well.
+/// What is read is what was measured: a file that grows meanwhile is refused as well. Opening
+/// waits for nobody, as a pipe would have it wait for its writer.
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
     let refused = || format!("component {shown} can not be read: check its permissions");
     let mut bytes = Vec::new();
-    let file = File::open(path).with_context(refused)?;
-    let length = file.metadata().with_context(refused)?.len();
+    let mut options = OpenOptions::new();
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.read(true).open(path).with_context(refused)?;
+    let found = file.metadata().with_context(refused)?;
+    let remedy = "name the component's file";
+    ensure!(
+        !found.is_dir(),
+        "component {shown} is a directory: {remedy}"
+    );
+    ensure!(
+        found.is_file(),
+        "component {shown} is a pipe or a device: {remedy}"
+    );
     let limit = COMPONENT_MAX >> 20;
     let too_large = || {
         format!(
             "component {shown} is larger than {limit} MiB, which no component may be: check \"path\""
         )
     };
-    ensure!(length <= COMPONENT_MAX, too_large());
+    ensure!(found.len() <= COMPONENT_MAX, too_large());
     let mut limited = file.take(COMPONENT_MAX + 1);
     limited.read_to_end(&mut bytes).with_context(refused)?;
     ensure!(bytes.len() as u64 <= COMPONENT_MAX, too_large());
@@ -137,6 +151,8 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]

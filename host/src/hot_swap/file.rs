@@ -31,14 +31,6 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// One that runs already.
-    pub(super) fn taken(stamp: Option<Stamp>) -> Self {
-        Self {
-            seen: stamp,
-            taken: stamp,
-        }
-    }
-
     /// Whether to take the file, which is this now: it is another one than was taken, and has
     /// not changed since the last look, so that nobody is writing it any more.
     pub(super) fn look(&mut self, now: Option<Stamp>) -> bool {
@@ -71,8 +63,10 @@ mod tests {
 
     #[test]
     fn a_file_is_taken_once_when_it_has_changed_and_rests() {
-        let mut watched = Watched::taken(version(1));
+        let mut watched = Watched::default();
         let rows = [
+            (version(1), false),
+            (version(1), true),
             (version(1), false),
             (version(2), false),
             (version(3), false),

@@ -45,19 +45,29 @@ impl Swapper {
     }
 }
 
-/// Watches the component of a source and offers every other version that may take its place.
-/// Never ends.
-pub async fn watch(assembly: &Assembly, source: &config::Source, exchange: &Exchange) {
+/// Watches the component of a source, which was loaded as this, and offers every other version
+/// that may take its place. What is there at the first look may be another one already. Never
+/// ends.
+pub async fn watch(
+    assembly: &Assembly,
+    source: &config::Source,
+    exchange: &Exchange,
+    loaded: Digest,
+) {
     let mut watch = Watch {
         assembly,
         source,
         exchange,
+        loaded,
         origin: Origin::Embedded,
         watched: Watched::default(),
         tried: None,
+        asked: false,
     };
-    watch.follow_path();
-    watch.watched = Watched::taken(watch.stamp());
+    // Where the path leads nowhere by now, it is found again when somebody asks.
+    if let Ok(origin) = watch.find() {
+        watch.origin = origin;
+    }
     loop {
         let asked = tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => false,
@@ -74,28 +84,33 @@ struct Watch<'a> {
     assembly: &'a Assembly,
     source: &'a config::Source,
     exchange: &'a Exchange,
+    loaded: Digest,
     origin: Origin,
     watched: Watched,
     /// What was offered or refused last.
     tried: Option<Digest>,
+    /// Whether somebody waits for what the next look finds.
+    asked: bool,
 }
 
 impl Watch<'_> {
-    /// Looks where the path leads now; a place that was there and is not any more stays.
-    fn follow_path(&mut self) {
-        if let Ok(origin) = Origin::find(self.source.path.as_deref()) {
-            self.origin = origin;
-        }
+    /// Where the path leads now.
+    fn find(&self) -> anyhow::Result<Origin> {
+        Origin::find(self.source.path.as_deref())
     }
 
-    /// The next look takes whatever file is there, if it rests. What is in a registry is only
-    /// looked at now.
+    /// The next look takes whatever file is there, if it rests. What is no file is only looked
+    /// at now.
     async fn asked(&mut self) {
-        self.follow_path();
+        tracing::info!("looking at the component again");
         self.tried = None;
         self.watched.forget();
-        tracing::info!(component = %self.origin, "looking at the component again");
-        if let Origin::Registry(_) = &self.origin {
+        match self.find() {
+            Ok(origin) => self.origin = origin,
+            Err(error) => return self.judge(Err(error)).await,
+        }
+        self.asked = true;
+        if !matches!(self.origin, Origin::File(_)) {
             let fetched = self.fetch().await;
             self.judge(fetched).await;
         }
@@ -110,7 +125,8 @@ impl Watch<'_> {
 
     async fn look(&mut self) {
         let before = self.stamp();
-        if !self.watched.look(before) {
+        let is_due = self.watched.look(before);
+        if !is_due && !(self.asked && before.is_none()) {
             return;
         }
         let read = self.fetch().await;
@@ -126,19 +142,28 @@ impl Watch<'_> {
     }
 
     async fn judge(&mut self, read: anyhow::Result<Content>) {
+        let asked = std::mem::take(&mut self.asked);
         match read {
+            Ok(content) if self.runs(&content) => {
+                self.tried = None;
+                if asked {
+                    let sha256 = content.digest();
+                    tracing::info!(%sha256, "the component is the one that runs");
+                }
+            }
             Ok(content) => self.consider(content).await,
             Err(error) => self.exchange.refused(None, format!("{error:#}")),
         }
     }
 
+    /// Until what was loaded has described itself, nothing else runs.
+    fn runs(&self, content: &Content) -> bool {
+        let running = self.exchange.running().unwrap_or(self.loaded);
+        running == content.digest()
+    }
+
     async fn consider(&mut self, content: Content) {
         let digest = content.digest();
-        if self.exchange.running() == Some(digest) {
-            self.tried = None;
-            tracing::debug!(sha256 = %digest, "the component is the one that runs");
-            return;
-        }
         if self.tried.replace(digest) == Some(digest) {
             return;
         }
