@@ -137,6 +137,11 @@ fn rows() -> Vec<(&'static str, Answer, Vec<String>)> {
             words("no manifest"),
         ),
         (
+            "not let in",
+            (403, None, b"no".to_vec()),
+            words("set username and password in [sources.NAME.registry]"),
+        ),
+        (
             "unknown",
             (401, Some("Basic realm=\"r\"".into()), vec![]),
             words("set username and password in [sources.NAME.registry]"),

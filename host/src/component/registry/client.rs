@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use oci_client::Reference;
 use oci_client::errors::OciEnvelope;
 use oci_client::manifest::{
@@ -101,9 +101,9 @@ impl<'a> Client<'a> {
     async fn answer(&self, response: Response, limit: u64) -> anyhow::Result<Vec<u8>> {
         match response.status() {
             StatusCode::OK => body(response, limit).await,
-            StatusCode::UNAUTHORIZED if self.registry.user.is_some() => bail!(
-                "the registry lets nobody in with these username and password: check them in [sources.NAME.registry]"
-            ),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(refusal(response).await.context(token::WHO))
+            }
             StatusCode::NOT_FOUND if self.reference.digest().is_some() => {
                 Err(refusal(response).await.context(DIGESTS))
             }

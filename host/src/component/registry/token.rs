@@ -13,7 +13,9 @@ use super::client::{address, refusal, send, small};
 use crate::capability::text::shown;
 use crate::config::Registry;
 
-const WHO: &str = "set username and password in [sources.NAME.registry], or check them there";
+/// What helps who is not let in.
+pub(super) const WHO: &str =
+    "set username and password in [sources.NAME.registry], or check them there";
 
 /// What lets us in, as both names are in use.
 #[derive(Deserialize)]
