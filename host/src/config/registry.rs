@@ -17,7 +17,7 @@ pub struct Registry {
 
 /// For the component of this path.
 pub(super) fn read(section: &Section<'_>, path: Option<&str>) -> Registry {
-    if section.exists() && !path.and_then(in_registry).is_some() {
+    if section.exists() && path.and_then(in_registry).is_none() {
         section.refuse_table(&format!(
             "is of no use, as \"path\" does not begin with {REGISTRY_SCHEME}: leave one of them out"
         ));

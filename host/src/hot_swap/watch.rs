@@ -125,8 +125,8 @@ impl Watch<'_> {
 
     async fn look(&mut self) {
         let before = self.stamp();
-        let is_due = self.watched.look(before);
-        if !is_due && !(self.asked && before.is_none()) {
+        let is_asked_for = self.asked && before.is_none();
+        if !(self.watched.look(before) || is_asked_for) {
             return;
         }
         let read = self.fetch().await;
