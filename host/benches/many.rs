@@ -30,7 +30,6 @@ const FIRST: u64 = 50;
 const DOCUMENTS: u64 = 20_000;
 /// What the sources read on average while they are compared.
 const COMPARED: u64 = 500;
-const ROUNDS: usize = 5;
 /// What is asked of every source, in shares and in bytes.
 const LEAST_SHARE: f64 = 0.5;
 const MOST_MEMORY: f64 = (2 << 20) as f64;
@@ -49,7 +48,7 @@ struct Run {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let rounds = std::env::var("ROUNDS").map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
+    let rounds = support::rounds()?;
     let cache = tempfile::tempdir()?;
     run(cache.path(), 1).await?;
     let (mut one, mut all) = (Vec::new(), Vec::new());

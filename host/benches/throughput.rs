@@ -13,7 +13,6 @@ use elasticsearch_source::sandbox::Sandbox;
 use support::{Case, DISCARDED, Index, report};
 
 const DOCUMENTS: u64 = 200_000;
-const ROUNDS: usize = 5;
 const CASES: [Case; 5] = [
     Case {
         name: "discarded, 100 in a page",
@@ -51,13 +50,14 @@ async fn main() -> anyhow::Result<()> {
     let sandbox = Sandbox::new()?;
     support::read(&index, &sandbox, &DISCARDED).await?;
     let mut runs = vec![Vec::new(); CASES.len()];
-    for _ in 0..ROUNDS {
+    let rounds = support::rounds()?;
+    for _ in 0..rounds {
         for (case, runs) in CASES.iter().zip(&mut runs) {
             runs.push(support::read(&index, &sandbox, case).await?);
         }
     }
     println!(
-        "{DOCUMENTS} documents of about 480 bytes, {ROUNDS} interleaved rounds: median (least to most)"
+        "{DOCUMENTS} documents of about 480 bytes, {rounds} interleaved rounds: median (least to most)"
     );
     println!("{}", report::heading());
     for (case, runs) in CASES.iter().zip(&runs) {

@@ -1,5 +1,7 @@
 //! What people read.
 
+use std::time::Instant;
+
 use crate::support::program::{self, Finished};
 use crate::support::world::World;
 
@@ -22,7 +24,9 @@ async fn a_million_lines_are_a_hundred_and_one_that_says_how_many_are_missing() 
     let world = attacker(&cluster, "poll", "lines")
         .raw("count", "1000000")
         .limits("log_lines = 10\nguest_time = \"1m\"");
+    let begun = Instant::now();
     let finished = run(world).await;
+    let seconds = begun.elapsed().as_secs() + 1;
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let lines = finished.stderr.lines();
     let (mut written, mut left_out, mut notices) = (0, 0, 0);
@@ -49,6 +53,10 @@ async fn a_million_lines_are_a_hundred_and_one_that_says_how_many_are_missing() 
         written + left_out,
         1_000_000,
         "every line is written or counted"
+    );
+    assert!(
+        written <= 10 * (seconds + 1),
+        "{written} lines in {seconds} s"
     );
     assert!(notices <= written / 10 + 1, "{notices} for {written} lines");
 }

@@ -103,6 +103,10 @@ fn a_state_is_shown_when_who_holds_it_can_not_be_read() {
 fn a_document_without_a_place_is_imported_with_a_word_about_it() {
     let (_cluster, world) = published();
     let mut empty = world.state();
+    let mut untimed = empty["data"].clone();
+    for key in ["last_poll_timestamp", "last_document_id"] {
+        untimed[key] = json!(null);
+    }
     empty["data"] = json!({});
     std::fs::write(world.folder().join("empty.json"), empty.to_string()).unwrap();
     let said = done(&world, "import", &["empty.json", "--yes"]);
@@ -115,6 +119,7 @@ fn a_document_without_a_place_is_imported_with_a_word_about_it() {
     let places = [
         json!({"last_poll_timestamp": "2026-01-01T00:00:00Z"}),
         json!({"last_document_id": "d7"}),
+        untimed,
     ];
     for data in places {
         empty["data"] = data;

@@ -24,7 +24,6 @@ const SERVER: &str = "ELASTICSEARCH_URL";
 const INDEX: &str = "elasticsearch-source-bench";
 const DOCUMENTS: u64 = 1_000_000;
 const SLICES: [u32; 3] = [1, 2, 4];
-const ROUNDS: usize = 5;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -41,13 +40,14 @@ async fn main() -> anyhow::Result<()> {
     let sandbox = Sandbox::new()?;
     download::download(&index, &DISCARDED).await?;
     let mut compared = SLICES.map(Comparison::at);
-    for _ in 0..ROUNDS {
+    let rounds = support::rounds()?;
+    for _ in 0..rounds {
         for comparison in &mut compared {
             comparison.round(&index, &sandbox).await?;
         }
     }
     println!(
-        "{DOCUMENTS} documents of about 480 bytes, {} in a page, {ROUNDS} interleaved rounds: median (least to most)",
+        "{DOCUMENTS} documents of about 480 bytes, {} in a page, {rounds} interleaved rounds: median (least to most)",
         DISCARDED.page_size
     );
     println!("{}{:>32}", report::heading(), "% of only downloaded");

@@ -19,6 +19,16 @@ use report::{Run, Stopwatch};
 /// The first timestamp, in milliseconds since the epoch.
 const START_MS: u64 = 1_767_225_600_000;
 
+/// How often everything is measured, unless `ROUNDS` says otherwise.
+const ROUNDS: usize = 5;
+
+pub(crate) fn rounds() -> anyhow::Result<usize> {
+    match std::env::var("ROUNDS") {
+        Ok(rounds) => rounds.parse().context("ROUNDS is a number"),
+        Err(_) => Ok(ROUNDS),
+    }
+}
+
 /// What is compared.
 pub(crate) struct Case {
     pub(crate) name: &'static str,

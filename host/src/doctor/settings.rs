@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::finding::{Finding, Topic::Settings as Topic};
-use super::plan::Plan;
+use super::plan::{Pagination, Plan};
 use super::words::indices;
 use crate::config::show_duration;
 
@@ -125,7 +125,20 @@ fn unnumbered(plan: &Plan, settings: &Settings) -> Option<Finding> {
     })
 }
 
+/// How what is read depends on when documents become visible.
 fn visibility(plan: &Plan, settings: &Settings) -> Finding {
+    match (plan.timestamp_field.is_some(), plan.pagination) {
+        (false, Pagination::Scroll) => Topic.note(
+            "an export has what is visible when it begins: refresh the indices first if it is to have what was written before",
+        ),
+        (false, Pagination::Offset) => {
+            Topic.ok("every cycle reads what is visible then")
+        }
+        _ => waiting(plan, settings),
+    }
+}
+
+fn waiting(plan: &Plan, settings: &Settings) -> Finding {
     let settle = settle(plan, Some(settings));
     let shown = show_duration(settle);
     let on_demand = settings.with(REFRESH, |set| set == "-1");

@@ -73,6 +73,13 @@ fn everything_else_is_denied() {
         ("GET", "/_security/user"),
         ("GET", "/secrets/_search"),
         ("GET", "/logs-*,secrets/_search"),
+        ("POST", "/secrets/_pit?keep_alive=1m"),
+        ("POST", "/secrets/_search/point_in_time?keep_alive=1m"),
+        ("POST", "/secrets/_count"),
+        ("GET", "/secrets/_mapping"),
+        ("GET", "/secrets/_settings"),
+        ("GET", "/secrets/_field_caps?fields=x"),
+        ("POST", "/logs-*x/_search"),
         (
             "POST",
             "/logs-*/_search?source={}&source_content_type=application/json",

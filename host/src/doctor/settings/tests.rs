@@ -58,6 +58,24 @@ fn every_setting_that_matters_is_judged() {
             "read 0s after",
         ),
         (
+            json!({"pagination": "scroll"}),
+            json!({"a": {}}),
+            Level::Ok,
+            "documents are read 5s after",
+        ),
+        (
+            json!({"pagination": "scroll", "timestamp_field": null}),
+            json!({"a": {}}),
+            Level::Note,
+            "visible when it begins",
+        ),
+        (
+            json!({"pagination": "offset", "timestamp_field": null}),
+            json!({"a": {}}),
+            Level::Ok,
+            "reads what is visible then",
+        ),
+        (
             json!({}),
             json!({"a": {}}),
             Level::Ok,
