@@ -232,3 +232,30 @@ async fn a_state_of_another_connector_goes_on_at_its_last_document_id() {
     assert_eq!(world.published_once().await, 0);
     assert_eq!(world.state()["data"]["reading"]["missed"], 1);
 }
+
+/// Of two indices with the same ids, one page of ids ends between two of the same place.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_document_ids_than_a_list_has_at_once_are_counted_once() {
+    const SHARED: u64 = 5_001;
+    let cluster = MiniElasticsearch::start(Options {
+        product: Product::OpenSearch,
+        ..Options::default()
+    })
+    .unwrap();
+    for index in ["orders-a", "orders-b"] {
+        cluster.create_index(index, 1, &mappings()).unwrap();
+        for (id, source) in documents(1..SHARED + 1) {
+            cluster.insert(index, Some(&id), source).unwrap();
+        }
+    }
+    let (first, source) = document(0);
+    cluster.insert("orders-a", Some(&first), source).unwrap();
+    let world = World::reading(cluster.url(), "orders-*")
+        .without("timestamp_field")
+        .key("pagination", "document_id")
+        .key("settle", "300ms");
+    assert_eq!(world.published_once().await, 2 * SHARED + 1);
+    assert_eq!(world.published_once().await, 0);
+    let data = &world.state()["data"];
+    assert_eq!(data["receipts"]["differed"], 0, "{}", data["receipts"]);
+}

@@ -27,9 +27,9 @@ use tokio::sync::watch;
 const SOURCES: usize = 1_000;
 /// When the sources start, and further on, which is more than any reads meanwhile.
 const FIRST: u64 = 50;
-const DOCUMENTS: u64 = 20_000;
+const DOCUMENTS: u64 = 3_000;
 /// What the sources read on average while they are compared.
-const COMPARED: u64 = 500;
+const COMPARED: u64 = 200;
 /// What is asked of every source, in shares and in bytes.
 const LEAST_SHARE: f64 = 0.5;
 const MOST_MEMORY: f64 = (2 << 20) as f64;

@@ -127,7 +127,7 @@ fn unnumbered(plan: &Plan, settings: &Settings) -> Option<Finding> {
 
 /// How what is read depends on when documents become visible.
 fn visibility(plan: &Plan, settings: &Settings) -> Finding {
-    match (plan.timestamp_field.is_some(), plan.pagination) {
+    match (plan.field().is_some(), plan.pagination) {
         (false, Pagination::Scroll) => Topic.note(
             "an export has what is visible when it begins: refresh the indices first if it is to have what was written before",
         ),
