@@ -16,19 +16,26 @@ pub(crate) fn component(name: &'static str) -> PathBuf {
 fn build(name: &str) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
-    let built = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
         .current_dir(fixtures.join(name))
         .args(["build", "--locked", "--quiet", "--lib"])
         .args(["--target", "wasm32-wasip2", "--profile", "component"])
         .arg("--target-dir")
-        .arg(&target_dir)
+        .arg(&target_dir);
+    run_apart(&mut cargo);
+    target_dir.join(format!("wasm32-wasip2/component/{name}.wasm"))
+}
+
+/// Without what the build of the tests is told.
+fn run_apart(cargo: &mut Command) {
+    let built = cargo
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTFLAGS")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
         .status()
         .unwrap();
     assert!(built.success(), "its messages stand above");
-    target_dir.join(format!("wasm32-wasip2/component/{name}.wasm"))
 }
 
 /// The file of the embedded component as `cargo component` builds it, which `CARGO_COMPONENT`
@@ -37,18 +44,14 @@ pub(crate) fn by_cargo_component() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cargo-component");
     let tool = std::env::var_os("CARGO_COMPONENT").expect("as when the tests were built");
-    let built = Command::new(tool)
+    let mut cargo = Command::new(tool);
+    cargo
         .current_dir(root)
         .args(["component", "build", "--locked", "--quiet"])
         .args(["-p", "iggy-connector-elasticsearch-source"])
         .args(["--target", "wasm32-wasip2", "--target-dir"])
-        .arg(&target_dir)
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("RUSTFLAGS")
-        .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .status()
-        .unwrap();
-    assert!(built.success(), "its messages stand above");
+        .arg(&target_dir);
+    run_apart(&mut cargo);
     target_dir.join("wasm32-wasip2/debug/iggy_connector_elasticsearch_source.wasm")
 }
 
