@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 
+use crate::cluster::Clients;
 use crate::config::{self, Config};
 use crate::publisher::destination::Destination;
 use crate::publisher::discard::DiscardDestination;
@@ -34,6 +35,7 @@ pub(crate) use rehearsal::explain;
 pub struct Assembly {
     sandbox: Sandbox,
     outputs: Outputs,
+    clients: Clients,
     retry: RetryPolicy,
     /// The keys of all sources, in the order in which they are numbered.
     keys: Vec<String>,
@@ -60,6 +62,7 @@ impl Assembly {
         Self {
             sandbox,
             outputs,
+            clients: Clients::default(),
             retry: RetryPolicy::default(),
             keys: config.sources.keys().cloned().collect(),
             first_id: 1,
@@ -78,6 +81,7 @@ impl Assembly {
         Self {
             sandbox,
             outputs: Outputs::Discarded,
+            clients: Clients::default(),
             retry: RetryPolicy::default(),
             keys: vec![source.key.clone()],
             first_id: id,

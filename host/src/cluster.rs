@@ -27,6 +27,8 @@ use authorization::Authorization;
 use hosts::Hosts;
 use identity::Identity;
 
+pub use client::Clients;
+
 /// The way to the one cluster. One call is one attempt.
 pub trait Transport: Send + Sync {
     /// Sends a request and reads its whole answer.
@@ -106,9 +108,17 @@ impl Cluster {
     /// # Errors
     /// Names what of the access can not be used.
     pub fn new(config: ClusterConfig) -> anyhow::Result<Self> {
+        Self::sharing(config, &Clients::default())
+    }
+
+    /// The same with the connections of others that are reached in the same way.
+    ///
+    /// # Errors
+    /// As [`Cluster::new`].
+    pub fn sharing(config: ClusterConfig, clients: &Clients) -> anyhow::Result<Self> {
         let access = config.access;
         Ok(Self {
-            client: client::build(&access, config.timeout)?,
+            client: clients.client(&access, config.timeout)?,
             identity: (access.hosts.len() > 1).then(Identity::default),
             hosts: Hosts::new(access.hosts),
             authorization: Authorization::new(access.credentials),

@@ -66,7 +66,7 @@ impl Assembly {
         let component = self.component(source).await?;
         let (origin, sha256) = (component.origin(), component.digest());
         tracing::info!(source = source.key, component = %origin, %sha256, "loaded");
-        Ok(self.assemble(source, component, Arc::new(cluster(source)?), given))
+        Ok(self.assemble(source, component, Arc::new(self.cluster(source)?), given))
     }
 
     /// The same with this component, and this way to the cluster.
@@ -117,6 +117,16 @@ impl Assembly {
             state_numbers: given.state_numbers,
             permit: given.permit,
         }
+    }
+
+    /// The way to the cluster that a source reads.
+    pub(super) fn cluster(&self, source: &config::Source) -> anyhow::Result<Cluster> {
+        let config = ClusterConfig {
+            access: source.access.clone(),
+            timeout: source.timeout,
+            max_response_bytes: source.max_response_bytes,
+        };
+        Cluster::sharing(config, &self.clients)
     }
 
     /// The component that a source names, if it is the one that was pinned.
@@ -172,12 +182,4 @@ fn bytes(limit: u64) -> usize {
 
 fn count(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
-}
-
-pub(super) fn cluster(source: &config::Source) -> anyhow::Result<Cluster> {
-    Cluster::new(ClusterConfig {
-        access: source.access.clone(),
-        timeout: source.timeout,
-        max_response_bytes: source.max_response_bytes,
-    })
 }

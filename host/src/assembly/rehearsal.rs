@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use super::Assembly;
-use super::ready::{self, Given};
+use super::ready::Given;
 use crate::clock;
 use crate::cluster::{HttpError, Request, Response, Transport};
 use crate::component::{Component, Content};
@@ -163,7 +163,7 @@ impl Assembly {
             Permit::never("this is a rehearsal, in which nothing is published"),
         );
         // What of the access can not be used is found out all the same.
-        ready::cluster(source)?;
+        self.cluster(source)?;
         Ok(self.assemble(source, component, Arc::new(Unasked), given))
     }
 }
