@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use elasticsearch_source::mini_elasticsearch::{Credentials, MiniElasticsearch, Options};
+use bytes::Bytes;
+use elasticsearch_source::mini_elasticsearch::{Credentials, MiniElasticsearch, Options, Product};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -28,6 +29,42 @@ async fn contexts_are_counted_and_expire() {
         .ok();
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(mini.open_pits(), 0);
+}
+
+/// As Elasticsearch 8.19 and OpenSearch 2.19 answered.
+#[tokio::test]
+async fn no_more_shards_are_held_open_than_a_real_node_would() {
+    let (scroll, es, os) = (
+        "/i/_search?scroll=1m",
+        "/i/_pit?keep_alive=1m",
+        "/i/_search/point_in_time?keep_alive=1m",
+    );
+    let (too_many, rejected) = (
+        "too_many_scroll_contexts_exception",
+        "rejected_execution_exception",
+    );
+    let rows = [
+        (Product::Elasticsearch, scroll, 500, Some(too_many)),
+        (Product::Elasticsearch, es, 1_000, None),
+        (Product::OpenSearch, scroll, 500, Some(rejected)),
+        (Product::OpenSearch, os, 300, Some(rejected)),
+    ];
+    for (product, path, shards, error) in rows {
+        let mini = MiniElasticsearch::without_network(Options {
+            product,
+            ..Options::default()
+        });
+        mini.create_index("i", 50, &json!({})).unwrap();
+        for _ in 0..shards / 50 {
+            let opened = mini.answer("POST", path, Bytes::new()).await.unwrap();
+            assert_eq!(opened.status, 200, "{product:?} {path}");
+        }
+        let one_more = mini.answer("POST", path, Bytes::new()).await.unwrap();
+        let body: Value = serde_json::from_slice(&one_more.body).unwrap();
+        let said = body.pointer("/error/type").and_then(Value::as_str);
+        assert_eq!(said, error, "{product:?} {path}");
+        assert_eq!(one_more.status, if error.is_some() { 429 } else { 200 });
+    }
 }
 
 #[tokio::test]

@@ -30,12 +30,23 @@ impl ClusterSettings {
     }
 }
 
-/// Tells how many scrolls may be open.
+/// Tells how much may be held open; Elasticsearch has no such limit of points in time.
 pub(super) fn judge(settings: &ClusterSettings) -> Option<Finding> {
-    let most = settings.get("/search/max_open_scroll_context")?;
-    Some(Settings.ok(format!(
-        "{most} scrolls may be open on a node (search.max_open_scroll_context)"
-    )))
+    let limits = [
+        ("scrolls", "max_open_scroll_context"),
+        ("points in time", "max_open_pit_context"),
+    ];
+    let known = limits.into_iter().filter_map(|(what, name)| {
+        let most = settings.get(&format!("/search/{name}"))?;
+        Some(format!("{most} shards by {what} (search.{name})"))
+    });
+    let known: Vec<_> = known.collect();
+    (!known.is_empty()).then(|| {
+        Settings.ok(format!(
+            "all clients together may hold open, on each node, {}",
+            known.join(" and ")
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -43,6 +54,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn opensearch_limits_points_in_time_too() {
+        let search = json!({"max_open_scroll_context": "500", "max_open_pit_context": "300"});
+        let settings = json!({"defaults": {"search": search}});
+        let finding = judge(&serde_json::from_value(settings).unwrap()).unwrap();
+        assert_eq!(
+            finding.message,
+            "all clients together may hold open, on each node, 500 shards by scrolls (search.max_open_scroll_context) and 300 shards by points in time (search.max_open_pit_context)"
+        );
+    }
 
     #[test]
     fn what_is_set_goes_before_what_is_the_default() {
@@ -53,17 +75,17 @@ mod tests {
             (of(json!({})), None, None),
             (
                 of(json!({"defaults": default})),
-                Some("500 scrolls"),
+                Some("500 shards by scrolls"),
                 Some(false),
             ),
             (
                 of(json!({"defaults": default, "persistent": set})),
-                Some("9 scrolls"),
+                Some("9 shards by scrolls"),
                 Some(true),
             ),
             (
                 of(json!({"persistent": default, "transient": set})),
-                Some("9 scrolls"),
+                Some("9 shards by scrolls"),
                 Some(true),
             ),
         ];
@@ -73,7 +95,7 @@ mod tests {
             assert!(
                 message
                     .unwrap_or_default()
-                    .starts_with(scrolls.unwrap_or_default())
+                    .contains(scrolls.unwrap_or_default())
             );
             assert_eq!(settings.sorts_by_id(), sorts);
         }

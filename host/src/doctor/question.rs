@@ -76,7 +76,7 @@ impl Question {
                 "/{index}/_settings/{SETTINGS}?expand_wildcards=open,closed&include_defaults=true&flat_settings=true"
             )),
             Self::ClusterSettings => get(
-                "/_cluster/settings?include_defaults=true&filter_path=**.max_open_scroll_context,**.id_field_data"
+                "/_cluster/settings?include_defaults=true&filter_path=**.max_open_scroll_context,**.max_open_pit_context,**.id_field_data"
                     .to_owned(),
             ),
             Self::Stats => get(format!("/{index}/_stats/docs,store?filter_path=_all.primaries")),
@@ -135,7 +135,7 @@ impl Question {
                 "the format of the timestamp field, and whether documents are kept"
             }
             Self::Settings => "the settings of the indices, and which are closed",
-            Self::ClusterSettings => "how many scrolls may be open",
+            Self::ClusterSettings => "how many scrolls and points in time may be open",
             Self::Stats => "the size on disk",
             Self::Matching => "how many documents match",
             Self::WithField => "how many documents have a timestamp",

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Product;
 use super::call::Params;
-use super::contexts::Contexts;
+use super::contexts::{Contexts, Most};
 use super::error::Cause;
 use super::index::Index;
 use super::mapping::Mapping;
@@ -51,11 +52,11 @@ pub(super) struct Expression<'a> {
 }
 
 impl Cluster {
-    pub(super) fn new(manual_refresh: bool) -> Self {
+    pub(super) fn new(product: Product, manual_refresh: bool) -> Self {
         Self {
             indices: BTreeMap::new(),
-            pits: Contexts::new("pit"),
-            scrolls: Contexts::new("scroll"),
+            pits: Contexts::new("pit", Most::of_pits(product)),
+            scrolls: Contexts::new("scroll", Some(Most::of_scrolls(product))),
             manual_refresh,
             views: Vec::new(),
             last_id: 0,

@@ -6,19 +6,27 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
+use super::Product;
 use super::error::Cause;
 
 /// `search.max_keep_alive`.
 const KEEP_ALIVE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// `search.max_open_scroll_context`.
-const OPEN_MAX: usize = 500;
+/// How many shards may be held open, as each of them has a context of its own.
+#[derive(Debug)]
+pub(super) struct Most {
+    shards: usize,
+    kind: &'static str,
+    what: &'static str,
+    setting: &'static str,
+}
 
 /// Open contexts of one sort by number.
 #[derive(Debug)]
 pub(super) struct Contexts<T> {
     /// What an id begins with.
     prefix: &'static str,
+    most: Option<Most>,
     open: BTreeMap<u64, Context<T>>,
     last: u64,
 }
@@ -26,6 +34,7 @@ pub(super) struct Contexts<T> {
 #[derive(Debug)]
 struct Context<T> {
     value: T,
+    shards: usize,
     keep_alive: Duration,
     expires: Instant,
     /// Grows with every use; ids change with it now and then.
@@ -38,23 +47,66 @@ pub(super) enum NoContext {
     Gone(u64),
 }
 
+impl Most {
+    pub(super) fn of_scrolls(product: Product) -> Self {
+        Self {
+            shards: 500,
+            kind: match product {
+                Product::Elasticsearch => "too_many_scroll_contexts_exception",
+                Product::OpenSearch => "rejected_execution_exception",
+            },
+            what: "scroll",
+            setting: "search.max_open_scroll_context",
+        }
+    }
+
+    /// Elasticsearch has as many as its memory holds.
+    pub(super) fn of_pits(product: Product) -> Option<Self> {
+        (product == Product::OpenSearch).then_some(Self {
+            shards: 300,
+            kind: "rejected_execution_exception",
+            what: "Point In Time",
+            setting: "search.max_open_pit_context",
+        })
+    }
+
+    fn exceeded(&self) -> Cause {
+        let Self {
+            shards,
+            kind,
+            what,
+            setting,
+        } = self;
+        let reason = format!(
+            "Trying to create too many {what} contexts. Must be less than or equal to: [{shards}]. This limit can be set by changing the [{setting}] setting."
+        );
+        Cause::new(429, kind, reason)
+    }
+}
+
 impl<T> Contexts<T> {
-    pub(super) fn new(prefix: &'static str) -> Self {
+    pub(super) fn new(prefix: &'static str, most: Option<Most>) -> Self {
         Self {
             prefix,
+            most,
             open: BTreeMap::new(),
             last: 0,
         }
     }
 
-    /// Opens a context and returns its id.
-    pub(super) fn open(&mut self, value: T, keep_alive: Duration) -> Result<String, Cause> {
+    /// Opens a context of so many shards and returns its id.
+    pub(super) fn open(
+        &mut self,
+        value: T,
+        shards: usize,
+        keep_alive: Duration,
+    ) -> Result<String, Cause> {
         self.expire();
-        if self.open.len() >= OPEN_MAX {
-            let reason = format!(
-                "Trying to create too many scroll contexts. Must be less than or equal to: [{OPEN_MAX}]. This limit can be set by changing the [search.max_open_scroll_context] setting."
-            );
-            return Err(Cause::new(429, "rejected_execution_exception", reason));
+        let held: usize = self.open.values().map(|context| context.shards).sum();
+        if let Some(most) = &self.most
+            && held + shards > most.shards
+        {
+            return Err(most.exceeded());
         }
         self.last += 1;
         let expires = Instant::now() + keep_alive;
@@ -62,6 +114,7 @@ impl<T> Contexts<T> {
             self.last,
             Context {
                 value,
+                shards,
                 keep_alive,
                 expires,
                 uses: 0,

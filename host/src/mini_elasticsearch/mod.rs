@@ -118,7 +118,7 @@ impl MiniElasticsearch {
             server: Server::new(
                 options.product,
                 options.cluster_uuid,
-                Cluster::new(options.manual_refresh),
+                Cluster::new(options.product, options.manual_refresh),
             ),
             credentials: Mutex::new(options.credentials),
             faults: Mutex::default(),

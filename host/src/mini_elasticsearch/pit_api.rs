@@ -34,7 +34,7 @@ pub(super) fn open_pit(
     match server.product {
         Product::OpenSearch if total == 0 => Err(Cause::argument("invalid id: [null]").into()),
         Product::OpenSearch => {
-            let id = cluster.pits.open(view, keep_alive)?;
+            let id = cluster.pits.open(view, total, keep_alive)?;
             let now = chrono::Utc::now().timestamp_millis();
             Ok(Reply::json(
                 200,
@@ -42,7 +42,7 @@ pub(super) fn open_pit(
             ))
         }
         Product::Elasticsearch => {
-            let id = cluster.pits.open(view, keep_alive)?;
+            let id = cluster.pits.open(view, total, keep_alive)?;
             Ok(Reply::json(200, &json!({"id": id, "_shards": shards})))
         }
     }

@@ -50,12 +50,13 @@ pub(super) fn search(
         None => None,
         Some(keep_alive) => {
             let keep_alive = parse_keep_alive(keep_alive, "scroll")?;
+            let shards = view.shards();
             let scroll = Scroll {
                 view,
                 returned: page.positions.len(),
                 request: request.clone(),
             };
-            Some(server.cluster().scrolls.open(scroll, keep_alive)?)
+            Some(server.cluster().scrolls.open(scroll, shards, keep_alive)?)
         }
     };
     let frame = Frame {

@@ -42,6 +42,11 @@ const KNOWN: &[(&str, &str, Remedy)] = &[
         "search.max_open_scroll_context",
         Wait("let other scrolls end, or raise search.max_open_scroll_context on the cluster"),
     ),
+    (
+        "",
+        "search.max_open_pit_context",
+        Wait("let other points in time end, or raise search.max_open_pit_context on the cluster"),
+    ),
     // `es_rejected_execution_exception`, and OpenSearch's without the `es_`.
     ("rejected_execution_exception", "", Wait("")),
     (

@@ -80,6 +80,7 @@ const REJECTED: &str =
 const BREAKER: &str = "[parent] Data too large, data for [<http_request>] would be [1039994134/991.8mb], which is larger than the limit of [1020054732/972.7mb]";
 const NO_CONTEXT: &str = "No search context found for id [43993]";
 const SCROLLS: &str = "Trying to create too many scroll contexts. Must be less than or equal to: [500]. This limit can be set by changing the [search.max_open_scroll_context] setting.";
+const PITS: &str = "Trying to create too many Point In Time contexts. Must be less than or equal to: [300]. This limit can be set by changing the [search.max_open_pit_context] setting.";
 const WINDOW: &str = "Result window is too large, from + size must be less than or equal to: [500] but was [1000]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.";
 const NO_IDS: &str = "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic cluster setting: indices.id_field_data.enabled";
 const SLICES: &str = "The number of slices [2000] is too large. It must be less than [1024]. This limit can be set by changing the [index.max_slices_per_pit] index level setting.";
@@ -114,6 +115,8 @@ fn every_error_that_the_cluster_explains_is_known() {
         (500, of_shards("exception", SCROLLS), AskAgain, raise_scrolls),
         (429, of_shards(es, SCROLLS), AskAgain, raise_scrolls),
         (429, of_shards(os, SCROLLS), AskAgain, raise_scrolls),
+        (429, of_shards("too_many_scroll_contexts_exception", SCROLLS), AskAgain, raise_scrolls),
+        (429, of_shards(os, PITS), AskAgain, "raise search.max_open_pit_context"),
         (400, of_shards(argument, WINDOW), Stop, window),
         (400, of_shards(argument, NO_IDS), Stop, id_field),
         (400, of_shards(argument, SLICES), Stop, "lower \"slices\", or raise index.max_slices_per_pit"),
