@@ -7,7 +7,7 @@ use elasticsearch_source::instance::{Failure, Instance, SavedState, Slice};
 use elasticsearch_source::mini_elasticsearch::{Effect, Fault};
 use elasticsearch_source::runner::Source;
 
-use super::{attacker, cluster, failure, remedy, stopped};
+use super::{PATIENCE, attacker, cluster, failure, remedy, stopped};
 use crate::support::fixture;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,6 +49,30 @@ async fn a_call_that_waits_for_one_request_after_the_other_ends_with_call_time()
     let message = stopped(&world).await;
     let words = format!("it did not return within 1s: {}", remedy("call_time"));
     assert!(message.contains(&words), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn call_time_is_that_of_every_export() {
+    let cluster = cluster();
+    for export in ["open", "poll", "backlog", "close"] {
+        let world = attacker(&cluster, export, "waits")
+            .raw("count", "1000000")
+            .limits("call_time = \"1s\"\nguest_time = \"10m\"");
+        let source = world.source().await.unwrap();
+        let mut instance = instance(&source).await;
+        let calls = async {
+            instance.open(&source.config, 0).await?;
+            instance.poll(0, source.budget).await?;
+            instance.backlog(0).await?;
+            instance.close().await
+        };
+        let ended = tokio::time::timeout(PATIENCE, calls).await;
+        let failure = ended.expect("nothing stops it").unwrap_err().to_string();
+        assert!(
+            failure.contains(&remedy("call_time")),
+            "{export}: {failure}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

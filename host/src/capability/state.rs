@@ -248,6 +248,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_save_that_is_kept_from_the_store_covers_nothing() {
+        for (withheld, forgotten) in [(false, true), (true, false)] {
+            let mut imports = Imports::new();
+            let resumed = imports.publisher().resume(None, 0).await.unwrap();
+            resumed.unwrap();
+            if withheld {
+                imports.state.writer.withhold().await;
+            }
+            assert!(imports.publish(1).await);
+            let save = imports.state().submit(b"{}".to_vec(), 1, None).unwrap();
+            imports.state().wait(save).await.unwrap().unwrap();
+            assert_eq!(imports.publish(1).await, forgotten, "{withheld}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_state_of_a_format_that_its_component_could_not_read_again_is_not_saved() {
         for format in [0, 2] {
             let mut imports = Imports::new();

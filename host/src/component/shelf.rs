@@ -54,7 +54,7 @@ mod tests {
     use crate::sandbox::Sandbox;
 
     #[test]
-    fn sources_with_the_same_bytes_share_one_and_what_nobody_uses_is_let_go() {
+    fn sources_with_the_same_bytes_share_one_and_what_nobody_uses_is_let_go_but_for_the_embedded() {
         let (sandbox, folder) = (Sandbox::new().unwrap(), tempfile::tempdir().unwrap());
         let bytes = Content::read(Origin::Embedded).unwrap().bytes().to_vec();
         let load = |name: &str| {
@@ -76,5 +76,8 @@ mod tests {
         assert!(sandbox.shelf().find(digest).is_some());
         drop(other);
         assert!(sandbox.shelf().find(digest).is_none());
+        let embedded = Content::read(Origin::Embedded).unwrap();
+        drop(Component::load(&sandbox, &embedded).unwrap());
+        assert!(sandbox.shelf().find(digest).is_some(), "for good");
     }
 }

@@ -211,6 +211,8 @@ fn what_is_added_is_granted_and_nothing_beside_it() {
         ("HEAD", "/logs-*/_doc/_bulk", false),
         ("HEAD", "/logs-*/_doc/", false),
         ("HEAD", "/secrets/_doc/1", false),
+        ("HEAD", "/logs-*2/_doc/1", false),
+        ("HEAD", "/logs-/_doc/1", false),
         ("HEAD", "/logs-*/_doc/1%2F..%2F2", false),
         ("GET", "/logs-*/_doc/1", false),
         ("POST", "/_search", true),

@@ -145,6 +145,28 @@ fn an_entry_that_others_can_write_is_not_run() {
     assert!(cached.find().is_none());
 }
 
+/// Makes something another user's, which only root can do.
+fn give_away(path: &Path) {
+    std::os::unix::fs::chown(path, Some(1), None).unwrap();
+}
+
+#[test]
+fn what_belongs_to_another_user_is_not_used() {
+    let error = |folder: &Path| CompileCache::open(folder, 1).unwrap_err().to_string();
+    if !rustix::process::geteuid().is_root() {
+        let refused = error(Path::new("/usr"));
+        assert!(refused.contains("can be written by others"), "{refused}");
+        return;
+    }
+    let cached = Cached::one();
+    give_away(&cached.entry());
+    assert!(cached.find().is_none());
+    let folder = tempfile::tempdir().unwrap();
+    give_away(folder.path());
+    let refused = error(folder.path());
+    assert!(refused.contains("can be written by others"), "{refused}");
+}
+
 #[test]
 fn a_folder_that_others_can_write_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
