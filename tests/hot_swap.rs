@@ -135,12 +135,16 @@ async fn until_delivered(world: &World, documents: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
     const EXCHANGES: u64 = 1_000;
-    let cluster = Arc::new(sample::cluster(Product::Elasticsearch, 1_000));
-    let world = world(&cluster);
+    // More than is read meanwhile, in pages that are smaller than what is to be read.
+    const DOCUMENTS: u64 = 5_000;
+    let cluster = Arc::new(sample::cluster(Product::Elasticsearch, DOCUMENTS));
+    let world = world(&cluster)
+        .raw("batch_size", "4")
+        .limits("poll_pages = 1");
     let mut run = Run::start(&world).await;
     let candidates = [1, 2].map(|number| run_candidate(&run, number));
     let candidates = futures::future::join_all(candidates).await;
-    let (stop, written) = keep_writing(Arc::clone(&cluster), 1_000);
+    let (stop, written) = keep_writing(Arc::clone(&cluster), DOCUMENTS);
     let mut pauses = Vec::new();
     for (count, candidate) in (1..=EXCHANGES).zip(candidates.iter().cycle()) {
         run.exchange.offer(candidate.clone());
@@ -150,6 +154,8 @@ async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
     }
     stop.send(true).unwrap();
     let documents = written.await.unwrap();
+    let read = lines(&world);
+    assert!(read < documents, "there was nothing left to read");
     until_delivered(&world, documents).await;
     run.wait_for(|exchanges| exchanges.last == Some(Outcome::Kept))
         .await;
@@ -159,7 +165,7 @@ async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
     assert_eq!(world.state()["data"]["total_documents_fetched"], documents);
     pauses.sort();
     println!(
-        "{EXCHANGES} exchanges over {documents} documents: median {:?}, longest {:?}",
+        "{EXCHANGES} exchanges over {read} documents: median {:?}, longest {:?}",
         pauses[pauses.len() / 2],
         pauses[pauses.len() - 1]
     );
