@@ -174,6 +174,25 @@ for_each_cluster! {
         }
     }
 
+    async fn one_id_in_two_shards_is_two_documents(cluster) {
+        let routed = |id: String, n: i64| (id, format!("r{n}"), format!(r#"{{"@timestamp":{FIRST_MS},"number":{n}}}"#));
+        let probe = cluster.create("probe", 2, mapping()).await;
+        let probes: Vec<_> = (0..20).map(|n| routed(format!("d{n}"), n)).collect();
+        load(cluster, &probe, &probes).await;
+        let beside = in_shards_of(cluster, &probe, "r0").await;
+        let other = (1..20).find(|n| !beside.contains(&format!("d{n}"))).unwrap();
+        // The first write of each shard: timestamp, sequence number and primary term are equal.
+        let index = cluster.create("logs", 2, mapping()).await;
+        load(cluster, &index, &[routed("same".to_owned(), 0), routed("same".to_owned(), other)]).await;
+        for slices in ["1", "2"] {
+            let world = World::reading(cluster.url(), &index).raw("slices", slices);
+            assert_eq!(world.published_once().await, 2);
+            assert_eq!(world.published_once().await, 0);
+            let ids: BTreeSet<_> = world.delivered().into_iter().map(|message| message.id).collect();
+            assert_eq!(ids.len(), 2, "{slices}");
+        }
+    }
+
     async fn a_state_of_another_routing_is_refused(cluster) {
         let index = cluster.create("logs", 5, mapping()).await;
         load(cluster, &index, &documents(0..20)).await;

@@ -43,7 +43,10 @@ pub fn headers(hit: &Hit<'_>) -> Vec<(&'static str, HeaderValue)> {
 /// 128 bits that are the same for the same version of the same document, always: the
 /// namespace's [`id_prefix`], and 112 bits of a SHA-256 over namespace, index, id, sequence
 /// number and primary term. Where the index keeps no sequence numbers, over its payload in
-/// their place: what says the same is the same version there.
+/// their place: what says the same is the same version there. Then over the routing, where the
+/// document was written with one: every shard numbers its own writes, so that all else can be
+/// equal of documents that share an id and were routed to different shards. Without one the id
+/// chose the shard, and is the same as ever.
 ///
 /// A cryptographic hash, since ids are often chosen by whoever writes the documents, and
 /// two documents with one id would be one message. Lengths stand before the texts, so
@@ -69,6 +72,9 @@ pub fn message_id(config: &Config, hit: &Hit<'_>) -> Result<u128, Error> {
             hash.update(NO_SEQ_NO.to_le_bytes());
             add(&mut hash, payload::text(hit, &config.content)?);
         }
+    }
+    if let Some(routing) = &hit.routing {
+        add(&mut hash, routing);
     }
     Ok(begun_with(id_prefix(namespace), hash))
 }
@@ -113,6 +119,7 @@ mod tests {
             key: (5, 3).into(),
             index: "logs".into(),
             id: id.into(),
+            routing: None,
             write: write.map(|(seq_no, primary_term)| Write {
                 seq_no,
                 primary_term,
@@ -166,6 +173,24 @@ mod tests {
             let id = message_id(&config(more), &hit("a", Some((3, 1)), "{}")).unwrap();
             assert_eq!(format!("{id:032x}"), "af554c6aef7ac2f5dc4012a57fd3d0b2");
         }
+    }
+
+    #[test]
+    fn documents_of_one_id_in_several_shards_are_told_apart_by_their_routing() {
+        let id = |routing: Option<&'static str>, write, source| {
+            let mut hit = hit("a", write, source);
+            hit.routing = routing.map(Into::into);
+            message_id(&config(BY_FIELD), &hit).unwrap()
+        };
+        for write in [Some((3, 1)), None] {
+            let routings = [None, Some(""), Some("r"), Some("s")];
+            let ids = routings.map(|routing| id(routing, write, "{}"));
+            let different: std::collections::BTreeSet<_> = ids.iter().collect();
+            assert_eq!(different.len(), ids.len(), "{write:?}");
+        }
+        let routed = id(Some("r"), Some((3, 1)), "{}");
+        assert_eq!(routed, id(Some("r"), Some((3, 1)), "{ }"));
+        assert_eq!(format!("{routed:032x}"), "af5520a43b12845357e04307a1e95f2e");
     }
 
     /// Its length could be a sequence number, and its eight bytes a primary term.

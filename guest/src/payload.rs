@@ -82,6 +82,7 @@ mod tests {
             key: (5, 3).into(),
             index: "i".into(),
             id: "x".into(),
+            routing: None,
             write: None,
             source: source.then(|| &BODY[3..20]),
             fields: fields.then(|| &BODY[24..34]),

@@ -32,6 +32,8 @@ pub struct Hit<'a> {
     pub index: Cow<'a, str>,
     /// `_id`.
     pub id: Cow<'a, str>,
+    /// `_routing`, where the document was written with one; none where its id chose the shard.
+    pub routing: Option<Cow<'a, str>>,
     /// Which write made this version of it; none in an index that keeps no sequence numbers.
     pub write: Option<Write>,
     /// `_source`, byte for byte, where the search asked for it and the index keeps it.
@@ -80,6 +82,8 @@ struct RawHit<'a> {
     _index: Cow<'a, str>,
     #[serde(borrow)]
     _id: Cow<'a, str>,
+    #[serde(borrow)]
+    _routing: Option<Cow<'a, str>>,
     _seq_no: Option<i64>,
     _primary_term: Option<u64>,
     #[serde(borrow)]
@@ -182,6 +186,7 @@ impl<'a> Hit<'a> {
             key: raw.sort.0,
             index: raw._index,
             id: raw._id,
+            routing: raw._routing,
             write: write.map(|(seq_no, primary_term)| Write {
                 seq_no,
                 primary_term,
@@ -198,7 +203,7 @@ mod tests {
 
     const PAGE: &str = r#"{"pit_id":"p2","took":1,"timed_out":false,"_shards":{"total":1,"successful":1,"skipped":0,"failed":0},"hits":{"total":{"value":2,"relation":"eq"},"hits":[
         {"_index":"i","_id":"\u0061","_seq_no":3,"_primary_term":1,"_source":{"b": 0.10,"a":1},"sort":[5,3,8589934592]},
-        {"_index":"i","_id":"c","_seq_no":4,"_primary_term":2,"_source":{ },"sort":[5,4]}]}}"#;
+        {"_index":"i","_id":"c","_routing":"r\u0061","_seq_no":4,"_primary_term":2,"_source":{ },"sort":[5,4]}]}}"#;
 
     #[test]
     fn a_page_is_read_with_its_bytes_untouched() {
@@ -210,6 +215,8 @@ mod tests {
             (hit.id.as_ref(), hit.key.clone(), hit.source),
             ("a", (5, 3).into(), Some(r#"{"b": 0.10,"a":1}"#))
         );
+        let routings: Vec<_> = page.hits.iter().map(|hit| hit.routing.as_deref()).collect();
+        assert_eq!(routings, [None, Some("ra")]);
     }
 
     #[test]
