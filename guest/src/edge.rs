@@ -100,6 +100,13 @@ impl Edge {
             .extend(before.into_iter().filter(|(_, met)| *met));
     }
 
+    /// Forgets so many, in reading order.
+    pub fn forget_first(&mut self, number: u64) {
+        for _ in 0..number {
+            self.entries.pop_first();
+        }
+    }
+
     /// Takes out what the pass did not meet between two places.
     pub fn take_unmet(&mut self, from: &Key, to: &Key) -> Self {
         let range = (from.clone(), 0)..(to.max(from).clone(), 0);

@@ -196,6 +196,7 @@ impl Progress {
     pub fn apply(&mut self, page: Arrived<'_>, edge_max: u64) -> Next {
         self.make_room(page.hits.len() as u64, edge_max);
         let fresh = self.meet(page.hits);
+        self.forget_gone(edge_max);
         let Some(pass) = &mut self.pass else {
             return Next::Page;
         };
@@ -267,6 +268,15 @@ impl Progress {
             let last = self.edge.place_of(surplus - 1);
             let place = last.map_or(self.start.clone(), |key| Key::behind(&key.point));
             self.forget_before(place.min(self.start.clone()));
+        }
+    }
+
+    /// Where all is read again, the edge itself has to stay, and what is gone is forgotten, oldest
+    /// first, as far as there is no room for both.
+    fn forget_gone(&mut self, edge_max: u64) {
+        let known = (self.edge.len() + self.gone.len()) as u64;
+        if self.keeps_all() {
+            self.gone.forget_first(known.saturating_sub(edge_max));
         }
     }
 

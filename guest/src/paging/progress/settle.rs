@@ -28,10 +28,8 @@ impl Progress {
         }
         pass.rereads = 0;
         let keep_from = pass.keep_from.clone();
-        if keep_from != Key::MIN {
-            let gone = self.edge.take_unmet(&self.start, to);
-            self.gone.join(&gone);
-        }
+        let gone = self.edge.take_unmet(&self.start, to);
+        self.gone.join(&gone);
         if *to == pass.to {
             self.finish(to, keep_from);
             return Ok(Settled::PassOver);
@@ -51,11 +49,6 @@ impl Progress {
     /// settle time grew, the pass ended before the watermark, and the next one starts there.
     fn finish(&mut self, to: &Key, keep_from: Key) {
         self.pass = None;
-        if keep_from == Key::MIN {
-            // All before it was read: what was not met there is not there any more. What is
-            // behind it was delivered before a clock was set back.
-            self.edge.take_unmet(&Key::MIN, to);
-        }
         self.edge.begin_pass();
         let Some(Key { point, .. }) = self.position.clone() else {
             return self.forget_before(self.known_from.clone());

@@ -485,3 +485,51 @@ fn what_was_delivered_behind_the_end_of_a_pass_stays_known_where_all_is_read_aga
     }
     assert_eq!(sorted(delivered), all(&documents));
 }
+
+/// By offset: an index is closed, or a replica lags behind, and is back in a later cycle.
+#[test]
+fn what_one_cycle_does_not_show_is_known_in_the_next_as_far_as_there_is_room() {
+    let documents = spread((0..30).map(|n| n / 3), 3);
+    let shown = |hidden: usize| documents.iter().skip(hidden).cloned().collect::<Vec<_>>();
+    let rows = [
+        ([0, 10, 0], 40, vec![]),
+        ([0, 30, 0], 40, vec![]),
+        ([10, 0, 0], 30, (0..10).collect()),
+        ([0, 10, 0], 30, vec![]),
+    ];
+    for (hidden, edge_max, expected) in rows {
+        let mut progress = Progress::from(Key::MIN);
+        let mut delivered = Vec::new();
+        for hidden in hidden {
+            progress.start = progress.known_from.clone();
+            progress.begin(100.into(), Point::MIN, 10);
+            let mut snapshot = Snapshot::new(shown(hidden));
+            delivered.push(read_pass(&mut progress, &mut snapshot, edge_max).unwrap());
+        }
+        let again = sorted(delivered.split_off(1).concat());
+        assert_eq!(again, expected, "{hidden:?} hidden, edge of {edge_max}");
+        let known = (progress.edge.len() + progress.gone.len()) as u64;
+        assert!(known <= edge_max, "{known}");
+    }
+}
+
+#[test]
+fn what_is_gone_where_all_is_read_again_is_forgotten_before_what_is_there() {
+    let mut progress = Progress::from(Key::MIN);
+    for cycle in 0..10 {
+        let mut documents = spread(cycle * 10..cycle * 10 + 10, 1);
+        for document in &mut documents {
+            document.id += 100 * cycle.unsigned_abs() as u128;
+        }
+        progress.start = progress.known_from.clone();
+        progress.begin(1_000.into(), Point::MIN, 5);
+        let read = read_pass(&mut progress, &mut Snapshot::new(documents), 25).unwrap();
+        assert_eq!(read.len(), 10, "{cycle}");
+        let gone = if cycle == 0 { 0 } else { (cycle * 10).min(15) };
+        assert_eq!(
+            (progress.edge.len(), progress.gone.len()),
+            (10, gone as usize),
+            "{cycle}"
+        );
+    }
+}
