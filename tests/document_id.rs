@@ -146,6 +146,21 @@ for_each_cluster! {
         }
     }
 
+    async fn a_field_that_is_mapped_anew_stops_the_source_before_anything_is_published(cluster) {
+        let index = loaded(cluster, &documents(0..10)).await;
+        let [_, (_, world), _] = ways(cluster.url(), &index);
+        assert_eq!(world.published_once().await, 10);
+        let path = format!("/{index}");
+        cluster.call("DELETE", &path, "").await.ok();
+        let mappings = json!({"mappings": {"properties": {"n": {"type": "keyword"}}}});
+        cluster.call("PUT", &path, mappings.to_string()).await.ok();
+        load(cluster, &index, &documents(10..20)).await;
+        let (failure, _) = world.once().await.unwrap_err();
+        let message = failure.to_string();
+        assert!(message.contains("is mapped as keyword, and what was read so far had it mapped as long"), "{message}");
+        assert_eq!(world.delivered().len(), 10);
+    }
+
     async fn a_field_that_can_not_order_is_an_error_that_names_it(cluster) {
         let index = loaded(cluster, &documents(0..10)).await;
         let world = || World::reading(cluster.url(), &index).without("timestamp_field").key("pagination", "document_id");

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::key::Key;
 
@@ -155,13 +155,17 @@ enum Saved {
 impl Serialize for Edge {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let entries = &self.entries;
+        let encode = |packed| STANDARD_NO_PAD.encode(packed);
         let saved = match entries.first_key_value() {
-            Some(((Key { point, .. }, _), _)) if point.number().is_none() => Saved::Texts {
-                texts: STANDARD_NO_PAD.encode(packed::pack_texts(entries)),
-            },
-            _ => Saved::Numbers(STANDARD_NO_PAD.encode(packed::pack_numbers(entries))),
+            Some(((Key { point, .. }, _), _)) if point.number().is_none() => {
+                packed::pack_texts(entries).map(|packed| Saved::Texts {
+                    texts: encode(packed),
+                })
+            }
+            _ => packed::pack_numbers(entries).map(|packed| Saved::Numbers(encode(packed))),
         };
-        saved.serialize(serializer)
+        let mixed = || ser::Error::custom("the edge has numbers beside texts");
+        saved.ok_or_else(mixed)?.serialize(serializer)
     }
 }
 

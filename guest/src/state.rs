@@ -180,11 +180,13 @@ impl State {
     /// state without this connector's own fields names, inclusive, or at the beginning.
     ///
     /// # Errors
-    /// Permanent, if that timestamp is no date.
+    /// Permanent, if that timestamp is no date, or if the field that orders is mapped as something
+    /// else now, beside whose values those of the state can not stand.
     pub fn reading(&mut self, config: &Config, unit: Unit) -> Result<&mut Reading, Error> {
-        let start = match self.reading {
+        let start = match &self.reading {
             None => self.begin(config.order(), unit)?,
-            Some(_) => Key::MIN,
+            Some(reading) if reading.unit.orders_with(unit) => Key::MIN,
+            Some(reading) => return Err(is_mapped_anew(config, reading.unit, unit)),
         };
         let fresh = || Reading {
             selection: Fingerprint::of(config),
@@ -263,6 +265,14 @@ impl State {
         self.error_count += 1;
         self.last_error = Some(error.to_string());
     }
+}
+
+fn is_mapped_anew(config: &Config, before: Unit, now: Unit) -> Error {
+    let (key, field, index) = (config.field_key(), config.order(), &config.index);
+    let [before, now] = [before, now].map(Unit::unmapped_type);
+    Error::permanent(format!(
+        "{key} {field:?} of index {index:?} is mapped as {now}, and what was read so far had it mapped as {before}: the two have no common order; map it in all indices alike, or read everything again with another \"state_id\""
+    ))
 }
 
 fn parse_date(text: &str) -> Result<DateTime<Utc>, Error> {

@@ -48,6 +48,12 @@ impl Unit {
         }
     }
 
+    /// Whether a state in this unit can go on where the other one was found: dates are sorted in
+    /// the unit that is asked for, whichever of its two kinds an index maps.
+    pub fn orders_with(self, other: Self) -> bool {
+        self == other || (self.numeric_type().is_some() && other.numeric_type().is_some())
+    }
+
     /// For people.
     pub const fn name(self) -> &'static str {
         match self {

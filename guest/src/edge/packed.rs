@@ -8,18 +8,18 @@
 use super::Entries;
 use crate::key::{Key, Point};
 
-/// Bytes for these entries, whose places are numbers.
-pub(super) fn pack_numbers(entries: &Entries) -> Vec<u8> {
+/// Bytes for these entries, if all of their places are numbers.
+pub(super) fn pack_numbers(entries: &Entries) -> Option<Vec<u8>> {
     let mut packed = Vec::with_capacity(entries.len() * 12);
     let mut before = i64::MIN;
     for ((key, id), met) in entries {
-        let number = key.point.number().unwrap_or(i64::MAX);
+        let number = key.point.number()?;
         let later = u128::from(number.abs_diff(before));
         put(&mut packed, later << 1 | u128::from(*met));
         put_rest(&mut packed, key.seq_no, *id);
         before = number;
     }
-    packed
+    Some(packed)
 }
 
 /// The entries, if these bytes are some.
@@ -36,15 +36,15 @@ pub(super) fn unpack_numbers(mut packed: &[u8]) -> Option<Entries> {
     Some(entries)
 }
 
-/// Bytes for these entries, whose places are texts.
-pub(super) fn pack_texts(entries: &Entries) -> Vec<u8> {
+/// Bytes for these entries, if all of their places are texts.
+pub(super) fn pack_texts(entries: &Entries) -> Option<Vec<u8>> {
     let mut packed = Vec::with_capacity(entries.len() * 16);
     let mut before: &[u8] = &[];
     for ((key, id), met) in entries {
-        let text = match &key.point {
-            Point::Text(text) => text.as_bytes(),
-            Point::Number(_) => &[],
+        let Point::Text(text) = &key.point else {
+            return None;
         };
+        let text = text.as_bytes();
         let shared = text.iter().zip(before).take_while(|(a, b)| a == b).count();
         let rest = text.get(shared..).unwrap_or_default();
         put(&mut packed, (shared as u128) << 1 | u128::from(*met));
@@ -53,7 +53,7 @@ pub(super) fn pack_texts(entries: &Entries) -> Vec<u8> {
         put_rest(&mut packed, key.seq_no, *id);
         before = text;
     }
-    packed
+    Some(packed)
 }
 
 /// The entries, if these bytes are some.
@@ -138,10 +138,11 @@ mod tests {
         ];
         for row in rows {
             let entries = Entries::from_iter(row);
-            assert_eq!(unpack_numbers(&pack_numbers(&entries)), Some(entries));
+            let packed = pack_numbers(&entries).unwrap();
+            assert_eq!(unpack_numbers(&packed), Some(entries));
         }
         let many = (0..10_000).map(|n| ((key(1_768_435_200_000 + n / 7, n), n as u64), true));
-        let packed = pack_numbers(&many.collect());
+        let packed = pack_numbers(&many.collect()).unwrap();
         assert!(packed.len() < 10_000 * 13, "{}", packed.len());
     }
 
@@ -151,19 +152,27 @@ mod tests {
         let numbered = texts.into_iter().zip(0..);
         let entries = numbered.map(|(text, n)| ((key(text, n), u64::MAX), n % 2 == 0));
         let entries = Entries::from_iter(entries);
-        assert_eq!(unpack_texts(&pack_texts(&entries)), Some(entries));
+        let packed = pack_texts(&entries).unwrap();
+        assert_eq!(unpack_texts(&packed), Some(entries));
         let many = (0..10_000).map(|n| ((key(&*format!("order-2026-{n:07}"), n), 1), true));
-        let packed = pack_texts(&many.collect());
+        let packed = pack_texts(&many.collect()).unwrap();
         assert!(packed.len() < 10_000 * 14, "{}", packed.len());
     }
 
     #[test]
+    fn numbers_beside_texts_are_not_packed() {
+        let mixed = Entries::from([((key(5, 0), 1), true), ((key("a", 0), 1), true)]);
+        assert_eq!((pack_numbers(&mixed), pack_texts(&mixed)), (None, None));
+    }
+
+    #[test]
     fn what_is_cut_off_or_out_of_range_is_nothing() {
-        let packed = pack_numbers(&Entries::from([((key(1_768_435_200_000, 5), 9), true)]));
+        let packed =
+            pack_numbers(&Entries::from([((key(1_768_435_200_000, 5), 9), true)])).unwrap();
         for length in 1..packed.len() {
             assert_eq!(unpack_numbers(&packed[..length]), None, "{length}");
         }
-        let packed = pack_texts(&Entries::from([((key("doc", 5), 9), true)]));
+        let packed = pack_texts(&Entries::from([((key("doc", 5), 9), true)])).unwrap();
         for length in 1..packed.len() {
             assert_eq!(unpack_texts(&packed[..length]), None, "{length}");
         }

@@ -48,7 +48,7 @@ impl<H: Host> Source<H> {
             None if unit == Unit::Sequence => 0,
             None => settle(&mut client, config)?,
         };
-        // A state keeps the unit of its keys, whatever an index that joined maps.
+        // A state keeps the unit of its keys, whichever kind of date an index that joined maps.
         let unit = self.state.reading(&self.config, unit)?.unit;
         let learned = Learned {
             unit,

@@ -149,3 +149,33 @@ fn a_state_that_can_not_be_read_is_an_error() {
         assert!(error.contains(part), "{error}");
     }
 }
+
+#[test]
+fn a_field_that_is_mapped_anew_stops_a_state_unless_both_are_dates() {
+    let by_time = r#"{"index": "logs-*", "timestamp_field": "f"}"#;
+    let by_id = r#"{"index": "logs-*", "pagination": "document_id", "id_field": "f"}"#;
+    let rows = [
+        (by_time, Unit::Ms, Unit::Ns, None),
+        (by_time, Unit::Ns, Unit::Ms, None),
+        (by_id, Unit::Text, Unit::Text, None),
+        (by_id, Unit::Number, Unit::Text, Some(["keyword", "long"])),
+        (by_id, Unit::Text, Unit::Number, Some(["long", "keyword"])),
+        (by_id, Unit::Ms, Unit::Number, Some(["long", "date"])),
+    ];
+    for (json, before, now, expected) in rows {
+        let config = Config::parse(json).unwrap();
+        let mut state = State::default();
+        state.reading(&config, before).unwrap();
+        match (state.reading(&config, now), expected) {
+            (Ok(reading), None) => assert_eq!(reading.unit, before),
+            (Err(Error::Permanent(message)), Some([now, before])) => {
+                let mappings = format!(
+                    "id_field \"f\" of index \"logs-*\" is mapped as {now}, and what was read so far had it mapped as {before}"
+                );
+                assert!(message.starts_with(&mappings), "{message}");
+                assert!(message.contains("another \"state_id\""), "{message}");
+            }
+            (other, _) => panic!("{before:?} and {now:?}: {other:?}"),
+        }
+    }
+}
