@@ -51,6 +51,7 @@ impl From<Failure> for Error {
 #[derive(Deserialize)]
 pub struct Shards {
     total: Option<u64>,
+    successful: Option<u64>,
     failed: u64,
     #[serde(default)]
     failures: Vec<Value>,
@@ -62,16 +63,24 @@ impl Shards {
         self.total == Some(0)
     }
 
+    /// How many lack: those that failed, and those of which no copy was there to ask, which a
+    /// `_count` of OpenSearch leaves out of the failed ones. Skipped ones are successful.
+    fn lacking(&self) -> u64 {
+        let asked = self.total.zip(self.successful);
+        let silent = asked.map_or(0, |(total, successful)| total.saturating_sub(successful));
+        self.failed.max(silent)
+    }
+
     /// Refuses an answer that lacks a shard's part.
     pub fn complete(&self) -> Result<(), Failure> {
-        if self.failed == 0 {
+        let lacking = self.lacking();
+        if lacking == 0 {
             return Ok(());
         }
         let causes: Vec<_> = self.failures.iter().flat_map(causes).collect();
         let (remedy, cause) = gravest(&causes, Remedy::Wait(""));
-        let failed = self.failed;
         let message =
-            format!("{failed} shards did not answer ({cause}); a partial answer is not used");
+            format!("{lacking} shards did not answer ({cause}); a partial answer is not used");
         Err(remedy.of_a_part().failure(message, None))
     }
 }

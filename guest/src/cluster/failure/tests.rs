@@ -185,6 +185,35 @@ fn the_failure_of_some_shards_in_an_answer_of_status_200_means_what_it_does_else
 }
 
 #[test]
+fn a_shard_that_is_in_no_count_of_an_answer_of_status_200_did_not_answer() {
+    let rows = [
+        // `_count` of OpenSearch, where a shard has no copy.
+        (json!({"total": 2, "successful": 1, "failed": 0}), Some(1)),
+        (
+            json!({"total": 5, "successful": 1, "skipped": 0, "failed": 1}),
+            Some(4),
+        ),
+        (
+            json!({"total": 2, "successful": 2, "skipped": 1, "failed": 0}),
+            None,
+        ),
+        (json!({"total": 0, "successful": 0, "failed": 0}), None),
+        (json!({"total": 0, "failed": 0}), None),
+        (json!({"failed": 0}), None),
+    ];
+    for (json, lacking) in rows {
+        let shards: Shards = serde_json::from_value(json.clone()).unwrap();
+        let found = shards.complete().map_err(what_to_do);
+        let expected = lacking.map_or(Ok(()), |number| {
+            let message =
+                "shards did not answer (for no reason given); a partial answer is not used";
+            Err((AskAgain, format!("{number} {message}")))
+        });
+        assert_eq!(found, expected, "{json}");
+    }
+}
+
+#[test]
 fn what_stands_in_front_of_a_cluster_is_understood_without_its_words() {
     let none: &[(&str, &str)] = &[];
     #[rustfmt::skip]
