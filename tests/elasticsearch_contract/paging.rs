@@ -102,6 +102,24 @@ for_each_cluster! {
         assert_eq!(hits(&answer)[0]["sort"], json!([1_767_225_600_000_i64]));
     }
 
+    async fn several_dates_are_selected_by_a_range_that_one_of_them_lies_in(cluster) {
+        let index = cluster.create("several", 1, json!({"properties": {"at": {"type": "date"}}})).await;
+        load(cluster, &index, [("1".into(), r#"{"at":["2026-01-03","2026-01-01"]}"#.into())]).await;
+        let range = |bounds: serde_json::Value| json!({"range": {"at": bounds}});
+        let (since, before) = (range(json!({"gte": "2026-01-02"})), range(json!({"lt": "2026-01-03"})));
+        for (query, expected) in [
+            (range(json!({"gte": "2026-01-01", "lt": "2026-01-02"})), 1),
+            (range(json!({"gte": "2026-01-02", "lt": "2026-01-03"})), 0),
+            (range(json!({"gte": "2026-01-03", "lt": "2026-01-04"})), 1),
+            (range(json!({"gte": "2026-01-03", "lt": "2026-01-03"})), 0),
+            (json!({"bool": {"filter": [since, before]}}), 1),
+        ] {
+            let body = json!({"query": query});
+            let answer = search(cluster, &format!("/{index}/_search"), body.clone()).await;
+            assert_eq!(hits(&answer).len(), expected, "{body}");
+        }
+    }
+
     async fn numeric_type_date_nanos_refuses_a_match_before_1970(cluster) {
         let index = cluster.create("old", 1, json!({"properties": {"at": {"type": "date"}}})).await;
         load(cluster, &index, [("1".into(), r#"{"at":"1950-01-01"}"#.into()), ("2".into(), r#"{"at":"2026-01-01"}"#.into())]).await;

@@ -38,10 +38,14 @@ impl Selection<'_> {
         json!({"bool": {"filter": filter}})
     }
 
-    /// From `from` on and before `to`, whatever the query.
+    /// From `from` on and before `to`, whatever the query. Both bounds stand in one range: a
+    /// document with several values is selected where one of them lies within, and not where two
+    /// lie on either side.
     pub fn within(&self, from: &Key, to: &Key) -> Value {
-        let mut filter = self.not_before(from);
-        filter.push(self.before(to));
+        let mut filter = vec![self.before(from, to)];
+        if from.point != Point::MIN && !from.begins_group() {
+            filter.push(json!({"bool": {"must_not": [self.earlier_in_group(from)]}}));
+        }
         json!({"bool": {"filter": filter}})
     }
 
@@ -62,24 +66,21 @@ impl Selection<'_> {
         Some(json!({"exists": {"field": field}}))
     }
 
-    fn not_before(&self, from: &Key) -> Vec<Value> {
-        if from.point == Point::MIN {
-            return Vec::new();
+    /// From the value of `from` on, and before `to`.
+    fn before(&self, from: &Key, to: &Key) -> Value {
+        let mut bounds = vec![("lt", &to.point)];
+        if from.point != Point::MIN {
+            bounds.push(("gte", &from.point));
         }
-        let mut filter = vec![self.range(&[("gte", &from.point)])];
-        if !from.begins_group() {
-            filter.push(json!({"bool": {"must_not": [self.earlier_in_group(from)]}}));
-        }
-        filter
-    }
-
-    fn before(&self, to: &Key) -> Value {
-        let earlier = self.range(&[("lt", &to.point)]);
+        let earlier = self.range(&bounds);
         if to.begins_group() {
             return earlier;
         }
-        let should = [earlier, self.earlier_in_group(to)];
-        json!({"bool": {"minimum_should_match": 1, "should": should}})
+        let in_group = self.earlier_in_group(to);
+        if from.point == to.point {
+            return in_group;
+        }
+        json!({"bool": {"minimum_should_match": 1, "should": [earlier, in_group]}})
     }
 
     /// Of the value of this place, but before it.
@@ -110,5 +111,69 @@ impl Selection<'_> {
         let format = is_date.then(|| ("format".to_owned(), json!(FORMAT)));
         let range: Map<_, _> = bounds.chain(format).collect();
         json!({"range": {self.config.order(): range}})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn within(more: &str, unit: Unit, from: &Key, to: &Key) -> Value {
+        let config = format!(r#"{{"index": "i"{more}}}"#);
+        let config = &Config::parse(&config).unwrap();
+        let mut query = Selection { config, unit }.within(from, to);
+        query["bool"]["filter"].take()
+    }
+
+    /// Two ranges would also select what has one value before and another one behind.
+    #[test]
+    fn both_bounds_stand_in_one_range_and_groups_that_are_cut_beside_it() {
+        let range = |bounds: Value| json!({"range": {"t": bounds}});
+        let earlier = |point: i64, seq_no: i64| {
+            let group = range(json!({"gte": point, "lt": point + 1}));
+            json!({"bool": {"filter": [group, {"range": {"_seq_no": {"lt": seq_no}}}]}})
+        };
+        let either = |one: Value, other: Value| json!({"bool": {"minimum_should_match": 1, "should": [one, other]}});
+        let not = |query: Value| json!({"bool": {"must_not": [query]}});
+        let both = || range(json!({"gte": 5, "lt": 9}));
+        let rows = [
+            (Key::at(5), Key::at(9), json!([both()])),
+            (Key::MIN, Key::at(9), json!([range(json!({"lt": 9}))])),
+            (
+                (5, 3).into(),
+                Key::at(9),
+                json!([both(), not(earlier(5, 3))]),
+            ),
+            (
+                Key::at(5),
+                (9, 4).into(),
+                json!([either(both(), earlier(9, 4))]),
+            ),
+            (Key::at(9), (9, 4).into(), json!([earlier(9, 4)])),
+            (
+                (9, 2).into(),
+                (9, 4).into(),
+                json!([earlier(9, 4), not(earlier(9, 2))]),
+            ),
+        ];
+        let seconds = r#", "timestamp_field": "t", "timestamp_unit": "s""#;
+        for (from, to, expected) in rows {
+            let found = within(seconds, Unit::NumberS, &from, &to);
+            assert_eq!(found, expected, "{from:?} {to:?}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_with_their_format_and_texts_as_they_are() {
+        let dates = json!([{"range": {"t": {
+            "gte": "1970-01-01T00:00:00.000000005Z", "lt": "1970-01-01T00:00:01.000000000Z", "format": FORMAT,
+        }}}]);
+        let by_date = r#", "timestamp_field": "t""#;
+        let (from, to) = (Key::at(5), Key::at(1_000_000_000));
+        assert_eq!(within(by_date, Unit::Ns, &from, &to), dates);
+        let texts = json!([{"range": {"t": {"gte": "a", "lt": "b"}}}]);
+        let by_text = r#", "pagination": "document_id", "id_field": "t""#;
+        let (from, to) = (Key::at("a"), Key::at("b"));
+        assert_eq!(within(by_text, Unit::Text, &from, &to), texts);
     }
 }

@@ -180,11 +180,8 @@ fn minutes_are_told_apart_from_where_it_matters_and_leave_no_gap() {
             .as_object()
             .unwrap();
         let range = |(minute, filter): (&String, &Value)| {
-            let both = filter["bool"]["filter"].as_array().unwrap();
-            let bound = |name: &str| {
-                let bounds = both.iter().map(|range| &range["range"]["t"][name]);
-                bounds.filter_map(Value::as_i64).next().unwrap()
-            };
+            let range = &filter["bool"]["filter"][0]["range"]["t"];
+            let bound = |name: &str| range[name].as_i64().unwrap();
             (minute.clone(), bound("gte"), bound("lt"))
         };
         let found: Vec<_> = filters.iter().map(range).collect();
