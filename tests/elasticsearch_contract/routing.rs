@@ -50,6 +50,24 @@ for_each_cluster! {
         }
     }
 
+    async fn a_hit_says_how_it_was_routed_whatever_is_asked_of_its_content(cluster) {
+        let index = index(cluster).await;
+        let put = format!("/{index}/_doc/unrouted?refresh=true");
+        cluster.call("PUT", &put, "{}").await.ok();
+        for content in [json!({}), json!({"_source": false}), json!({"_source": false, "fields": ["n"]})] {
+            let mut body = json!({"size": 100, "sort": ["_doc"], "seq_no_primary_term": true});
+            body.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
+            let answer = cluster.call("POST", &format!("/{index}/_search"), body.to_string()).await.ok();
+            let found = hits(&answer);
+            assert_eq!(found.len(), 61, "{body}");
+            for hit in found {
+                let number = hit["_id"].as_str().unwrap().parse::<i64>();
+                let routing = number.ok().map(|n| format!("r{}", n % 6));
+                assert_eq!(hit.get("_routing").and_then(Value::as_str), routing.as_deref(), "{body}");
+            }
+        }
+    }
+
     async fn a_point_in_time_keeps_to_the_shards_that_it_was_opened_for(cluster) {
         let index = index(cluster).await;
         let chosen = "routing=r1,r2&preference=_local";
