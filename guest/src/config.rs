@@ -4,6 +4,7 @@
 
 mod content;
 mod date_math;
+mod index;
 mod keys;
 mod scope;
 #[cfg(test)]
@@ -129,12 +130,7 @@ impl Config {
         let mut state = keys.table("state")?;
         let pagination = keys.pagination()?;
         let config = Self {
-            index: keys.text("index")?.ok_or_else(|| {
-                Error::config(
-                    "index",
-                    "is missing; name the index, pattern or alias to read",
-                )
-            })?,
+            index: keys.index()?,
             query: keys.query()?,
             runtime_mappings: keys.runtime_mappings()?,
             routing: keys.routing()?,

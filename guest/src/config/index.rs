@@ -1,0 +1,68 @@
+//! Which indices are read: an expression that says the same at every request.
+
+use super::keys::Keys;
+use crate::error::Error;
+
+impl Keys {
+    pub(super) fn index(&mut self) -> Result<String, Error> {
+        let index = self.text("index")?.ok_or_else(|| {
+            self.error(
+                "index",
+                "is missing; name the index, pattern or alias to read",
+            )
+        })?;
+        match index.split(',').find_map(wrong) {
+            Some(why) => Err(self.error("index", why)),
+            None => Ok(index),
+        }
+    }
+}
+
+/// What is wrong with one part of the expression.
+fn wrong(part: &str) -> Option<String> {
+    // No name of an index has this character.
+    part.contains('<').then(|| {
+        format!("must not be date math, as {part:?} is: when the name changes, what was not read of the index before would be lost; write a pattern such as \"logs-*\" instead")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    /// What is wrong with an index.
+    fn refused(index: &str) -> Option<String> {
+        let keys = serde_json::json!({"index": index, "timestamp_field": "t"});
+        let refused = Config::parse(&keys.to_string()).err()?;
+        Some(refused.to_string())
+    }
+
+    #[test]
+    fn an_index_that_is_another_one_tomorrow_is_refused() {
+        for index in [
+            "<logs-{now/d}>",
+            "logs,<logs-{now/d{yyyy.MM|+12:00}}>",
+            "logs-*,-<logs-{now/d-1d}>",
+        ] {
+            let refused = refused(index).expect(index);
+            assert!(
+                refused.starts_with("index: must not be date math"),
+                "{refused}"
+            );
+            assert!(refused.contains("\"logs-*\""), "{refused}");
+        }
+    }
+
+    #[test]
+    fn every_other_expression_is_taken_as_it_is() {
+        for index in [
+            "logs",
+            "logs-*",
+            "logs-*,-logs-old,.ds-metrics-2026.01.31-000001",
+            "_all",
+            "two words",
+        ] {
+            assert_eq!(refused(index), None, "{index}");
+        }
+    }
+}
