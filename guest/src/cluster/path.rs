@@ -18,8 +18,7 @@ pub(super) fn shards(config: &Config, slice: Slice) -> String {
         .collect()
 }
 
-/// Percent-encodes what may not stand in a path as it is; index expressions with date
-/// math (`<logs-{now/d}>`) need it.
+/// Percent-encodes what may not stand in a path as it is.
 pub(super) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
