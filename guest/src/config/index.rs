@@ -1,4 +1,4 @@
-//! Which indices are read: an expression that says the same at every request.
+//! Which indices are read: an expression that says the same at every request, of one cluster.
 
 use super::keys::Keys;
 use crate::error::Error;
@@ -21,9 +21,24 @@ impl Keys {
 /// What is wrong with one part of the expression.
 fn wrong(part: &str) -> Option<String> {
     // No name of an index has this character.
-    part.contains('<').then(|| {
-        format!("must not be date math, as {part:?} is: when the name changes, what was not read of the index before would be lost; write a pattern such as \"logs-*\" instead")
-    })
+    if part.contains('<') {
+        return Some(format!(
+            "must not be date math, as {part:?} is: when the name changes, what was not read of the index before would be lost; write a pattern such as \"logs-*\" instead"
+        ));
+    }
+    // A cluster may leave another one out of an answer that otherwise says it is whole.
+    let cluster = other_cluster(part)?;
+    Some(format!(
+        "names another cluster ({cluster}): give it a source of its own, with its own \"url\""
+    ))
+}
+
+/// The cluster that a part names, if it is not the one that is asked. Two colons are none of a
+/// cluster's: what follows them is a part of a data stream.
+fn other_cluster(part: &str) -> Option<String> {
+    let included = part.strip_prefix('-').unwrap_or(part).replace("::", "");
+    let (cluster, _) = included.split_once(':')?;
+    Some(cluster.to_owned())
 }
 
 #[cfg(test)]
@@ -54,11 +69,30 @@ mod tests {
     }
 
     #[test]
+    fn an_index_of_another_cluster_is_refused_wherever_it_stands() {
+        let rows = [
+            ("far:logs-*", "far"),
+            ("*:logs-*", "*"),
+            ("logs-*,far:logs-*", "far"),
+            ("logs-*,-far:logs-*", "far"),
+            ("far:logs::failures", "far"),
+            ("far:", "far"),
+        ];
+        for (index, cluster) in rows {
+            let expected = format!(
+                "index: names another cluster ({cluster}): give it a source of its own, with its own \"url\""
+            );
+            assert_eq!(refused(index), Some(expected), "{index}");
+        }
+    }
+
+    #[test]
     fn every_other_expression_is_taken_as_it_is() {
         for index in [
             "logs",
             "logs-*",
             "logs-*,-logs-old,.ds-metrics-2026.01.31-000001",
+            "logs::failures",
             "_all",
             "two words",
         ] {
