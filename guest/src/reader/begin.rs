@@ -130,7 +130,7 @@ const COMPLETE: &str =
     "the export was complete before, and what became visible since it began is not read";
 const COMPLETE_REMEDY: &str =
     "a new \"state_id\" exports all again; a \"timestamp_field\" is read on and on";
-const TOO_LATE: &str = "documents appeared too far behind the watermark to be told from those that were delivered; they are not delivered";
+const TOO_LATE: &str = "documents appeared too far behind the watermark to be told from those that were delivered; they are not delivered, unless they were before (as where an index was closed, and opened again)";
 
 fn remedy(unit: Unit) -> String {
     let first = match unit.grows() {
