@@ -57,7 +57,10 @@ const KNOWN: &[(&str, &str, Remedy)] = &[
     (
         "",
         "index.max_result_window",
-        Change("lower \"batch_size\", or raise index.max_result_window of every matched index"),
+        // By offset it limits all pages together.
+        Change(
+            "lower \"batch_size\", or raise index.max_result_window of every matched index; if more documents than that match, pagination \"offset\" does not read them: set \"timestamp_field\" and leave out \"pagination\", or export them once with pagination \"scroll\"",
+        ),
     ),
     (
         "",

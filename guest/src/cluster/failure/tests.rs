@@ -169,6 +169,7 @@ fn the_failure_of_some_shards_in_an_answer_of_status_200_means_what_it_does_else
         (vec![(context, NO_CONTEXT)], Reopen, NO_CONTEXT),
         (vec![("exception", SCROLLS)], AskAgain, "raise search.max_open_scroll_context"),
         (vec![(argument, WINDOW)], Stop, "\"batch_size\", or raise index.max_result_window"),
+        (vec![(argument, WINDOW)], Stop, "pagination \"offset\" does not read them: set \"timestamp_field\""),
         (vec![(argument, NO_IDS)], Stop, "set \"id_field\""),
         (vec![("index_not_found_exception", "no such index [x]")], AskAgain, "no such index [x]"),
         (vec![("security_exception", "action [search] is unauthorized")], Stop, "privileges"),
