@@ -5,6 +5,9 @@ use super::mapping::Order;
 use super::plan::{Pagination, Plan};
 use super::words::documents;
 
+/// The most that pagination "offset" reads, however large the window is.
+const OFFSET_MAX: u64 = 10_000;
+
 /// What decides; none is not known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Grounds {
@@ -23,9 +26,14 @@ impl Grounds {
         self.order.is_some_and(Order::is_time)
     }
 
-    fn fits_window(&self) -> bool {
-        let known = self.matching.zip(self.window);
-        known.is_some_and(|(matching, window)| matching <= window)
+    /// How many documents can be read by offset.
+    fn reach(&self) -> Option<u64> {
+        self.window.map(|window| window.min(OFFSET_MAX))
+    }
+
+    fn is_in_reach(&self) -> bool {
+        let known = self.matching.zip(self.reach());
+        known.is_some_and(|(matching, reach)| matching <= reach)
     }
 
     /// Whether everything has its place in the order, or only a scroll gets at it.
@@ -33,7 +41,7 @@ impl Grounds {
         if self.has_order() {
             return "pagination = \"timestamp\" would be safe".to_owned();
         }
-        let offset = match (self.matching, self.fits_window()) {
+        let offset = match (self.matching, self.is_in_reach()) {
             (Some(matching), true) => {
                 format!(", or \"offset\", as {} fit its window", documents(matching))
             }
@@ -49,7 +57,7 @@ impl Grounds {
 /// read once, of what is there at their start.
 pub(super) fn safe(grounds: &Grounds) -> Vec<Pagination> {
     let timestamp = grounds.has_order().then_some(Pagination::Timestamp);
-    let offset = grounds.fits_window().then_some(Pagination::Offset);
+    let offset = grounds.is_in_reach().then_some(Pagination::Offset);
     timestamp
         .into_iter()
         .chain([Pagination::Scroll])
@@ -104,20 +112,23 @@ fn by_timestamp(way: &str, grounds: &Grounds, instead: &str) -> Finding {
 }
 
 fn by_offset(way: &str, grounds: &Grounds, instead: &str) -> Finding {
-    match (grounds.matching, grounds.window) {
-        (Some(matching), Some(window)) if matching > window => Topic::Pagination.problem(format!(
-            "{way} reaches the first {window} of {} (index.max_result_window) and no further; {instead}",
+    match (grounds.matching, grounds.reach()) {
+        (Some(matching), Some(reach)) if matching > reach => Topic::Pagination.problem(format!(
+            "{way} reads at most {reach} documents ({LIMITED_BY}), and {} match; {instead}",
             documents(matching)
         )),
-        (Some(matching), Some(window)) => Topic::Pagination.note(format!(
-            "{way} reads {}, as long as there are no more than {window} (index.max_result_window); {instead}",
+        (Some(matching), Some(reach)) => Topic::Pagination.note(format!(
+            "{way} reads {}, as long as there are no more than {reach} ({LIMITED_BY}); {instead}",
             documents(matching)
         )),
         _ => Topic::Pagination.note(format!(
-            "whether {way} reaches everything is not known: it ends at index.max_result_window, 10,000 documents by default; {instead}"
+            "whether {way} reaches everything is not known: it reads at most 10,000 documents, and no more than index.max_result_window; {instead}"
         )),
     }
 }
+
+/// What the reach of an offset depends on.
+const LIMITED_BY: &str = "index.max_result_window, and never more than 10,000";
 
 #[cfg(test)]
 mod tests {
@@ -136,6 +147,10 @@ mod tests {
             matching: Some(matching),
             window: Some(10_000),
             sorts_by_id,
+        };
+        let with_window = |matching, window| Grounds {
+            window: Some(window),
+            ..grounds(None, matching, None)
         };
         let unsorted = Some(Order::Unsorted);
         let (ok, note, problem) = (Level::Ok, Level::Note, Level::Problem);
@@ -235,7 +250,25 @@ mod tests {
                 json!({"pagination": "offset"}),
                 grounds(None, 10_001, None),
                 problem,
-                "the first 10000 of 10001",
+                "at most 10000 documents (index.max_result_window, and never more than 10,000), and 10001 documents match",
+            ),
+            (
+                json!({"pagination": "offset"}),
+                with_window(10_001, 50_000),
+                problem,
+                "at most 10000 documents",
+            ),
+            (
+                json!({"pagination": "offset"}),
+                with_window(10_000, 50_000),
+                note,
+                "no more than 10000",
+            ),
+            (
+                json!({"pagination": "offset"}),
+                with_window(501, 500),
+                problem,
+                "at most 500 documents",
             ),
             (
                 json!({"pagination": "offset"}),
@@ -254,16 +287,17 @@ mod tests {
     #[test]
     fn what_is_safe_follows_from_order_and_window() {
         use Pagination::{Offset, Scroll, Timestamp};
-        let grounds = |order, matching| Grounds {
+        let grounds = |order, matching, window| Grounds {
             order: Some(order),
             matching: Some(matching),
-            window: Some(10),
+            window: Some(window),
             sorts_by_id: None,
         };
         assert_eq!(
-            safe(&grounds(Order::Nanos, 10)),
+            safe(&grounds(Order::Nanos, 10, 10)),
             [Timestamp, Scroll, Offset]
         );
-        assert_eq!(safe(&grounds(Order::Unsorted, 11)), [Scroll]);
+        assert_eq!(safe(&grounds(Order::Unsorted, 11, 10)), [Scroll]);
+        assert_eq!(safe(&grounds(Order::Unsorted, 10_001, 50_000)), [Scroll]);
     }
 }
