@@ -48,7 +48,7 @@ impl Grounds {
             _ => String::new(),
         };
         format!(
-            "pagination = \"scroll\" exports what is there once{offset}; \"document_id\" reads on, by an \"id_field\" that only grows"
+            "without a \"timestamp_field\", pagination = \"scroll\" exports what is there once{offset}; \"document_id\" reads on, by an \"id_field\" that only grows"
         )
     }
 }
@@ -82,11 +82,16 @@ pub(super) fn judge(plan: &Plan, grounds: &Grounds) -> Finding {
             ))
         }
         Pagination::DocumentId => Topic::Pagination.note(format!(
-            "{way} is safe only where ids grow: a document whose id is smaller than the last one read is never read; {instead}"
+            "{way} is safe only where ids grow: a document whose id is smaller than the last one read is not read beyond the \"overlap\"; {instead}"
         )),
-        Pagination::Scroll => Topic::Pagination.note(format!(
+        Pagination::Scroll if plan.field().is_none() => Topic::Pagination.note(format!(
             "{way} reads what is there once, and nothing that comes later; {instead}"
         )),
+        Pagination::Scroll if grounds.has_order() => Topic::Pagination.note(format!(
+            "{way} reads what is there, and later cycles read what is new; {instead}"
+        )),
+        // What the field does not order, a scroll does not either.
+        Pagination::Scroll => by_timestamp(&way, grounds, &instead),
         Pagination::Offset => by_offset(&way, grounds, &instead),
     }
 }
@@ -94,7 +99,7 @@ pub(super) fn judge(plan: &Plan, grounds: &Grounds) -> Finding {
 fn by_timestamp(way: &str, grounds: &Grounds, instead: &str) -> Finding {
     match grounds.order {
         Some(Order::Sequence) => Topic::Pagination.note(format!(
-            "{way} by a \"sequence\" is safe only where its values grow: a document whose value is smaller than the last one read is never read"
+            "{way} by a \"sequence\" is safe only where its values grow: a document whose value is smaller than the last one read is not read beyond the \"overlap\""
         )),
         Some(order) if order.is_sorted() => {
             Topic::Pagination.ok(format!("{way} is safe for these indices"))
@@ -189,13 +194,13 @@ mod tests {
                 json!({}),
                 grounds(Some(Order::Sequence), 10, None),
                 note,
-                "only where its values grow",
+                "is not read beyond the \"overlap\"",
             ),
             (
                 json!({"pagination": "document_id", "id_field": "n"}),
                 grounds(Some(Order::Ids), 10, None),
                 note,
-                "only where ids grow",
+                "smaller than the last one read is not read beyond the \"overlap\"",
             ),
             (
                 json!({"pagination": "document_id", "id_field": "n"}),
@@ -235,10 +240,34 @@ mod tests {
                 "only where ids grow",
             ),
             (
-                json!({"pagination": "scroll"}),
+                json!({"pagination": "scroll", "timestamp_field": null}),
                 grounds(None, 10, None),
                 note,
                 "nothing that comes later",
+            ),
+            (
+                json!({"pagination": "scroll"}),
+                grounds(dates, 10, None),
+                note,
+                "later cycles read what is new; pagination = \"timestamp\" would be safe",
+            ),
+            (
+                json!({"pagination": "scroll"}),
+                grounds(Some(Order::Sequence), 10, None),
+                note,
+                "\"scroll\" by a \"sequence\" is safe only where its values grow",
+            ),
+            (
+                json!({"pagination": "scroll"}),
+                grounds(unsorted, 10, None),
+                problem,
+                "can not be ordered by that field",
+            ),
+            (
+                json!({"pagination": "scroll"}),
+                grounds(None, 10, None),
+                note,
+                "not known",
             ),
             (
                 json!({"pagination": "offset"}),
