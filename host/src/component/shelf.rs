@@ -19,6 +19,8 @@ pub(super) struct Linked {
 #[derive(Default)]
 pub(crate) struct Shelf {
     used: Mutex<HashMap<Digest, Weak<Linked>>>,
+    /// Those that are compiled now.
+    turns: Mutex<HashMap<Digest, Weak<Mutex<()>>>>,
     embedded: OnceLock<Arc<Linked>>,
 }
 
@@ -27,6 +29,18 @@ impl Shelf {
     pub(super) fn find(&self, digest: Digest) -> Option<Arc<Linked>> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.get(&digest)?.upgrade()
+    }
+
+    /// Held by whoever compiles this one: the others that need it wait, and find it then.
+    pub(super) fn turn(&self, digest: Digest) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = turns.get(&digest).and_then(Weak::upgrade);
+        turn.unwrap_or_else(|| {
+            let turn = Arc::default();
+            turns.insert(digest, Arc::downgrade(&turn));
+            turn
+        })
     }
 
     /// Keeps one as long as it is used, or for good. Whoever compiled the same meanwhile gets the
