@@ -23,7 +23,7 @@ use crate::capability::publisher::Acknowledged;
 use crate::capability::state::Writer;
 use crate::clock::Clock;
 use crate::component::Component;
-use crate::hot_swap::{Candidate, Exchange, Probation};
+use crate::hot_swap::{Exchange, Probation};
 use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
 use crate::sandbox::Sandbox;
@@ -138,8 +138,6 @@ struct Run<'a> {
     instance: Option<Instance>,
     /// Since the last exchange, for a while.
     probation: Option<Probation<Running>>,
-    /// Another version, until it can be taken.
-    waiting: Option<Candidate>,
     backoff: Backoff,
     /// The time that fixes the horizon of a run with an end.
     started_ms: u64,
@@ -165,7 +163,6 @@ pub async fn run(
         running: Running::new(source.component.clone()),
         instance: None,
         probation: None,
-        waiting: None,
         backoff,
         started_ms: source.clock.now_ms(),
         stop,
@@ -313,13 +310,13 @@ impl Run<'_> {
         let offered = async {
             match until {
                 Until::CaughtUp => std::future::pending().await,
-                Until::Stopped => exchange.next().await,
+                Until::Stopped => exchange.arrived().await,
             }
         };
         tokio::select! {
             () = tokio::time::sleep(time) => {}
             () = told_to_stop(&mut self.stop) => {}
-            candidate = offered => self.waiting = Some(candidate),
+            () = offered => {}
         }
     }
 

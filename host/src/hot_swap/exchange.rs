@@ -55,14 +55,19 @@ impl Exchange {
         self.offered().take()
     }
 
-    /// The next one that is offered.
-    pub(crate) async fn next(&self) -> Candidate {
-        loop {
-            if let Some(candidate) = self.take() {
-                return candidate;
-            }
-            self.arrived.notified().await;
-        }
+    /// This one can not be taken now, and waits on, unless another one came.
+    pub(crate) fn put_back(&self, candidate: Candidate) {
+        self.offered().get_or_insert(candidate);
+    }
+
+    /// Nothing waits any more.
+    pub(super) fn withdraw(&self) {
+        *self.offered() = None;
+    }
+
+    /// Waits until another one is offered.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
     }
 
     /// What runs is this version.

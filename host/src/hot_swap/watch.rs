@@ -62,6 +62,7 @@ pub async fn watch(
         origin: Origin::Embedded,
         watched: Watched::default(),
         tried: None,
+        same: None,
         asked: false,
     };
     // Where the path leads nowhere by now, it is found again when somebody asks.
@@ -89,6 +90,8 @@ struct Watch<'a> {
     watched: Watched,
     /// What was offered or refused last.
     tried: Option<Digest>,
+    /// What was found last, if it was what runs.
+    same: Option<Digest>,
     /// Whether somebody waits for what the next look finds.
     asked: bool,
 }
@@ -124,6 +127,10 @@ impl Watch<'_> {
     }
 
     async fn look(&mut self) {
+        // What had been offered before was exchanged all the same, as it was taken already.
+        if self.same.is_some() && self.same != self.exchange.running() {
+            self.watched.forget();
+        }
         let before = self.stamp();
         let is_asked_for = self.asked && before.is_none();
         if !(self.watched.look(before) || is_asked_for) {
@@ -143,16 +150,22 @@ impl Watch<'_> {
 
     async fn judge(&mut self, read: anyhow::Result<Content>) {
         let asked = std::mem::take(&mut self.asked);
+        self.same = None;
         match read {
             Ok(content) if self.runs(&content) => {
+                self.exchange.withdraw();
                 self.tried = None;
+                self.same = self.exchange.running();
                 if asked {
                     let sha256 = content.digest();
                     tracing::info!(%sha256, "the component is the one that runs");
                 }
             }
             Ok(content) => self.consider(content).await,
-            Err(error) => self.exchange.refused(None, format!("{error:#}")),
+            Err(error) => {
+                self.exchange.withdraw();
+                self.exchange.refused(None, format!("{error:#}"));
+            }
         }
     }
 
@@ -167,6 +180,7 @@ impl Watch<'_> {
         if self.tried.replace(digest) == Some(digest) {
             return;
         }
+        self.exchange.withdraw();
         match self.assembly.prepare(self.source, content).await {
             Ok(candidate) => self.exchange.offer(candidate),
             Err(error) if is_temporary(&error) => {
@@ -178,6 +192,8 @@ impl Watch<'_> {
                 tokio::time::sleep(AGAIN_AFTER).await;
                 self.tried = None;
                 self.watched.forget();
+                // What is no file is only fetched for somebody who asks.
+                self.asked = true;
             }
             Err(error) => self.exchange.refused(Some(digest), format!("{error:#}")),
         }

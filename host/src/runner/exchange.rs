@@ -68,16 +68,13 @@ impl Run<'_> {
     /// # Errors
     /// Why that has to be tried again, or the source to stop.
     pub(super) async fn exchange_if_offered(&mut self) -> Result<(), Failure> {
-        if let Some(newest) = self.source.exchange.take() {
-            self.waiting = Some(newest);
-        }
-        let Some(candidate) = self.waiting.take() else {
+        let Some(candidate) = self.source.exchange.take() else {
             return Ok(());
         };
         match self.judge(&candidate) {
             Verdict::Nothing => Ok(()),
             Verdict::Later => {
-                self.waiting = Some(candidate);
+                self.source.exchange.put_back(candidate);
                 Ok(())
             }
             Verdict::Back => {
@@ -130,7 +127,7 @@ impl Run<'_> {
         let withholds = match self.let_go(&candidate).await {
             Ok(withholds) => withholds,
             Err(failure @ Failure::Transient { .. }) => {
-                self.waiting = Some(candidate);
+                self.source.exchange.put_back(candidate);
                 return Err(failure);
             }
             Err(failure @ Failure::Conflict(_)) => return Err(failure),
