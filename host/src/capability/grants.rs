@@ -5,6 +5,7 @@
 //! so that a reviewer can read it whole; what is not listed is denied.
 
 mod contexts;
+mod found;
 mod lookups;
 mod shape;
 
@@ -48,6 +49,8 @@ pub enum Denied {
     NotItsOwn,
     /// Its body is nothing that could be looked into.
     NoJson,
+    /// Its body is larger than what is looked into.
+    TooLarge,
     /// Its body looks something up in another index.
     Lookup(String),
 }
@@ -66,6 +69,7 @@ impl fmt::Display for Denied {
             Self::NotItsOwn => f.write_str(
                 "is not granted: it names a scroll or a point in time that no answer to this source named",
             ),
+            Self::TooLarge => write!(f, "is not granted with a body of more than {BODY_MAX} bytes"),
             Self::NoJson => f.write_str("is not granted with a body that is no json"),
             Self::Lookup(pair) => write!(
                 f,
@@ -95,6 +99,9 @@ const PARAMETERS: [&str; 16] = [
     "scroll",
     "track_total_hits",
 ];
+
+/// The largest body that is looked into, in bytes: that takes many times its memory.
+const BODY_MAX: usize = 1 << 20;
 
 impl Grants {
     /// Reading of an index expression, as it is configured.
@@ -160,6 +167,9 @@ impl Grants {
     }
 
     fn allow_body(&self, segments: &[&str], body: Option<&[u8]>) -> Result<(), Denied> {
+        if body.is_some_and(|body| body.len() > BODY_MAX) {
+            return Err(Denied::TooLarge);
+        }
         if let ["_pit"] | ["_search", "point_in_time" | "scroll"] = segments {
             let own = self.contexts.are_own(body);
             return own.then_some(()).ok_or(Denied::NotItsOwn);

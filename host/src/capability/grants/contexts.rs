@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use super::found::Found;
 use crate::component::Digest;
 use crate::state_store::envelope::Envelope;
 
@@ -23,8 +24,8 @@ pub struct Contexts(Arc<Known>);
 #[derive(Debug, Default)]
 struct Known {
     answered: Mutex<VecDeque<Digest>>,
-    /// The state that the first instance found, which none of them had written yet.
-    found: OnceLock<Option<Arc<Envelope>>>,
+    /// What stood in the state that the first instance found, which none had written yet.
+    found: OnceLock<Found>,
 }
 
 /// A body that goes on with or closes what it names, and says nothing else.
@@ -60,7 +61,8 @@ impl Contexts {
     /// The ids in the first state that is found are its own, and those of no later one: a
     /// component writes into its state what it likes.
     pub fn restore(&self, state: Option<&Arc<Envelope>>) {
-        self.0.found.get_or_init(|| state.cloned());
+        let found = || state.map(|state| Found::of(state.data()));
+        self.0.found.get_or_init(|| found().unwrap_or_default());
     }
 
     /// Whether all ids that a body names are its own.
@@ -68,7 +70,9 @@ impl Contexts {
         let named = body.and_then(|body| serde_json::from_slice::<Named>(body).ok());
         match named.map(|named| named.id) {
             Some(Ids::One(id)) => self.is_own(&id),
-            Some(Ids::Many(ids)) => !ids.is_empty() && ids.iter().all(|id| self.is_own(id)),
+            Some(Ids::Many(ids)) => {
+                (1..=KNOWN_MAX).contains(&ids.len()) && ids.iter().all(|id| self.is_own(id))
+            }
             None => false,
         }
     }
@@ -79,10 +83,7 @@ impl Contexts {
     }
 
     fn was_found(&self, id: &str) -> bool {
-        let found = self.0.found.get().and_then(Option::as_ref);
-        let data = found.and_then(|state| std::str::from_utf8(state.data()).ok());
-        let quoted = serde_json::Value::from(id).to_string();
-        data.is_some_and(|data| data.contains(&quoted))
+        self.0.found.get().is_some_and(|found| found.has(id))
     }
 
     fn answered(&self) -> MutexGuard<'_, VecDeque<Digest>> {
