@@ -106,7 +106,7 @@ impl Instance {
             let why = "it describes its state as of format 0, and formats count from 1";
             return Err(Failure::Trapped(why.to_owned()));
         }
-        store.data_mut().state.understands(description.state_format);
+        store.data_mut().described(description.state_format);
         Ok(Self {
             store,
             exports,
@@ -215,9 +215,23 @@ impl Instance {
     fn outcome<T>(&self, called: wasmtime::Result<Result<T, wit::Error>>) -> Result<T, Failure> {
         let outcome = called
             .map_err(|error| trapped(&self.store, &error))
-            .and_then(|outcome| outcome.map_err(Failure::from));
+            .and_then(|outcome| outcome.map_err(|error| self.failure(error)));
         self.store.data().log.settle(outcome.is_err());
         outcome
+    }
+}
+
+impl Instance {
+    /// That somebody else has its state, a component only repeats.
+    fn failure(&self, error: wit::Error) -> Failure {
+        match Failure::from(error) {
+            Failure::Conflict(message) if !self.store.data().state.conflict() => {
+                Failure::Permanent(format!(
+                    "it tells of a conflict that the store of its state did not tell of, which is a defect of the component: {message}"
+                ))
+            }
+            failure => failure,
+        }
     }
 }
 

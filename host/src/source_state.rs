@@ -118,6 +118,13 @@ impl SourceState {
         store
     }
 
+    /// The component has described itself, with this format of its state.
+    pub(crate) fn described(&mut self, state_format: u32) {
+        self.state.understands(state_format);
+        self.http.described();
+        self.publisher.described();
+    }
+
     /// What the component wrote to its standard error: the message of a panic.
     pub fn last_words(&self) -> String {
         let said = self.stderr.contents();

@@ -32,6 +32,7 @@ pub struct HttpCtx {
     account: Account,
     requests: usize,
     outstanding: usize,
+    is_described: bool,
 }
 
 /// The bytes of an answer, kept for publishing.
@@ -85,7 +86,13 @@ impl HttpCtx {
             account,
             requests,
             outstanding: 0,
+            is_described: false,
         }
+    }
+
+    /// The component has described itself: what it asks for from now on is asked.
+    pub(crate) fn described(&mut self) {
+        self.is_described = true;
     }
 }
 
@@ -140,6 +147,10 @@ impl Drop for Task {
 
 impl HttpView<'_> {
     fn start(&mut self, request: wit::Request) -> Result<Outcome, OverLimit> {
+        if !self.ctx.is_described {
+            let message = "is not sent: a component describes itself before it asks for anything";
+            return Ok(Outcome::Denied(message.to_owned()));
+        }
         let method = method(request.method);
         let (path, body) = (&request.path, request.body.as_deref());
         let headers = &request.headers;

@@ -26,6 +26,7 @@ pub struct PublisherCtx {
     /// See [`Self::told`].
     told: u64,
     acknowledged: Acknowledged,
+    is_described: bool,
 }
 
 /// Messages of acknowledged publishes.
@@ -76,7 +77,17 @@ impl PublisherCtx {
             id_prefix: None,
             told: 0,
             acknowledged: Acknowledged::default(),
+            is_described: false,
         }
+    }
+
+    /// The component has described itself: it may use its output from now on.
+    pub(crate) fn described(&mut self) {
+        self.is_described = true;
+    }
+
+    fn check_described(&self) -> wasmtime::Result<()> {
+        self.is_described.then_some(()).ok_or_else(undescribed)
     }
 
     /// What was acknowledged since the last call. Counted here, so that a poll that fails
@@ -114,6 +125,7 @@ impl wit::Host for PublisherView<'_> {
         body: Resource<Body>,
         messages: Vec<wit::Message>,
     ) -> wasmtime::Result<Resource<Pending>> {
+        self.ctx.check_described()?;
         let body = self.table.get(&body)?;
         check_headers(&messages)?;
         check_spans(body, &messages)?;
@@ -135,6 +147,7 @@ impl wit::Host for PublisherView<'_> {
         saved: Option<wit::SavedOutput>,
         id_prefix: u16,
     ) -> wasmtime::Result<Result<wit::Found, wit::PublishError>> {
+        self.ctx.check_described()?;
         let saved = saved.map(Saved::from);
         self.ctx.id_prefix = Some(id_prefix);
         let found = self.ctx.queue.resume(saved, id_prefix);
@@ -147,11 +160,13 @@ impl wit::Host for PublisherView<'_> {
     }
 
     async fn ends(&mut self) -> wasmtime::Result<Result<Vec<wit::Mark>, wit::PublishError>> {
+        self.ctx.check_described()?;
         let ends = self.stopwatch.during(self.ctx.queue.ends()).await;
         Ok(ends.map(to_wit).map_err(wit::PublishError::from))
     }
 
     async fn forget_unclaimed(&mut self) -> wasmtime::Result<()> {
+        self.ctx.check_described()?;
         let forgotten = self.ctx.queue.forget_unclaimed();
         self.stopwatch.during(forgotten).await;
         Ok(())
@@ -195,6 +210,11 @@ impl wit::HostPending for PublisherView<'_> {
         self.table.delete(pending)?;
         Ok(())
     }
+}
+
+/// A version that is only looked at, beside the one that runs, must not change anything.
+pub(super) fn undescribed() -> wasmtime::Error {
+    wasmtime::Error::msg("it uses its output or its state before it has described itself")
 }
 
 /// Headers go into errors and dead letters, too.

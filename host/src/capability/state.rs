@@ -10,7 +10,7 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 
 use crate::bindings::iggy::connector::state as wit;
 use crate::capability::grants::Contexts;
-use crate::capability::publisher::PublisherCtx;
+use crate::capability::publisher::{PublisherCtx, undescribed};
 use crate::state_store::StoreError;
 use crate::state_store::envelope::Envelope;
 use crate::stopwatch::Stopwatch;
@@ -24,6 +24,10 @@ pub struct StateCtx {
     newest: u32,
     /// What was loaded: fields that somebody else put there stay.
     loaded: Option<Arc<Envelope>>,
+    /// The revision of what was loaded or saved last; none where that is not known.
+    known: Option<Option<String>>,
+    /// Whether the store has told of a conflict.
+    conflict: bool,
 }
 
 /// A save under way; the outcome is taken once.
@@ -63,7 +67,18 @@ impl StateCtx {
             writer,
             newest: 0,
             loaded: None,
+            known: None,
+            conflict: false,
         }
+    }
+
+    /// Whether somebody else has changed the state, as far as the store has told.
+    pub fn conflict(&self) -> bool {
+        self.conflict
+    }
+
+    fn note<T>(&mut self, outcome: &Result<T, StoreError>) {
+        self.conflict |= matches!(outcome, Err(StoreError::Conflict(_)));
     }
 
     /// What the component says it understands, before it is opened.
@@ -73,6 +88,7 @@ impl StateCtx {
 
     async fn load(&mut self) -> Result<Option<wit::Saved>, StoreError> {
         let loaded = self.writer.load(self.newest).await?;
+        self.known = Some(loaded.as_ref().map(|(_, revision)| revision.clone()));
         Ok(loaded.map(|(envelope, revision)| {
             let saved = wit::Saved {
                 data: envelope.data().to_vec(),
@@ -87,7 +103,11 @@ impl StateCtx {
 
 impl wit::Host for StateView<'_> {
     async fn load(&mut self) -> wasmtime::Result<Result<Option<wit::Saved>, wit::StateError>> {
+        if self.ctx.newest == 0 {
+            return Err(undescribed());
+        }
         let loaded = self.stopwatch.during(self.ctx.load()).await;
+        self.ctx.note(&loaded);
         if loaded.is_ok() {
             self.contexts.restore(self.ctx.loaded.as_ref());
         }
@@ -105,6 +125,10 @@ impl wit::Host for StateView<'_> {
             return Err(wasmtime::Error::msg(format!(
                 "it saves a state of format {format}, and reads formats 1 to {newest} itself"
             )));
+        }
+        if self.ctx.known.as_ref() != Some(&expected) {
+            let message = "it saves its state on top of another one than it loaded or saved last";
+            return Err(wasmtime::Error::msg(message));
         }
         let previous = self.ctx.loaded.clone();
         let outcome = self.ctx.writer.save(data, format, previous, expected);
@@ -125,6 +149,10 @@ impl wit::HostPending for StateView<'_> {
         let save = save.ok_or_else(|| wasmtime::Error::msg("a save was waited for twice"))?;
         let saved = self.stopwatch.during(save.outcome).await;
         let saved = saved.map_err(|_| wasmtime::Error::msg("saving has ended"))?;
+        self.ctx.note(&saved);
+        if let Ok(revision) = &saved {
+            self.ctx.known = Some(Some(revision.clone()));
+        }
         // What is withheld may never be stored: until it is, no id may be forgotten.
         if saved.is_ok() && !self.ctx.writer.withholds() {
             let covered = self.publisher.covered(save.covers);
@@ -134,7 +162,10 @@ impl wit::HostPending for StateView<'_> {
     }
 
     fn drop(&mut self, pending: Resource<Pending>) -> wasmtime::Result<()> {
-        self.table.delete(pending)?;
+        if self.table.delete(pending)?.0.is_some() {
+            // Nobody knows what came of it before the next load.
+            self.ctx.known = None;
+        }
         Ok(())
     }
 }
@@ -192,9 +223,11 @@ mod tests {
             let store = Arc::new(Slot::in_memory());
             let mut state = StateCtx::new(Writer::new(store, owner, Clock::system()));
             state.understands(1);
+            let mut publisher = PublisherCtx::new(queue, Account::default());
+            publisher.described();
             Self {
                 contexts: Contexts::default(),
-                publisher: PublisherCtx::new(queue, Account::default()),
+                publisher,
                 state,
                 table: ResourceTable::new(),
                 stopwatch: Stopwatch::default(),
