@@ -164,6 +164,8 @@ async fn a_component_that_can_not_describe_itself_does_not_start() {
     let rows = [
         ("bad", "it panicked (", 0),
         ("nil", "it describes its state as of format 0", 0),
+        ("use", "before it has described itself", 0),
+        ("ask", "before it asks for anything", 0),
         ("big", "", 5_000),
     ];
     for (way, words, length) in rows {

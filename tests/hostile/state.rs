@@ -39,6 +39,25 @@ async fn a_state_that_is_too_large_or_no_json_is_not_saved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_state_is_saved_on_top_of_what_was_loaded_or_saved_last() {
+    let cluster = cluster();
+    let world = attacker(&cluster, "poll", "unloaded");
+    let message = stopped(&world).await;
+    let words = "saves its state on top of another one than it loaded or saved last";
+    assert!(message.contains(words), "{message}");
+    assert!(!world.state_file().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_that_the_store_did_not_tell_of_is_a_defect_of_the_component() {
+    let cluster = cluster();
+    for export in ["open", "poll"] {
+        let message = told(&attacker(&cluster, export, "conflict")).await;
+        assert!(message.contains("a defect of the component"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_instance_goes_on_from_the_state_that_was_saved() {
     let cluster = cluster();
     let world = attacker(&cluster, "poll", "once");

@@ -252,6 +252,15 @@ mod tests {
             }
         }
 
+        /// Has looked at its output and its state.
+        async fn begun() -> Self {
+            let mut imports = Self::new();
+            let resumed = imports.publisher().resume(None, 0).await.unwrap();
+            resumed.unwrap();
+            imports.state().load().await.unwrap().unwrap();
+            imports
+        }
+
         /// Publishes a message of this id. Whether it is new.
         async fn publish(&mut self, low: u64) -> bool {
             let body = self.table.push(Body::of(Bytes::new())).unwrap();
@@ -268,9 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_save_covers_what_was_acknowledged_when_it_began_and_not_what_came_since() {
-        let mut imports = Imports::new();
-        let resumed = imports.publisher().resume(None, 0).await.unwrap();
-        resumed.unwrap();
+        let mut imports = Imports::begun().await;
         assert!(imports.publish(1).await);
         let save = imports.state().submit(b"{}".to_vec(), 1, None).unwrap();
         assert!(imports.publish(2).await);
@@ -283,9 +290,7 @@ mod tests {
     #[tokio::test]
     async fn a_save_that_is_kept_from_the_store_covers_nothing() {
         for (withheld, forgotten) in [(false, true), (true, false)] {
-            let mut imports = Imports::new();
-            let resumed = imports.publisher().resume(None, 0).await.unwrap();
-            resumed.unwrap();
+            let mut imports = Imports::begun().await;
             if withheld {
                 imports.state.writer.withhold().await;
             }
@@ -308,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_save_goes_on_without_its_component_and_the_next_load_waits_for_it() {
-        let mut imports = Imports::new();
+        let mut imports = Imports::begun().await;
         let save = imports.state().submit(b"{}".to_vec(), 1, None).unwrap();
         let second = imports.state().submit(b"{}".to_vec(), 1, None);
         assert!(second.is_err(), "one save at a time");

@@ -28,7 +28,10 @@ const GRANTED: [(&str, &str); 17] = [
         "wasi:cli/environment",
         "arguments and variables: there are none",
     ),
-    ("wasi:cli/exit", "an end of its own, which stops the source"),
+    (
+        "wasi:cli/exit",
+        "an end of its own, which ends the instance",
+    ),
     ("wasi:cli/stderr", "the message of a panic"),
     ("wasi:cli/stdin", "input: there is none"),
     ("wasi:cli/stdout", "output, which nobody reads"),

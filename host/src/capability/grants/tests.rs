@@ -188,6 +188,23 @@ fn a_body_that_looks_something_up_elsewhere_is_denied_unless_it_is_configured() 
 }
 
 #[test]
+fn a_body_that_is_too_large_to_be_looked_into_is_denied() {
+    let grants = reading().and(true, &["POST /{index}/_doc".parse().unwrap()]);
+    let body = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+    let (fits, large) = (body(BODY_MAX), body(BODY_MAX + 1));
+    let rows = [
+        ("/logs-*/_search", &fits, Ok(Granted::Plain)),
+        ("/logs-*/_search", &large, Err(Denied::TooLarge)),
+        ("/_search/scroll", &large, Err(Denied::TooLarge)),
+        ("/logs-*/_doc", &large, Ok(Granted::Plain)),
+    ];
+    for (path, body, expected) in rows {
+        let granted = grants.allow("POST", path, Some(body.as_bytes()));
+        assert_eq!(granted, expected, "{path} {}", body.len());
+    }
+}
+
+#[test]
 fn what_is_added_is_granted_and_nothing_beside_it() {
     let shapes = [
         "GET /_cat/indices?format",
