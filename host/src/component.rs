@@ -12,7 +12,7 @@ mod permission;
 mod registry;
 mod shelf;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use wasmtime::component::Component as Compiled;
 
@@ -49,16 +49,9 @@ impl Component {
     /// imports what is not granted, or exports no source. Nothing of it has run by then.
     pub fn load(sandbox: &Sandbox, content: &Content) -> anyhow::Result<Self> {
         let (origin, digest) = (content.origin(), content.digest());
-        let turn = sandbox.shelf().turn(digest);
-        let _one_at_a_time = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let linked = match sandbox.shelf().find(digest) {
-            Some(linked) => linked,
-            None => {
-                let linked = link(sandbox, origin, &compiled(sandbox, content)?)?;
-                let embedded = *origin == Origin::Embedded;
-                sandbox.shelf().keep(digest, linked, embedded)
-            }
-        };
+        let make = || link(sandbox, origin, &compiled(sandbox, content)?);
+        let for_good = *origin == Origin::Embedded;
+        let linked = sandbox.shelf().find_or_make(digest, for_good, make)?;
         Ok(Self {
             linked,
             origin: origin.clone(),

@@ -18,51 +18,62 @@ pub(super) struct Linked {
 /// built with the program.
 #[derive(Default)]
 pub(crate) struct Shelf {
-    used: Mutex<HashMap<Digest, Weak<Linked>>>,
-    /// Those that are compiled now.
-    turns: Mutex<HashMap<Digest, Weak<Mutex<()>>>>,
+    places: Mutex<HashMap<Digest, Arc<Place>>>,
     embedded: OnceLock<Arc<Linked>>,
 }
 
+/// Where one is as long as it is used. Locked while it is compiled: others that need it wait.
+type Place = Mutex<Weak<Linked>>;
+
 impl Shelf {
-    /// The one with this digest, if it is in use.
-    pub(super) fn find(&self, digest: Digest) -> Option<Arc<Linked>> {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.get(&digest)?.upgrade()
-    }
-
-    /// Held by whoever compiles this one: the others that need it wait, and find it then.
-    pub(super) fn turn(&self, digest: Digest) -> Arc<Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = turns.get(&digest).and_then(Weak::upgrade);
-        turn.unwrap_or_else(|| {
-            let turn = Arc::default();
-            turns.insert(digest, Arc::downgrade(&turn));
-            turn
-        })
-    }
-
-    /// Keeps one as long as it is used, or for good. Whoever compiled the same meanwhile gets the
-    /// one that was there first.
-    pub(super) fn keep(&self, digest: Digest, linked: Linked, for_good: bool) -> Arc<Linked> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.retain(|_, linked| linked.strong_count() > 0);
-        let first = used.get(&digest).and_then(Weak::upgrade);
-        let linked = first.unwrap_or_else(|| {
-            let linked = Arc::new(linked);
-            used.insert(digest, Arc::downgrade(&linked));
-            linked
-        });
+    /// The one with this digest, which is made unless it is in use. A new one is kept for good
+    /// where that is asked for.
+    ///
+    /// # Errors
+    /// Why it can not be made; whoever waited for it tries again.
+    pub(super) fn find_or_make(
+        &self,
+        digest: Digest,
+        for_good: bool,
+        make: impl FnOnce() -> anyhow::Result<Linked>,
+    ) -> anyhow::Result<Arc<Linked>> {
+        let place = self.place(digest);
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(linked) = place.upgrade() {
+            return Ok(linked);
+        }
+        let linked = Arc::new(make()?);
+        *place = Arc::downgrade(&linked);
         if for_good {
             self.embedded.get_or_init(|| Arc::clone(&linked));
         }
-        linked
+        Ok(linked)
     }
+
+    fn place(&self, digest: Digest) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|_, place| is_used(place));
+        Arc::clone(places.entry(digest).or_default())
+    }
+}
+
+/// Somebody is at this place, or uses what is there.
+fn is_used(place: &Arc<Place>) -> bool {
+    let kept = || {
+        place
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .strong_count()
+            > 0
+    };
+    Arc::strong_count(place) > 1 || kept()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
     use super::super::{Component, Content, Origin};
     use super::*;
     use crate::sandbox::Sandbox;
@@ -81,17 +92,39 @@ mod tests {
         assert!(Arc::ptr_eq(&one.linked, &other.linked));
         assert_ne!(one.origin(), other.origin());
         let digest = one.digest();
-        // As if both had been compiled at the same time.
-        let (pre, imports) = (one.linked.pre.clone(), one.linked.imports.clone());
-        let late = sandbox.shelf().keep(digest, Linked { pre, imports }, false);
-        assert!(Arc::ptr_eq(&one.linked, &late));
-        drop(late);
+        let find = || {
+            let made = || anyhow::bail!("it is not there");
+            sandbox.shelf().find_or_make(digest, false, made).ok()
+        };
+        assert!(Arc::ptr_eq(&one.linked, &find().unwrap()));
         drop(one);
-        assert!(sandbox.shelf().find(digest).is_some());
+        assert!(find().is_some());
         drop(other);
-        assert!(sandbox.shelf().find(digest).is_none());
+        assert!(find().is_none());
         let embedded = Content::read(Origin::Embedded).unwrap();
         drop(Component::load(&sandbox, &embedded).unwrap());
-        assert!(sandbox.shelf().find(digest).is_some(), "for good");
+        assert!(find().is_some(), "for good");
+    }
+
+    #[test]
+    fn what_many_need_at_once_is_made_once() {
+        let sandbox = Sandbox::new().unwrap();
+        let embedded = Content::read(Origin::Embedded).unwrap();
+        let component = Component::load(&sandbox, &embedded).unwrap();
+        let (shelf, made) = (Shelf::default(), AtomicUsize::new(0));
+        let make = || {
+            made.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(50));
+            let (pre, imports) = (&component.linked.pre, &component.linked.imports);
+            let (pre, imports) = (pre.clone(), imports.clone());
+            Ok(Linked { pre, imports })
+        };
+        let find = || shelf.find_or_make(component.digest(), false, make).unwrap();
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(find)).collect();
+            let all: Vec<_> = all.into_iter().map(|one| one.join().unwrap()).collect();
+            assert!(all.iter().all(|one| Arc::ptr_eq(one, &all[0])));
+        });
+        assert_eq!(made.into_inner(), 1);
     }
 }
