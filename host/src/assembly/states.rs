@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Assembly, Outputs};
 use crate::clock::Clock;
-use crate::cluster::{Cluster, ClusterConfig};
+use crate::cluster::{Clients, Cluster, ClusterConfig};
 use crate::config::{self, Access, Storage};
 use crate::state_manager::StateManager;
 use crate::state_store::{
@@ -67,7 +67,7 @@ impl Assembly {
             time: source.state.lease_time,
             request: self.publish_timeout(),
         };
-        connect(&source.state.storage, terms).await
+        connect(&source.state.storage, terms, &self.clients).await
     }
 
     /// How long one request to the output may take.
@@ -83,7 +83,11 @@ impl Assembly {
 ///
 /// # Errors
 /// What the store refuses.
-pub async fn connect(storage: &Storage, terms: LeaseTerms) -> anyhow::Result<States> {
+async fn connect(
+    storage: &Storage,
+    terms: LeaseTerms,
+    clients: &Clients,
+) -> anyhow::Result<States> {
     Ok(match storage {
         Storage::File { base_path } => States::in_files(base_path.clone()).await?,
         Storage::Elasticsearch {
@@ -91,7 +95,7 @@ pub async fn connect(storage: &Storage, terms: LeaseTerms) -> anyhow::Result<Sta
             index,
             timeout,
         } => {
-            let cluster = cluster(access, *timeout)?;
+            let cluster = cluster(access, *timeout, clients)?;
             let records = ElasticsearchRecords::open(Box::new(cluster), access.url.clone(), index);
             States::shared(Arc::new(records.await?), terms)
         }
@@ -112,10 +116,11 @@ pub async fn connect(storage: &Storage, terms: LeaseTerms) -> anyhow::Result<Sta
     })
 }
 
-fn cluster(access: &Access, timeout: Duration) -> anyhow::Result<Cluster> {
-    Cluster::new(ClusterConfig {
+fn cluster(access: &Access, timeout: Duration, clients: &Clients) -> anyhow::Result<Cluster> {
+    let config = ClusterConfig {
         access: access.clone(),
         timeout,
         max_response_bytes: STATE_MAX as u64 + AROUND_A_STATE,
-    })
+    };
+    Cluster::sharing(config, clients)
 }
