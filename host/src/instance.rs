@@ -219,9 +219,7 @@ impl Instance {
         self.store.data().log.settle(outcome.is_err());
         outcome
     }
-}
 
-impl Instance {
     /// That somebody else has its state, a component only repeats.
     fn failure(&self, error: wit::Error) -> Failure {
         match Failure::from(error) {

@@ -102,9 +102,9 @@ impl<T> Contexts<T> {
         keep_alive: Duration,
     ) -> Result<String, Cause> {
         self.expire();
-        let held: usize = self.open.values().map(|context| context.shards).sum();
+        let held = || self.open.values().map(|context| context.shards);
         if let Some(most) = &self.most
-            && held + shards > most.shards
+            && held().sum::<usize>() + shards > most.shards
         {
             return Err(most.exceeded());
         }
