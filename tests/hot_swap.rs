@@ -1,6 +1,7 @@
 //! Another version of the component takes over while its source runs: nothing is lost or
 //! repeated, and whatever is wrong with it, the one before goes on.
 
+mod outage;
 mod program;
 mod watching;
 
@@ -233,6 +234,12 @@ async fn a_version_that_fails_on_probation_is_taken_back_and_nothing_is_lost_or_
                 .writing(FORMAT + 1)
                 .failing_in_poll(4, Wrong::Permanent),
             REASON,
+        ),
+        (
+            Rebuilt::numbered(5)
+                .saving_nonsense()
+                .failing_in_poll(4, Wrong::Trap),
+            "it panicked",
         ),
     ];
     for (version, reason) in rows {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use elasticsearch_source::component::{Content, Digest, Origin};
 use elasticsearch_source::config::Config;
-use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Product};
+use elasticsearch_source::mini_elasticsearch::{Effect, Fault, MiniElasticsearch, Product};
 use serde_json::json;
 
 use crate::support::program::{self, wait_until};
@@ -183,32 +183,72 @@ async fn what_is_no_whole_component_is_refused_with_its_reason() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_component_under_the_same_tag_is_taken_when_a_signal_has_it_looked_at() {
-    let cluster = sample::cluster(Product::Elasticsearch, 200);
-    let registry = Registry::default();
-    registry.push("stable", &embedded());
-    let path = format!("oci://{}/me/source:stable", registry.serve().await);
-    let world = world(&cluster, &path, "plain_http = true").key("polling_interval", "50ms");
-    let log = world.folder().join("log");
-    let config = world.config_file();
-    let mut child = program::command(world.folder(), &["run", config.to_str().unwrap()])
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let run = move || {
-        let logged = |text: &str| std::fs::read_to_string(&log).unwrap().contains(text);
-        wait_until("all is read", || world.delivered().len() == 200);
-        registry.push("stable", &Rebuilt::numbered(1).bytes());
+/// A program whose component is in a registry, which has another one when it has read all.
+struct Replaced {
+    cluster: MiniElasticsearch,
+    registry: Registry,
+    world: World,
+}
+
+impl Replaced {
+    async fn start() -> Self {
+        let cluster = sample::cluster(Product::Elasticsearch, 200);
+        let registry = Registry::default();
+        registry.push("stable", &embedded());
+        let path = format!("oci://{}/me/source:stable", registry.serve().await);
+        let world = world(&cluster, &path, "plain_http = true")
+            .key("polling_interval", "50ms")
+            .raw("state", r#"{ storage_type = "elasticsearch" }"#);
+        Self {
+            cluster,
+            registry,
+            world,
+        }
+    }
+
+    /// Returns what was logged.
+    fn run(self, meanwhile: impl FnOnce(&MiniElasticsearch)) -> String {
+        let log = self.world.folder().join("log");
+        let logged = || std::fs::read_to_string(&log).unwrap();
+        let config = self.world.config_file();
+        let mut child = program::command(self.world.folder(), &["run", config.to_str().unwrap()])
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        wait_until("all is read", || self.world.delivered().len() == 200);
+        self.registry.push("stable", &Rebuilt::numbered(1).bytes());
+        meanwhile(&self.cluster);
         program::signal(&child, "HUP");
-        wait_until("it is taken", || logged("the component was exchanged"));
-        sample::insert(&cluster, 200..300);
-        wait_until("it reads on", || world.delivered().len() == 300);
+        wait_until("it is taken", || {
+            logged().contains("the component was exchanged")
+        });
+        sample::insert(&self.cluster, 200..300);
+        wait_until("it reads on", || self.world.delivered().len() == 300);
         program::terminate(&child);
         assert!(child.wait().unwrap().success());
-        world.assert_holds_exactly(ids(0..300));
-    };
+        self.world.assert_holds_exactly(ids(0..300));
+        logged()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_component_under_the_same_tag_is_taken_when_a_signal_has_it_looked_at() {
+    let replaced = Replaced::start().await;
+    let run = move || replaced.run(|_| {});
     tokio::task::spawn_blocking(run).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_is_asked_again_when_the_state_could_not_be_read() {
+    let replaced = Replaced::start().await;
+    let unread = |cluster: &MiniElasticsearch| {
+        let fault = Fault::new(Effect::unavailable()).method("GET");
+        cluster.inject(fault.path("/_doc/"));
+    };
+    let run = move || replaced.run(unread);
+    let log = tokio::task::spawn_blocking(run).await.unwrap();
+    let again = "the component can not be tried now, trying again";
+    assert_eq!(log.matches(again).count(), 1, "{log}");
 }
 
 #[test]

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! **Invariant:** two versions meet through a saved state and nothing else. The old one has
-//! saved all that it published before the new one loads it, and until the end of the
-//! [`Probation`] there is a state that the old one reads.
+//! saved all that it published before the new one loads it. Until the end of the [`Probation`],
+//! no id is forgotten that was published since the state in the store, which is the old one's.
 
 mod candidate;
 mod exchange;

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::capability::publisher::Acknowledged;
 use crate::capability::state::Writer;
 use crate::clock::Clock;
-use crate::component::Component;
+use crate::component::{Component, Digest};
 use crate::hot_swap::{Exchange, Probation};
 use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
@@ -30,7 +30,7 @@ use crate::sandbox::Sandbox;
 use crate::source_state::{Capabilities, Limits};
 use crate::state_store::{Numbers, Permit, Refusal};
 use crate::status::{Attempt, Reporter};
-use exchange::Running;
+use exchange::{Running, is_own};
 
 pub use summary::Summary;
 
@@ -99,11 +99,7 @@ impl Source {
     /// # Errors
     /// See [`Failure`].
     pub async fn open(&self, now_ms: u64) -> Result<Instance, Failure> {
-        self.open_as(&self.component, now_ms).await
-    }
-
-    async fn open_as(&self, component: &Component, now_ms: u64) -> Result<Instance, Failure> {
-        let mut instance = self.instantiate_as(component).await?;
+        let mut instance = self.instantiate().await?;
         instance.open(&self.config, now_ms).await?;
         Ok(instance)
     }
@@ -138,6 +134,8 @@ struct Run<'a> {
     instance: Option<Instance>,
     /// Since the last exchange, for a while.
     probation: Option<Probation<Running>>,
+    /// A version that waits until the one that runs has opened.
+    postponed: Option<Digest>,
     backoff: Backoff,
     /// The time that fixes the horizon of a run with an end.
     started_ms: u64,
@@ -163,6 +161,7 @@ pub async fn run(
         running: Running::new(source.component.clone()),
         instance: None,
         probation: None,
+        postponed: None,
         backoff,
         started_ms: source.clock.now_ms(),
         stop,
@@ -279,6 +278,10 @@ impl Run<'_> {
 
     /// Waits before the next try, or gives up.
     async fn fail(&mut self, failure: Failure) -> Result<(), Failure> {
+        if is_own(&failure) {
+            // What does not open by itself need not be waited for.
+            self.postponed = None;
+        }
         let asked = match &failure {
             Failure::Transient { retry_after_ms, .. } => retry_after_ms.map(Duration::from_millis),
             Failure::Trapped(_) => {

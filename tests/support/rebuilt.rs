@@ -31,6 +31,7 @@ pub enum Wrong {
 pub struct Rebuilt {
     number: Option<u8>,
     format: Option<u32>,
+    nonsense: bool,
     poll: Option<(u32, Wrong)>,
     open: Option<Wrong>,
     close: Option<Wrong>,
@@ -50,6 +51,14 @@ impl Rebuilt {
     pub fn writing(self, format: u32) -> Self {
         Self {
             format: Some(format),
+            ..self
+        }
+    }
+
+    /// Its states are empty objects.
+    pub fn saving_nonsense(self) -> Self {
+        Self {
+            nonsense: true,
             ..self
         }
     }
@@ -133,6 +142,15 @@ impl Rebuilt {
                     .i32_const(embedded)
                     .i32_store(at(16))
                     .end();
+            });
+        }
+        if self.nonsense {
+            let empty = i32::from(u16::from_le_bytes(*b"{}"));
+            patch.around_import("submit", |code, original| {
+                code.local_get(0).i32_const(empty);
+                code.i32_store16(MemArg { align: 0, ..at(0) });
+                code.local_get(0).i32_const(2).local_get(2);
+                code.local_get(3).local_get(4).local_get(5).call(original);
             });
         }
         if let Some((nth, wrong)) = self.poll {

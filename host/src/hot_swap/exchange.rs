@@ -47,7 +47,7 @@ impl Exchange {
         exchanges.running.as_ref().map(|running| running.sha256)
     }
 
-    fn offered(&self) -> MutexGuard<'_, Option<Candidate>> {
+    pub(super) fn offered(&self) -> MutexGuard<'_, Option<Candidate>> {
         self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -123,6 +123,18 @@ impl Exchange {
                 version: failed,
                 reason,
             });
+        });
+    }
+
+    /// The version before runs again, as it was put into the place of the one on probation.
+    pub(crate) fn put_back_before(&self, version: &Version) {
+        tracing::info!(
+            component = %version,
+            "the version before is back, and the one on probation is gone with what it saved"
+        );
+        self.exchanges.send_modify(|exchanges| {
+            exchanges.running = Some(version.clone());
+            exchanges.last = Some(Outcome::PutBack);
         });
     }
 

@@ -12,24 +12,28 @@ const MESSAGES: u64 = 1_000_000;
 /// between two looks at how many there are.
 pub(crate) const POLL_PAGES: u32 = 32;
 
-/// A new version that still has to show that it works.
+/// A new version that still has to show that it works. Until then its states are kept from the
+/// store, which has one of the version before.
 pub(crate) struct Probation<V> {
     /// What comes back if it does not.
     pub(crate) before: V,
-    /// Whether its states are kept from the store, as the version before could not read them.
-    pub(crate) withholds: bool,
     polls: u32,
     messages: u64,
 }
 
 impl<V> Probation<V> {
-    pub(crate) fn new(before: V, withholds: bool) -> Self {
+    pub(crate) fn new(before: V) -> Self {
         Self {
             before,
-            withholds,
             polls: 0,
             messages: 0,
         }
+    }
+
+    /// Another version takes the place of the one on probation. What was published by then is
+    /// still not covered by the state in the store.
+    pub(crate) fn of_another(self) -> Self {
+        Self { polls: 0, ..self }
     }
 
     /// A poll worked.

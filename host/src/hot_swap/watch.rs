@@ -204,3 +204,58 @@ impl Watch<'_> {
 fn is_temporary(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(StoreError::Unavailable(_)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::sandbox::Sandbox;
+
+    async fn until(what: &str, is_so: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What is offered waits for the runner, of which there is none here.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_no_longer_in_its_file_is_not_offered_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.wasm");
+        let embedded = Content::read(Origin::Embedded).unwrap();
+        // With an empty section of its own, it is another one.
+        let other = [embedded.bytes(), &[0, 2, 1, b'x'][..]].concat();
+        std::fs::write(&file, embedded.bytes()).unwrap();
+        let config = format!(
+            "[output]\ntype = \"stdout\"\n[sources.one]\ndelivery = \"at_least_once\"\npath = '{}'\n[sources.one.config]\nurl = \"http://127.0.0.1:1\"\nindex = \"i\"\ntimestamp_field = \"t\"\nstate = {{ storage_config = {{ base_path = '{}' }} }}\n[[sources.one.streams]]\nstream = \"s\"\ntopic = \"t\"\n",
+            file.display(),
+            folder.path().join("states").display()
+        );
+        let config = Config::parse(&config, "test.toml", std::iter::empty()).unwrap();
+        let assembly = Assembly::new(&config, Sandbox::new().unwrap());
+        let exchange = Exchange::default();
+        let looks = watch(
+            &assembly,
+            &config.sources["one"],
+            &exchange,
+            embedded.digest(),
+        );
+        let changes = async {
+            let rows = [other, b"nonsense".to_vec(), embedded.bytes().to_vec()];
+            for then in &rows[1..] {
+                std::fs::write(&file, &rows[0]).unwrap();
+                until("it is offered", || exchange.offered().is_some()).await;
+                std::fs::write(&file, then).unwrap();
+                until("it is withdrawn", || exchange.offered().is_none()).await;
+            }
+        };
+        tokio::select! {
+            () = looks => {}
+            () = changes => {}
+        }
+    }
+}

@@ -52,9 +52,9 @@ impl From<Candidate> for Running {
 enum Verdict {
     /// It runs already.
     Nothing,
-    /// The version on probation writes states that no other one reads yet.
+    /// It can not read what the version on probation writes, which may not stay.
     Later,
-    /// It is the version that ran before.
+    /// Nor can this one, but it ran before.
     Back,
     /// It can not read the state that there will be.
     Refuse(String),
@@ -71,6 +71,10 @@ impl Run<'_> {
         let Some(candidate) = self.source.exchange.take() else {
             return Ok(());
         };
+        if self.instance.is_none() && self.is_postponed(&candidate) {
+            self.source.exchange.put_back(candidate);
+            return Ok(());
+        }
         match self.judge(&candidate) {
             Verdict::Nothing => Ok(()),
             Verdict::Later => {
@@ -78,8 +82,8 @@ impl Run<'_> {
                 Ok(())
             }
             Verdict::Back => {
-                let reason = "the version before was put back".to_owned();
-                self.take_back(reason).await;
+                self.go_back().await;
+                self.source.exchange.put_back_before(&candidate.version);
                 Ok(())
             }
             Verdict::Refuse(reason) => {
@@ -95,17 +99,17 @@ impl Run<'_> {
         if sha256 == self.running.component.digest() {
             return Verdict::Nothing;
         }
-        if let Some(probation) = self.probation.as_ref().filter(|p| p.withholds) {
-            return match probation.before.component.digest() == sha256 {
-                true => Verdict::Back,
-                false => Verdict::Later,
-            };
-        }
-        match self.running.format() {
-            Some(format) if format > candidate.state_format => Verdict::Refuse(format!(
-                "the state has version {format}, and this component understands versions up to {}: put a newer one there",
-                candidate.state_format
+        let newest = candidate.state_format;
+        match (self.running.format(), &self.probation) {
+            (Some(format), None) if format > newest => Verdict::Refuse(format!(
+                "the state has version {format}, and this component understands versions up to {newest}: put a newer one there"
             )),
+            (Some(format), Some(probation)) if format > newest => {
+                match probation.before.component.digest() == sha256 {
+                    true => Verdict::Back,
+                    false => Verdict::Later,
+                }
+            }
             _ => Verdict::Exchange,
         }
     }
@@ -124,35 +128,49 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        let withholds = match self.let_go(&candidate).await {
-            Ok(withholds) => withholds,
-            Err(failure @ Failure::Transient { .. }) => {
-                self.source.exchange.put_back(candidate);
-                return Err(failure);
+        if self.probation.is_none() {
+            // What stays in the store is of the version before, and says that a run is under way.
+            source.writer.withhold().await;
+        }
+        if let Err(failure) = self.let_go().await {
+            self.keep().await;
+            if let Failure::Transient { .. } = failure {
+                source.exchange.put_back(candidate);
             }
-            Err(failure @ Failure::Conflict(_)) => return Err(failure),
-            Err(failure) => {
-                let reason = format!("the one that runs does not open again: {failure}");
-                self.refuse(&candidate, reason);
-                return Ok(());
-            }
-        };
+            return Err(failure);
+        }
         let now_ms = source.clock.now_ms();
         let opened = tokio::select! {
             opened = new.open(&source.config, now_ms) => opened,
             () = told_to_stop(&mut self.stop) => {
-                self.undo(withholds).await;
+                self.undo().await;
                 return Ok(());
             }
         };
         match opened {
             Ok(()) => {
-                self.take_over(candidate, new, withholds, began);
+                self.take_over(candidate, new, began);
                 Ok(())
             }
             Err(failure) => {
                 drop(new);
-                self.undo(withholds).await;
+                self.undo().await;
+                self.does_not_open(candidate, failure)
+            }
+        }
+    }
+
+    /// What only has to be waited for, as an output that does not answer, is known to be over
+    /// when the one that ran before has opened again; then the candidate is tried once more.
+    fn does_not_open(&mut self, candidate: Candidate, failure: Failure) -> Result<(), Failure> {
+        match failure {
+            Failure::Transient { .. } if !self.is_postponed(&candidate) => {
+                self.postponed = Some(candidate.version.sha256);
+                self.source.exchange.put_back(candidate);
+                Err(failure)
+            }
+            _ => {
+                self.postponed = None;
                 self.refuse(&candidate, format!("it does not open: {failure}"));
                 match failure {
                     Failure::Conflict(_) => Err(failure),
@@ -162,9 +180,12 @@ impl Run<'_> {
         }
     }
 
-    /// Closes what runs. Where the candidate writes states that it could not read, they will
-    /// be withheld, which is what is returned.
-    async fn let_go(&mut self, candidate: &Candidate) -> Result<bool, Failure> {
+    fn is_postponed(&self, candidate: &Candidate) -> bool {
+        self.postponed == Some(candidate.version.sha256)
+    }
+
+    /// Closes what runs.
+    async fn let_go(&mut self) -> Result<(), Failure> {
         if let Some(old) = &mut self.instance {
             match old.close().await {
                 Err(failure) if is_own(&failure) => does_not_close(&failure),
@@ -172,38 +193,34 @@ impl Run<'_> {
             }
         }
         self.instance = None;
-        let withholds = self
-            .running
-            .format()
-            .is_some_and(|format| format < candidate.state_format);
-        if withholds {
-            // What it closed with says that nothing is under way any more. What stays in the
-            // store must say that a run is: opening it says so.
-            self.source
-                .open_as(&self.running.component, self.source.clock.now_ms())
-                .await?;
-            self.source.writer.withhold().await;
-        }
-        Ok(withholds)
+        Ok(())
     }
 
-    /// The next step opens the old one again.
-    async fn undo(&mut self, withholds: bool) {
-        if withholds {
+    /// What runs goes on, with what it may have saved before closing failed.
+    async fn keep(&mut self) {
+        if self.probation.is_none() && self.source.writer.release().await.is_err() {
+            self.instance = None;
+            self.undo().await;
+        }
+    }
+
+    /// The next step opens again what ran: on probation from what it saved in closing, else
+    /// from what the store has, as after a crash.
+    async fn undo(&mut self) {
+        if self.probation.is_none() {
             self.source.writer.discard().await;
         }
     }
 
-    fn take_over(&mut self, candidate: Candidate, new: Instance, withholds: bool, began: Instant) {
+    fn take_over(&mut self, candidate: Candidate, new: Instance, began: Instant) {
         let to = candidate.version.clone();
-        self.instance = Some(new);
+        (self.instance, self.postponed) = (Some(new), None);
         let before = std::mem::replace(&mut self.running, candidate.into());
         let from = before.version();
-        let before = match self.probation.take() {
-            Some(probation) => probation.before,
-            None => before,
-        };
-        self.probation = Some(Probation::new(before, withholds));
+        self.probation = Some(match self.probation.take() {
+            Some(probation) => probation.of_another(),
+            None => Probation::new(before),
+        });
         let pause = began.elapsed();
         self.source.exchange.exchanged(from, to, pause);
     }
@@ -228,21 +245,24 @@ impl Run<'_> {
 
     /// Brings the version before back; the next step opens it.
     pub(super) async fn take_back(&mut self, reason: String) {
-        let Some(probation) = self.probation.take() else {
+        let Some(failed) = self.go_back().await else {
             return;
         };
-        if let Some(mut instance) = self.instance.take() {
-            // Only to let go of the cluster; a trapped one refuses.
-            let _its_state_may_be_older = instance.close().await;
-        }
-        if probation.withholds {
-            self.source.writer.discard().await;
-        }
-        let failed = std::mem::replace(&mut self.running, probation.before);
         let back = self.running.version();
         if let Some(failed) = failed.version() {
             self.source.exchange.taken_back(failed, back, reason);
         }
+    }
+
+    /// Ends a probation with the version before. What was there instead of it is returned.
+    async fn go_back(&mut self) -> Option<Running> {
+        let probation = self.probation.take()?;
+        if let Some(mut instance) = self.instance.take() {
+            // Only to let go of the cluster; a trapped one refuses.
+            let _what_it_saves_is_discarded = instance.close().await;
+        }
+        self.source.writer.discard().await;
+        Some(std::mem::replace(&mut self.running, probation.before))
     }
 
     /// Ends a probation that has lasted long enough.
@@ -270,20 +290,16 @@ impl Run<'_> {
 
     /// Saves what is withheld.
     pub(super) async fn release(&mut self) -> Result<(), Failure> {
-        match &mut self.probation {
-            Some(probation) if probation.withholds => {
-                self.source.writer.release().await.map_err(unsaved)?;
-                probation.withholds = false;
-                Ok(())
-            }
-            _ => Ok(()),
+        match self.probation {
+            Some(_) => self.source.writer.release().await.map_err(unsaved),
+            None => Ok(()),
         }
     }
 }
 
 /// Whether a failure is a component's own. Where the cluster, the output or the store only has
 /// to be waited for, another version would do no better, nor where somebody else has the state.
-fn is_own(failure: &Failure) -> bool {
+pub(super) fn is_own(failure: &Failure) -> bool {
     match failure {
         Failure::Trapped(_) | Failure::Permanent(_) | Failure::InvalidConfig { .. } => true,
         Failure::Transient { .. } | Failure::Conflict(_) => false,

@@ -32,6 +32,8 @@ pub enum Outcome {
     OnProbation,
     /// It runs for good.
     Kept,
+    /// It was on probation when the one before was put into its place, which runs again.
+    PutBack,
     /// It failed on probation, and the one before runs again.
     TakenBack {
         /// What failed.

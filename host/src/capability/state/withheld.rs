@@ -1,8 +1,8 @@
 //! States that are kept from their store for a while.
 //!
-//! As long as a new version of a component is on probation, and writes states that the one
-//! before can not read, the store keeps the last state of the one before. Whatever ends the
-//! probation early, also the end of the process, goes on from there as after a crash.
+//! As long as a new version of a component is on probation, the store keeps the last state that
+//! the one before saved while it ran. Whatever ends the probation early, also the end of the
+//! process, goes on from there as after a crash.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
