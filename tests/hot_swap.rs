@@ -76,6 +76,16 @@ impl Run {
         seen.expect("waited in vain").unwrap().clone()
     }
 
+    async fn is_kept(&mut self) {
+        self.wait_for(|exchanges| exchanges.last == Some(Outcome::Kept))
+            .await;
+    }
+
+    async fn is_on_probation(&mut self) {
+        self.wait_for(|exchanges| exchanges.last == Some(Outcome::OnProbation))
+            .await;
+    }
+
     async fn prepare(&self, version: Rebuilt) -> anyhow::Result<Candidate> {
         let source = &self.config.sources["test"];
         self.assembly.prepare(source, content(version)).await
@@ -137,10 +147,10 @@ async fn until_delivered(world: &World, documents: u64) {
 async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
     const EXCHANGES: u64 = 1_000;
     // More than is read meanwhile, in pages that are smaller than what is to be read.
-    const DOCUMENTS: u64 = 4_000;
+    const DOCUMENTS: u64 = 30_000;
     let cluster = sample::cluster(Product::Elasticsearch, DOCUMENTS);
     let world = world(&cluster)
-        .raw("batch_size", "4")
+        .raw("batch_size", "2")
         .limits("poll_pages = 1");
     let mut run = Run::start(&world).await;
     let candidates = [1, 2].map(|number| run_candidate(&run, number));
@@ -151,12 +161,11 @@ async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
         let now = run.wait_for(|exchanges| exchanges.count == count).await;
         assert_eq!(now.running.as_ref(), Some(&candidate.version));
         pauses.push(now.last_pause.unwrap());
+        run.is_kept().await;
     }
     let read = lines(&world);
     assert!(read < DOCUMENTS, "there was nothing left to read");
     until_delivered(&world, DOCUMENTS).await;
-    run.wait_for(|exchanges| exchanges.last == Some(Outcome::Kept))
-        .await;
     let summary = run.stop().await;
     world.assert_holds_exactly(sample::ids(0..DOCUMENTS));
     assert_eq!((summary.documents, summary.already_there), (DOCUMENTS, 0));
@@ -188,7 +197,7 @@ async fn exchanges_lose_and_repeat_nothing_in_iggy_with_a_state_that_is_leased()
     for (count, candidate) in (1..=EXCHANGES).zip(candidates.iter().cycle()) {
         run.exchange.offer(candidate.clone());
         run.wait_for(|exchanges| exchanges.count == count).await;
-        tokio::time::sleep(Duration::from_millis(80)).await;
+        run.is_kept().await;
     }
     stop.send(true).unwrap();
     let documents = written.await.unwrap();
@@ -281,9 +290,7 @@ async fn a_version_with_a_newer_format_is_kept_after_its_probation_and_an_older_
     let newer = Rebuilt::numbered(1).writing(FORMAT + 1);
     let older = run.prepare(Rebuilt::numbered(2)).await.unwrap();
     run.offer(newer).await;
-    run.wait_for(|exchanges| exchanges.last == Some(Outcome::OnProbation))
-        .await;
-    // As long as it is on probation, no other version can follow; then this one is too old.
+    run.is_kept().await;
     run.exchange.offer(older.clone());
     let refused = |exchanges: &Exchanges| matches!(exchanges.last, Some(Outcome::Refused { .. }));
     let now = run.wait_for(refused).await;
@@ -303,19 +310,91 @@ async fn a_version_with_a_newer_format_is_kept_after_its_probation_and_an_older_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_on_probation_is_saved_when_the_source_is_stopped() {
-    let cluster = slow_cluster(3_000);
+async fn what_was_on_probation_when_the_source_was_stopped_is_discarded_and_nothing_repeats() {
+    for version in [
+        Rebuilt::numbered(1).writing(FORMAT + 1),
+        Rebuilt::numbered(2).saving_nonsense(),
+    ] {
+        let cluster = slow_cluster(300);
+        let world = world(&cluster);
+        let mut run = Run::start(&world).await;
+        until_delivered(&world, 300).await;
+        let candidate = run.prepare(version).await.unwrap();
+        sample::insert(&cluster, 300..3_000);
+        run.exchange.offer(candidate);
+        run.is_on_probation().await;
+        until_delivered(&world, lines(&world) + 100).await;
+        run.stop().await;
+        let state = world.state();
+        assert_eq!(
+            (&state["version"], &state["data"]["settled"]),
+            (&json!(FORMAT), &json!(false))
+        );
+        cluster.clear_faults();
+        world.once().await.unwrap();
+        world.assert_holds_exactly(sample::ids(0..3_000));
+    }
+}
+
+/// Whatever the ones in between saved, nobody goes on from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_that_follow_each_other_on_probation_go_on_from_the_state_before_them_all() {
+    let cluster = Arc::new(slow_cluster(200));
     let world = world(&cluster);
     let mut run = Run::start(&world).await;
-    until_delivered(&world, 300).await;
-    run.offer(Rebuilt::numbered(1).writing(FORMAT + 1)).await;
-    run.wait_for(|exchanges| exchanges.last == Some(Outcome::OnProbation))
-        .await;
-    assert_eq!(world.state()["version"], FORMAT);
+    let versions = [
+        Rebuilt::numbered(1).writing(FORMAT + 1),
+        Rebuilt::numbered(2).saving_nonsense(),
+        Rebuilt::numbered(3),
+    ];
+    let prepared = versions.map(|version| run.prepare(version));
+    let candidates = futures::future::join_all(prepared).await;
+    until_delivered(&world, 200).await;
+    sample::insert(&cluster, 200..3_000);
+    for (count, candidate) in (1..).zip(candidates.iter().cycle().take(9)) {
+        let candidate = candidate.as_ref().unwrap();
+        run.exchange.offer(candidate.clone());
+        let now = run.wait_for(|exchanges| exchanges.count == count).await;
+        assert_eq!(now.running.as_ref(), Some(&candidate.version));
+        assert_eq!(world.state()["version"], FORMAT);
+    }
+    cluster.clear_faults();
+    run.is_kept().await;
+    until_delivered(&world, 3_000).await;
     run.stop().await;
-    assert_eq!(world.state()["version"], FORMAT + 1);
-    let delivered = world.delivered().len() as u64;
-    assert_eq!(world.state()["data"]["total_documents_fetched"], delivered);
+    world.assert_holds_exactly(sample::ids(0..3_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_put_back_goes_on_from_its_own_state() {
+    let before = Rebuilt::numbered(1);
+    for version in [
+        Rebuilt::numbered(2).saving_nonsense(),
+        Rebuilt::numbered(3).writing(FORMAT + 1),
+    ] {
+        let cluster = slow_cluster(200);
+        let world = world(&cluster);
+        let file = world.folder().join("before.wasm");
+        std::fs::write(&file, before.bytes()).unwrap();
+        let world = world.source_keys(&format!("path = '{}'", file.display()));
+        let mut run = Run::start(&world).await;
+        let candidate = run.prepare(version).await.unwrap();
+        let before_again = run.prepare(before).await.unwrap();
+        until_delivered(&world, 200).await;
+        sample::insert(&cluster, 200..1_000);
+        run.exchange.offer(candidate);
+        run.is_on_probation().await;
+        run.exchange.offer(before_again);
+        let now = run
+            .wait_for(|exchanges| exchanges.last == Some(Outcome::PutBack))
+            .await;
+        assert_eq!(now.running.unwrap().sha256, digest(before));
+        cluster.clear_faults();
+        until_delivered(&world, 1_000).await;
+        run.stop().await;
+        world.assert_holds_exactly(sample::ids(0..1_000));
+        assert_eq!(world.state()["version"], FORMAT);
+    }
 }
 
 /// Whose polls take long enough to be met.
@@ -337,8 +416,7 @@ async fn a_process_that_is_killed_while_a_version_is_on_probation_repeats_nothin
         let candidate = run.prepare(version).await.unwrap();
         sample::insert(&cluster, 300..4_000);
         run.exchange.offer(candidate);
-        run.wait_for(|exchanges| exchanges.last == Some(Outcome::OnProbation))
-            .await;
+        run.is_on_probation().await;
         until_delivered(&world, lines(&world) + 300).await;
         let last = run.exchanges.borrow().last.clone();
         assert_eq!(last, Some(Outcome::OnProbation));
@@ -375,6 +453,11 @@ async fn a_version_that_does_not_open_leaves_the_one_before_where_it_was() {
             Rebuilt::numbered(2).failing_to_open(Wrong::Trap),
             FORMAT + 1,
             "it panicked",
+        ),
+        (
+            Rebuilt::numbered(3).failing_to_open(Wrong::Transient),
+            FORMAT,
+            REASON,
         ),
     ];
     for (version, format, reason) in rows {
@@ -435,6 +518,7 @@ async fn a_version_that_does_not_close_is_exchanged_all_the_same() {
     let rows = [
         (Wrong::Trap, FORMAT),
         (Wrong::Permanent, FORMAT),
+        (Wrong::Transient, FORMAT),
         (Wrong::Trap, FORMAT + 1),
         (Wrong::Permanent, FORMAT + 1),
     ];
@@ -454,6 +538,7 @@ async fn a_version_that_does_not_close_is_exchanged_all_the_same() {
         stop.send(true).unwrap();
         let documents = written.await.unwrap();
         until_delivered(&world, documents).await;
+        run.is_kept().await;
         run.stop().await;
         world.assert_holds_exactly(sample::ids(0..documents));
         assert_eq!(world.state()["version"], format, "{wrong:?}");

@@ -18,5 +18,6 @@ mod watch;
 
 pub use candidate::{Candidate, Version};
 pub use exchange::Exchange;
+pub(crate) use exchange::Offer;
 pub(crate) use probation::{POLL_PAGES, Probation};
 pub use watch::{Swapper, watch};

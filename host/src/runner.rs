@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::capability::publisher::Acknowledged;
 use crate::capability::state::Writer;
 use crate::clock::Clock;
-use crate::component::{Component, Digest};
+use crate::component::Component;
 use crate::hot_swap::{Exchange, Probation};
 use crate::instance::{Budget, Failure, Instance, Undelivered};
 use crate::retry::{Backoff, RetryPolicy};
@@ -134,8 +134,8 @@ struct Run<'a> {
     instance: Option<Instance>,
     /// Since the last exchange, for a while.
     probation: Option<Probation<Running>>,
-    /// A version that waits until the one that runs has opened.
-    postponed: Option<Digest>,
+    /// What failed last was the component itself, and no poll has worked since.
+    fails_itself: bool,
     backoff: Backoff,
     /// The time that fixes the horizon of a run with an end.
     started_ms: u64,
@@ -161,7 +161,7 @@ pub async fn run(
         running: Running::new(source.component.clone()),
         instance: None,
         probation: None,
-        postponed: None,
+        fails_itself: false,
         backoff,
         started_ms: source.clock.now_ms(),
         stop,
@@ -203,6 +203,7 @@ impl Run<'_> {
             };
             self.probation.iter_mut().for_each(Probation::polled);
             self.backoff.reset();
+            self.fails_itself = false;
             self.source.status.works(self.source.clock.now_ms());
             progress(self.summary.documents);
             match step {
@@ -278,10 +279,7 @@ impl Run<'_> {
 
     /// Waits before the next try, or gives up.
     async fn fail(&mut self, failure: Failure) -> Result<(), Failure> {
-        if is_own(&failure) {
-            // What does not open by itself need not be waited for.
-            self.postponed = None;
-        }
+        self.fails_itself = is_own(&failure);
         let asked = match &failure {
             Failure::Transient { retry_after_ms, .. } => retry_after_ms.map(Duration::from_millis),
             Failure::Trapped(_) => {
@@ -324,11 +322,12 @@ impl Run<'_> {
     }
 
     async fn close(&mut self) -> Result<(), Failure> {
-        if let Some(mut instance) = self.instance.take() {
-            instance.close().await?;
-        }
-        // Whoever starts next runs this version, which reads what it wrote.
-        self.release().await
+        let closed = match self.instance.take() {
+            Some(mut instance) => instance.close().await,
+            None => Ok(()),
+        };
+        self.leave_probation().await;
+        closed
     }
 }
 

@@ -24,6 +24,8 @@ pub const REASON: &str = "so be it";
 pub enum Wrong {
     Trap,
     Permanent,
+    /// As what only has to be waited for, for an hour.
+    Transient,
 }
 
 /// Another version.
@@ -204,9 +206,16 @@ fn go_wrong(code: &mut InstructionSink<'_>, wrong: Wrong, locals: (u32, u32), al
     code.i64_const(reason)
         .i64_store(MemArg { align: 0, ..at(0) });
     code.local_get(result).i32_const(1).i32_store8(at(0));
-    code.local_get(result).i32_const(1).i32_store8(at(8));
+    let kind = i32::from(wrong == Wrong::Permanent);
+    code.local_get(result).i32_const(kind).i32_store8(at(8));
     code.local_get(result).local_get(text).i32_store(at(16));
     code.local_get(result).i32_const(8).i32_store(at(20));
+    if wrong == Wrong::Transient {
+        code.local_get(result).i32_const(1).i32_store8(at(24));
+        code.local_get(result)
+            .i64_const(3_600_000)
+            .i64_store(at(32));
+    }
 }
 
 fn at(offset: u64) -> MemArg {

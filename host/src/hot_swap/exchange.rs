@@ -13,10 +13,25 @@ use crate::status::{Exchanges, Outcome};
 /// later one takes its place.
 #[derive(Default)]
 pub struct Exchange {
-    offered: Mutex<Option<Candidate>>,
+    offers: Mutex<Offers>,
     arrived: Notify,
     asked: Notify,
     exchanges: watch::Sender<Exchanges>,
+}
+
+/// What waits, and the number of the newest offer: what has an older one is not wanted any more.
+#[derive(Default)]
+struct Offers {
+    newest: u64,
+    waits: Option<Offer>,
+}
+
+/// A candidate that may be taken.
+pub(crate) struct Offer {
+    pub(crate) candidate: Candidate,
+    number: u64,
+    /// It could not open when it was taken, for what only has to be waited for.
+    pub(crate) is_postponed: bool,
 }
 
 impl Exchange {
@@ -27,7 +42,13 @@ impl Exchange {
 
     /// Has the runner take this one, between two polls.
     pub fn offer(&self, candidate: Candidate) {
-        *self.offered() = Some(candidate);
+        let mut offers = self.offers();
+        offers.newest += 1;
+        offers.waits = Some(Offer {
+            candidate,
+            number: offers.newest,
+            is_postponed: false,
+        });
         self.arrived.notify_one();
     }
 
@@ -47,22 +68,37 @@ impl Exchange {
         exchanges.running.as_ref().map(|running| running.sha256)
     }
 
-    pub(super) fn offered(&self) -> MutexGuard<'_, Option<Candidate>> {
-        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn offers(&self) -> MutexGuard<'_, Offers> {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn take(&self) -> Option<Candidate> {
-        self.offered().take()
+    pub(crate) fn take(&self) -> Option<Offer> {
+        self.offers().waits.take()
     }
 
-    /// This one can not be taken now, and waits on, unless another one came.
-    pub(crate) fn put_back(&self, candidate: Candidate) {
-        self.offered().get_or_insert(candidate);
+    /// This one can not be taken now, and waits on, if it is still wanted.
+    pub(crate) fn put_back(&self, offer: Offer) {
+        let mut offers = self.offers();
+        if offers.newest == offer.number {
+            offers.waits = Some(offer);
+        }
     }
 
-    /// Nothing waits any more.
+    /// Whether nothing came after it, and it was not withdrawn.
+    pub(crate) fn is_wanted(&self, offer: &Offer) -> bool {
+        self.offers().newest == offer.number
+    }
+
+    /// Nothing is wanted any more.
     pub(super) fn withdraw(&self) {
-        *self.offered() = None;
+        let mut offers = self.offers();
+        offers.newest += 1;
+        offers.waits = None;
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_one(&self) -> bool {
+        self.offers().waits.is_some()
     }
 
     /// Waits until another one is offered.

@@ -9,6 +9,8 @@ pub(super) struct Stamp {
     inode: u64,
     length: u64,
     modified: (i64, i64),
+    /// Also changes where the time of the content is set back.
+    changed: (i64, i64),
 }
 
 /// That of this file, `None` if there is none.
@@ -18,6 +20,7 @@ pub(super) fn stamp(path: &Path) -> Option<Stamp> {
         inode: found.ino(),
         length: found.len(),
         modified: (found.mtime(), found.mtime_nsec()),
+        changed: (found.ctime(), found.ctime_nsec()),
     })
 }
 
@@ -58,6 +61,7 @@ mod tests {
             inode: 1,
             length,
             modified: (0, 0),
+            changed: (0, 0),
         })
     }
 

@@ -4,7 +4,7 @@
 /// cycle that ends, saves, receipts), and ten of them are a few minutes at most where the
 /// polling interval is the default.
 const POLLS: u32 = 10;
-/// Or so many messages, as a version that publishes a million of them works: what is
+/// Or one, and so many messages, as a version that publishes a million of them works: what is
 /// published on probation may have to be found again in the output, which may be no more
 /// than [`TAIL_MAX`](crate::publisher::destination::TAIL_MAX) messages.
 const MESSAGES: u64 = 1_000_000;
@@ -30,12 +30,6 @@ impl<V> Probation<V> {
         }
     }
 
-    /// Another version takes the place of the one on probation. What was published by then is
-    /// still not covered by the state in the store.
-    pub(crate) fn of_another(self) -> Self {
-        Self { polls: 0, ..self }
-    }
-
     /// A poll worked.
     pub(crate) fn polled(&mut self) {
         self.polls += 1;
@@ -47,6 +41,26 @@ impl<V> Probation<V> {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.polls >= POLLS || self.messages >= MESSAGES
+        self.polls >= POLLS || (self.polls > 0 && self.messages >= MESSAGES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_over_after_so_many_polls_that_work_or_messages_and_one() {
+        for (polls, messages, is_over) in [
+            (POLLS - 1, MESSAGES - 1, false),
+            (POLLS, 0, true),
+            (0, MESSAGES, false),
+            (1, MESSAGES, true),
+        ] {
+            let mut probation = Probation::new(());
+            (0..polls).for_each(|_| probation.polled());
+            probation.published(messages);
+            assert_eq!(probation.is_over(), is_over, "{polls} {messages}");
+        }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, MissedTickBehavior};
+
 use super::exchange::Exchange;
 use super::file::{Watched, stamp};
 use crate::assembly::Assembly;
@@ -69,9 +71,12 @@ pub async fn watch(
     if let Ok(origin) = watch.find() {
         watch.origin = origin;
     }
+    // However often somebody asks, it is looked at.
+    let mut looks = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let asked = tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => false,
+            _ = looks.tick() => false,
             () = exchange.asked() => true,
         };
         match asked {
@@ -207,8 +212,6 @@ fn is_temporary(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::config::Config;
     use crate::sandbox::Sandbox;
@@ -245,12 +248,23 @@ mod tests {
             embedded.digest(),
         );
         let changes = async {
-            let rows = [other, b"nonsense".to_vec(), embedded.bytes().to_vec()];
-            for then in &rows[1..] {
-                std::fs::write(&file, &rows[0]).unwrap();
-                until("it is offered", || exchange.offered().is_some()).await;
-                std::fs::write(&file, then).unwrap();
-                until("it is withdrawn", || exchange.offered().is_none()).await;
+            let put = |bytes: &[u8]| std::fs::write(&file, bytes).unwrap();
+            let put_folder = || {
+                std::fs::remove_file(&file).unwrap();
+                std::fs::create_dir(&file).unwrap();
+            };
+            let instead: [&dyn Fn(); 3] =
+                [&|| put(b"nonsense"), &|| put(embedded.bytes()), &put_folder];
+            for put_instead in instead {
+                put(&other);
+                let is_offered = || {
+                    // However often somebody asks.
+                    exchange.look_again();
+                    exchange.has_one()
+                };
+                until("it is offered", is_offered).await;
+                put_instead();
+                until("it is withdrawn", || !exchange.has_one()).await;
             }
         };
         tokio::select! {

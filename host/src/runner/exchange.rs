@@ -1,12 +1,22 @@
 //! Another version of the component between two polls, and the one before when it fails.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Run, told_to_stop};
 use crate::component::Component;
-use crate::hot_swap::{Candidate, POLL_PAGES, Probation, Version};
+use crate::config::show_duration;
+use crate::hot_swap::{Candidate, Offer, POLL_PAGES, Probation, Version};
 use crate::instance::{Budget, Description, Failure, Instance};
 use crate::state_store::StoreError;
+
+/// How long an exchange waits for the version before to close: longer than an output takes to
+/// answer.
+const CLOSE_MAX: Duration = Duration::from_secs(60);
+/// How long it waits for the new one to open, which may have to read what was published since
+/// the state in the store.
+const OPEN_MAX: Duration = Duration::from_secs(120);
+/// How long a version that has to go may take to let go of the cluster.
+const LET_GO_MAX: Duration = Duration::from_secs(5);
 
 /// The component of a run, and what it says of itself once it has run.
 pub(super) struct Running {
@@ -52,11 +62,9 @@ impl From<Candidate> for Running {
 enum Verdict {
     /// It runs already.
     Nothing,
-    /// It can not read what the version on probation writes, which may not stay.
-    Later,
-    /// Nor can this one, but it ran before.
+    /// It is the version before the one on probation.
     Back,
-    /// It can not read the state that there will be.
+    /// It can not read the state that there is.
     Refuse(String),
     /// It is next.
     Exchange,
@@ -66,32 +74,34 @@ impl Run<'_> {
     /// Exchanges the component if another one waits and can be taken now.
     ///
     /// # Errors
-    /// Why that has to be tried again, or the source to stop.
+    /// [`Failure::Conflict`], if somebody else has the state.
     pub(super) async fn exchange_if_offered(&mut self) -> Result<(), Failure> {
-        let Some(candidate) = self.source.exchange.take() else {
+        let Some(offer) = self.source.exchange.take() else {
             return Ok(());
         };
-        if self.instance.is_none() && self.is_postponed(&candidate) {
-            self.source.exchange.put_back(candidate);
+        if offer.is_postponed && self.may_still_open() {
+            self.source.exchange.put_back(offer);
             return Ok(());
         }
-        match self.judge(&candidate) {
+        match self.judge(&offer.candidate) {
             Verdict::Nothing => Ok(()),
-            Verdict::Later => {
-                self.source.exchange.put_back(candidate);
-                Ok(())
-            }
             Verdict::Back => {
                 self.go_back().await;
-                self.source.exchange.put_back_before(&candidate.version);
+                let version = &offer.candidate.version;
+                self.source.exchange.put_back_before(version);
                 Ok(())
             }
             Verdict::Refuse(reason) => {
-                self.refuse(&candidate, reason);
+                self.refuse(&offer, reason);
                 Ok(())
             }
-            Verdict::Exchange => self.exchange(candidate).await,
+            Verdict::Exchange => self.exchange(offer).await,
         }
+    }
+
+    /// Whether what runs is not open, and only waits for something.
+    fn may_still_open(&self) -> bool {
+        self.instance.is_none() && !self.fails_itself
     }
 
     fn judge(&self, candidate: &Candidate) -> Verdict {
@@ -99,79 +109,72 @@ impl Run<'_> {
         if sha256 == self.running.component.digest() {
             return Verdict::Nothing;
         }
+        let before = self.probation.as_ref().map(|probation| &probation.before);
+        if before.is_some_and(|before| before.component.digest() == sha256) {
+            return Verdict::Back;
+        }
         let newest = candidate.state_format;
-        match (self.running.format(), &self.probation) {
-            (Some(format), None) if format > newest => Verdict::Refuse(format!(
+        match before.unwrap_or(&self.running).format() {
+            Some(format) if format > newest => Verdict::Refuse(format!(
                 "the state has version {format}, and this component understands versions up to {newest}: put a newer one there"
             )),
-            (Some(format), Some(probation)) if format > newest => {
-                match probation.before.component.digest() == sha256 {
-                    true => Verdict::Back,
-                    false => Verdict::Later,
-                }
-            }
             _ => Verdict::Exchange,
         }
     }
 
-    fn refuse(&self, candidate: &Candidate, reason: String) {
-        let sha256 = candidate.version.sha256;
+    fn refuse(&self, offer: &Offer, reason: String) {
+        let sha256 = offer.candidate.version.sha256;
         self.source.exchange.refused(Some(sha256), reason);
     }
 
-    async fn exchange(&mut self, candidate: Candidate) -> Result<(), Failure> {
+    async fn exchange(&mut self, offer: Offer) -> Result<(), Failure> {
         let (source, began) = (self.source, Instant::now());
-        let mut new = match source.instantiate_as(&candidate.component).await {
+        let mut new = match source.instantiate_as(&offer.candidate.component).await {
             Ok(new) => new,
             Err(failure) => {
-                self.refuse(&candidate, failure.to_string());
+                self.refuse(&offer, failure.to_string());
                 return Ok(());
             }
         };
-        if self.probation.is_none() {
-            // What stays in the store is of the version before, and says that a run is under way.
-            source.writer.withhold().await;
-        }
-        if let Err(failure) = self.let_go().await {
-            self.keep().await;
-            if let Failure::Transient { .. } = failure {
-                source.exchange.put_back(candidate);
-            }
-            return Err(failure);
-        }
+        let from = self.running.version();
+        self.let_go().await?;
         let now_ms = source.clock.now_ms();
         let opened = tokio::select! {
-            opened = new.open(&source.config, now_ms) => opened,
+            opened = within(OPEN_MAX, new.open(&source.config, now_ms)) => opened,
             () = told_to_stop(&mut self.stop) => {
-                self.undo().await;
+                source.writer.discard().await;
                 return Ok(());
             }
         };
+        if opened.is_ok() && source.exchange.is_wanted(&offer) {
+            self.take_over(from, offer.candidate, new, began);
+            return Ok(());
+        }
+        drop(new);
+        // The next step opens what ran before.
+        source.writer.discard().await;
         match opened {
-            Ok(()) => {
-                self.take_over(candidate, new, began);
-                Ok(())
-            }
-            Err(failure) => {
-                drop(new);
-                self.undo().await;
-                self.does_not_open(candidate, failure)
-            }
+            Ok(()) => Ok(()),
+            Err(failure) => self.does_not_open(offer, failure),
         }
     }
 
     /// What only has to be waited for, as an output that does not answer, is known to be over
     /// when the one that ran before has opened again; then the candidate is tried once more.
-    fn does_not_open(&mut self, candidate: Candidate, failure: Failure) -> Result<(), Failure> {
+    fn does_not_open(&self, mut offer: Offer, failure: Failure) -> Result<(), Failure> {
         match failure {
-            Failure::Transient { .. } if !self.is_postponed(&candidate) => {
-                self.postponed = Some(candidate.version.sha256);
-                self.source.exchange.put_back(candidate);
-                Err(failure)
+            Failure::Transient { .. } if !offer.is_postponed => {
+                tracing::warn!(
+                    component = %offer.candidate.version,
+                    error = %failure,
+                    "the component can not be opened now, it is tried once more when the one that runs has opened"
+                );
+                offer.is_postponed = true;
+                self.source.exchange.put_back(offer);
+                Ok(())
             }
-            _ => {
-                self.postponed = None;
-                self.refuse(&candidate, format!("it does not open: {failure}"));
+            failure => {
+                self.refuse(&offer, format!("it does not open: {failure}"));
                 match failure {
                     Failure::Conflict(_) => Err(failure),
                     _ => Ok(()),
@@ -180,47 +183,43 @@ impl Run<'_> {
         }
     }
 
-    fn is_postponed(&self, candidate: &Candidate) -> bool {
-        self.postponed == Some(candidate.version.sha256)
-    }
-
-    /// Closes what runs.
+    /// Closes what runs. From now on saves are kept from the store, which has a state of the
+    /// version before that says that a run is under way. What was on probation has to go, with
+    /// what it saved.
     async fn let_go(&mut self) -> Result<(), Failure> {
-        if let Some(old) = &mut self.instance {
-            match old.close().await {
-                Err(failure) if is_own(&failure) => does_not_close(&failure),
-                closed => closed?,
+        self.go_back().await;
+        let writer = &self.source.writer;
+        writer.withhold().await;
+        let Some(mut old) = self.instance.take() else {
+            return Ok(());
+        };
+        if let Err(failure) = within(CLOSE_MAX, old.close()).await {
+            drop(old);
+            writer.discard().await;
+            if let Failure::Conflict(_) = failure {
+                return Err(failure);
             }
+            let reason = failure.to_string();
+            tracing::warn!(
+                reason,
+                "the version before did not close; the next one goes on from its last saved state, as after a crash"
+            );
+            writer.withhold().await;
         }
-        self.instance = None;
         Ok(())
     }
 
-    /// What runs goes on, with what it may have saved before closing failed.
-    async fn keep(&mut self) {
-        if self.probation.is_none() && self.source.writer.release().await.is_err() {
-            self.instance = None;
-            self.undo().await;
-        }
-    }
-
-    /// The next step opens again what ran: on probation from what it saved in closing, else
-    /// from what the store has, as after a crash.
-    async fn undo(&mut self) {
-        if self.probation.is_none() {
-            self.source.writer.discard().await;
-        }
-    }
-
-    fn take_over(&mut self, candidate: Candidate, new: Instance, began: Instant) {
+    fn take_over(
+        &mut self,
+        from: Option<Version>,
+        candidate: Candidate,
+        new: Instance,
+        began: Instant,
+    ) {
         let to = candidate.version.clone();
-        (self.instance, self.postponed) = (Some(new), None);
+        self.instance = Some(new);
         let before = std::mem::replace(&mut self.running, candidate.into());
-        let from = before.version();
-        self.probation = Some(match self.probation.take() {
-            Some(probation) => probation.of_another(),
-            None => Probation::new(before),
-        });
+        self.probation = Some(Probation::new(before));
         let pause = began.elapsed();
         self.source.exchange.exchanged(from, to, pause);
     }
@@ -245,24 +244,27 @@ impl Run<'_> {
 
     /// Brings the version before back; the next step opens it.
     pub(super) async fn take_back(&mut self, reason: String) {
-        let Some(failed) = self.go_back().await else {
+        let Some(probation) = &self.probation else {
             return;
         };
-        let back = self.running.version();
-        if let Some(failed) = failed.version() {
+        let back = probation.before.version();
+        if let Some(failed) = self.running.version() {
             self.source.exchange.taken_back(failed, back, reason);
         }
+        self.go_back().await;
     }
 
-    /// Ends a probation with the version before. What was there instead of it is returned.
-    async fn go_back(&mut self) -> Option<Running> {
-        let probation = self.probation.take()?;
+    /// Ends a probation with the version before, which goes on from the state in the store.
+    async fn go_back(&mut self) {
+        let Some(probation) = self.probation.take() else {
+            return;
+        };
         if let Some(mut instance) = self.instance.take() {
             // Only to let go of the cluster; a trapped one refuses.
-            let _what_it_saves_is_discarded = instance.close().await;
+            let _what_it_saves_is_discarded = within(LET_GO_MAX, instance.close()).await;
         }
         self.source.writer.discard().await;
-        Some(std::mem::replace(&mut self.running, probation.before))
+        self.running = probation.before;
     }
 
     /// Ends a probation that has lasted long enough.
@@ -273,14 +275,7 @@ impl Run<'_> {
         if !self.probation.as_ref().is_some_and(Probation::is_over) {
             return Ok(());
         }
-        match self.release().await {
-            Err(failure) if self.fails_on_probation(&failure) => {
-                self.take_back(format!("its state can not be saved: {failure}"))
-                    .await;
-                return Ok(());
-            }
-            released => released?,
-        }
+        self.source.writer.release().await.map_err(unsaved)?;
         self.probation = None;
         if let Some(version) = self.running.version() {
             self.source.exchange.kept(&version);
@@ -288,13 +283,29 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Saves what is withheld.
-    pub(super) async fn release(&mut self) -> Result<(), Failure> {
-        match self.probation {
-            Some(_) => self.source.writer.release().await.map_err(unsaved),
-            None => Ok(()),
+    /// The run is over. What an unproven version saved is discarded, as after a crash.
+    pub(super) async fn leave_probation(&mut self) {
+        if self.probation.take().is_some() {
+            self.source.writer.discard().await;
+            tracing::info!(
+                "the component was still on probation: the next start goes on from the state before it, and repeats nothing that can be read back"
+            );
         }
     }
+}
+
+/// Waits no longer for a call; what is cut off can not be used again.
+async fn within(
+    most: Duration,
+    call: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let ended = tokio::time::timeout(most, call).await;
+    ended.unwrap_or_else(|_| {
+        let shown = show_duration(most);
+        Err(Failure::Trapped(format!(
+            "it did not return within {shown}"
+        )))
+    })
 }
 
 /// Whether a failure is a component's own. Where the cluster, the output or the store only has
@@ -306,15 +317,6 @@ pub(super) fn is_own(failure: &Failure) -> bool {
     }
 }
 
-/// A version that can not even close is what an exchange has to be able to end.
-fn does_not_close(failure: &Failure) {
-    let reason = failure.to_string();
-    tracing::warn!(
-        reason,
-        "the version before did not close; the next one goes on from its last saved state, as after a crash"
-    );
-}
-
 fn unsaved(error: StoreError) -> Failure {
     let message = error.to_string();
     match error {
@@ -324,5 +326,19 @@ fn unsaved(error: StoreError) -> Failure {
         },
         StoreError::Conflict(_) => Failure::Conflict(message),
         StoreError::Corrupt(_) | StoreError::Invalid(_) => Failure::Permanent(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_return_is_waited_for_so_long_and_no_longer() {
+        let begun = tokio::time::Instant::now();
+        let failure = within(CLOSE_MAX, std::future::pending()).await.unwrap_err();
+        assert_eq!(begun.elapsed(), CLOSE_MAX);
+        assert!(is_own(&failure) && failure.to_string().contains("within 1m"));
+        within(CLOSE_MAX, async { Ok(()) }).await.unwrap();
     }
 }
