@@ -113,6 +113,7 @@ fn add_capabilities(linker: &mut Linker<SourceState>) -> wasmtime::Result<()> {
         stopwatch: &s.stopwatch,
     })?;
     wit::publisher::add_to_linker::<_, Publisher>(linker, |s| PublisherView {
+        withholds: s.state.withholds(),
         ctx: &mut s.publisher,
         table: &mut s.table,
         stopwatch: &s.stopwatch,

@@ -86,3 +86,29 @@ async fn headers_without_bound_end_the_instance() {
         assert_eq!(world.delivered(), []);
     }
 }
+
+/// However often it asks for the same place, that is read once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resume_from_places_without_bound_ends_the_instance_and_none_is_read_twice() {
+    let cluster = cluster();
+    let world = |marks: &str, stretches: &str| {
+        let delivered = r#"{"id":"00000000000000000000000000000001","payload":{}}"#;
+        let world = attacker(&cluster, "poll", "resume")
+            .raw("length", marks)
+            .raw("count", stretches)
+            .limits("guest_time = \"10s\"");
+        std::fs::create_dir_all(world.folder().join("output/s")).unwrap();
+        let lines = format!("{delivered}\n").repeat(20_000);
+        std::fs::write(world.folder().join("output/s/t.ndjson"), lines).unwrap();
+        world
+    };
+    let message = stopped(&world("0", "262145")).await;
+    assert!(message.contains("from 262145 places"), "{message}");
+    let message = told(&world("2", "1")).await;
+    assert!(
+        message.contains("acknowledged messages are gone"),
+        "{message}"
+    );
+    let message = told(&world("0", "262144")).await;
+    assert!(message.contains("1 found"), "{message}");
+}

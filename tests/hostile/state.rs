@@ -49,6 +49,18 @@ async fn a_state_is_saved_on_top_of_what_was_loaded_or_saved_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_state_is_loaded_some_times_and_no_more() {
+    let cluster = cluster();
+    let world = |count: &str| attacker(&cluster, "poll", "loads").raw("count", count);
+    assert!(told(&world("16")).await.contains("loaded"));
+    let message = stopped(&world("17")).await;
+    assert!(
+        message.contains("its state more than 16 times"),
+        "{message}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_that_the_store_did_not_tell_of_is_a_defect_of_the_component() {
     let cluster = cluster();
     for export in ["open", "poll"] {

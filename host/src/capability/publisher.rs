@@ -17,6 +17,10 @@ const HEADERS_MAX: usize = 32;
 /// Their names and texts in all, in bytes. Names of indices and documents have up to 767.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 
+/// The most places of outputs that a resume may name: each is looked for, and compared. The
+/// embedded component has up to 17 for each partition.
+const PLACES_MAX: usize = 262_144;
+
 /// What a source's publishes need.
 pub struct PublisherCtx {
     queue: Queue,
@@ -55,6 +59,8 @@ pub struct Pending(Option<Result<oneshot::Receiver<Outcome>, PublishError>>);
 pub struct PublisherView<'a> {
     /// The source's context.
     pub ctx: &'a mut PublisherCtx,
+    /// Whether what it saves may never be stored: until it is, no id may be forgotten.
+    pub withholds: bool,
     /// Where the guest's handles point to.
     pub table: &'a mut ResourceTable,
     /// Stands still while the guest waits.
@@ -148,6 +154,7 @@ impl wit::Host for PublisherView<'_> {
         id_prefix: u16,
     ) -> wasmtime::Result<Result<wit::Found, wit::PublishError>> {
         self.ctx.check_described()?;
+        check_places(saved.as_ref())?;
         let saved = saved.map(Saved::from);
         self.ctx.id_prefix = Some(id_prefix);
         let found = self.ctx.queue.resume(saved, id_prefix);
@@ -167,6 +174,9 @@ impl wit::Host for PublisherView<'_> {
 
     async fn forget_unclaimed(&mut self) -> wasmtime::Result<()> {
         self.ctx.check_described()?;
+        if self.withholds {
+            return Ok(());
+        }
         let forgotten = self.ctx.queue.forget_unclaimed();
         self.stopwatch.during(forgotten).await;
         Ok(())
@@ -217,6 +227,16 @@ pub(super) fn undescribed() -> wasmtime::Error {
     wasmtime::Error::msg("it uses its output or its state before it has described itself")
 }
 
+fn check_places(saved: Option<&wit::SavedOutput>) -> wasmtime::Result<()> {
+    let places = saved.map_or(0, |saved| saved.position.len() + saved.uncovered.len());
+    match places <= PLACES_MAX {
+        true => Ok(()),
+        false => Err(wasmtime::Error::msg(format!(
+            "it resumes from {places} places of its outputs, more than {PLACES_MAX}"
+        ))),
+    }
+}
+
 /// Headers go into errors and dead letters, too.
 fn check_headers(messages: &[wit::Message]) -> wasmtime::Result<()> {
     let fits = |message: &wit::Message| {
@@ -248,10 +268,16 @@ fn check_spans(body: &Body, messages: &[wit::Message]) -> wasmtime::Result<()> {
 /// What a batch has beside the parts of its body.
 fn own_bytes(messages: &[wit::Message]) -> usize {
     let bytes = messages.iter().map(|message| match &message.payload {
-        wit::Payload::Bytes(bytes) => bytes.len() + header_bytes(message),
-        wit::Payload::Span(_) => header_bytes(message),
+        wit::Payload::Bytes(bytes) => bytes.len() + held_by_headers(message),
+        wit::Payload::Span(_) => held_by_headers(message),
     });
     bytes.sum()
+}
+
+/// A header without a name takes memory, too.
+fn held_by_headers(message: &wit::Message) -> usize {
+    let each = size_of::<(String, HeaderValue)>();
+    header_bytes(message) + message.headers.len() * each
 }
 
 fn header_bytes(message: &wit::Message) -> usize {

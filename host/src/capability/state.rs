@@ -17,6 +17,10 @@ use crate::stopwatch::Stopwatch;
 
 pub use writer::Writer;
 
+/// How often an instance may load its state: once to open, and some more, as it is the host that
+/// reads it.
+const LOADS_MAX: u32 = 16;
+
 /// What a source's state needs.
 pub struct StateCtx {
     writer: Arc<Writer>,
@@ -28,6 +32,7 @@ pub struct StateCtx {
     known: Option<Option<String>>,
     /// Whether the store has told of a conflict.
     conflict: bool,
+    loads: u32,
 }
 
 /// A save under way; the outcome is taken once.
@@ -69,7 +74,13 @@ impl StateCtx {
             loaded: None,
             known: None,
             conflict: false,
+            loads: 0,
         }
+    }
+
+    /// Whether what is saved is kept from the store.
+    pub(crate) fn withholds(&self) -> bool {
+        self.writer.withholds()
     }
 
     /// Whether somebody else has changed the state, as far as the store has told.
@@ -105,6 +116,12 @@ impl wit::Host for StateView<'_> {
     async fn load(&mut self) -> wasmtime::Result<Result<Option<wit::Saved>, wit::StateError>> {
         if self.ctx.newest == 0 {
             return Err(undescribed());
+        }
+        self.ctx.loads += 1;
+        if self.ctx.loads > LOADS_MAX {
+            return Err(wasmtime::Error::msg(format!(
+                "it loads its state more than {LOADS_MAX} times"
+            )));
         }
         let loaded = self.stopwatch.during(self.ctx.load()).await;
         self.ctx.note(&loaded);
@@ -154,7 +171,7 @@ impl wit::HostPending for StateView<'_> {
             self.ctx.known = Some(Some(revision.clone()));
         }
         // What is withheld may never be stored: until it is, no id may be forgotten.
-        if saved.is_ok() && !self.ctx.writer.withholds() {
+        if saved.is_ok() && !self.ctx.withholds() {
             let covered = self.publisher.covered(save.covers);
             self.stopwatch.during(covered).await;
         }
@@ -237,6 +254,7 @@ mod tests {
         fn publisher(&mut self) -> PublisherView<'_> {
             PublisherView {
                 ctx: &mut self.publisher,
+                withholds: self.state.withholds(),
                 table: &mut self.table,
                 stopwatch: &self.stopwatch,
             }
@@ -298,6 +316,21 @@ mod tests {
             let save = imports.state().submit(b"{}".to_vec(), 1, None).unwrap();
             imports.state().wait(save).await.unwrap().unwrap();
             assert_eq!(imports.publish(1).await, forgotten, "{withheld}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_offered_again_is_forgotten_unless_saves_are_kept_from_the_store() {
+        for withheld in [false, true] {
+            let mut imports = Imports::begun().await;
+            assert!(imports.publish(1).await);
+            // As another version would find it.
+            imports.publisher().resume(None, 0).await.unwrap().unwrap();
+            if withheld {
+                imports.state.writer.withhold().await;
+            }
+            imports.publisher().forget_unclaimed().await.unwrap();
+            assert_eq!(imports.publish(1).await, !withheld, "{withheld}");
         }
     }
 

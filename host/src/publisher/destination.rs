@@ -112,7 +112,8 @@ impl Wanted {
         }
     }
 
-    /// What is wanted of one partition that ends there, in order.
+    /// What is wanted of one partition that ends there, in order, nothing of it twice. The last
+    /// one goes to the end.
     pub fn of(&self, partition: u32, end: u64) -> Vec<Range> {
         let known = self.from.iter().find(|from| from.partition == partition);
         let tail = Range {
@@ -121,15 +122,22 @@ impl Wanted {
             to: end,
         };
         let ranges = self.ranges.iter().copied();
-        let mut ranges: Vec<_> = ranges
-            .filter(|range| range.partition == partition && range.from < end)
-            .map(|range| Range {
-                to: range.to.min(end),
-                ..range
-            })
-            .collect();
-        ranges.push(tail);
-        ranges
+        let before = ranges.filter(|range| range.partition == partition);
+        let before = before.map(|range| Range {
+            to: range.to.min(tail.from).min(end),
+            ..range
+        });
+        let mut before: Vec<_> = before.filter(|range| range.from < range.to).collect();
+        before.sort_unstable_by_key(|range| range.from);
+        before.dedup_by(|next, last| {
+            let joins = next.from <= last.to;
+            if joins {
+                last.to = last.to.max(next.to);
+            }
+            joins
+        });
+        before.push(tail);
+        before
     }
 
     /// That no partition ends before an offset that is wanted.
@@ -142,7 +150,7 @@ impl Wanted {
             found.map_or(0, |end| end.next)
         };
         let missing = |from: &Offset| from.next.saturating_sub(end(from.partition));
-        match self.from.iter().map(missing).sum() {
+        match self.from.iter().map(missing).fold(0, u64::saturating_add) {
             0 => Ok(()),
             gone => Err(AppendError::gone(gone)),
         }
@@ -311,4 +319,59 @@ pub trait Destination: Send {
     /// Gives up what may still be under way (a connection, say) and returns how long to
     /// wait until nothing of it can take effect any more.
     fn abandon(&mut self) -> Duration;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_of_a_partition_is_in_order_and_nothing_of_it_twice() {
+        let rows = [
+            (vec![], vec![(50, 90)]),
+            (vec![(30, 40), (10, 20)], vec![(10, 20), (30, 40), (50, 90)]),
+            (vec![(10, 20), (15, 30), (30, 31)], vec![(10, 31), (50, 90)]),
+            (vec![(10, 40), (20, 30)], vec![(10, 40), (50, 90)]),
+            (vec![(40, 70), (60, 80), (90, 95)], vec![(40, 50), (50, 90)]),
+            (vec![(20, 20), (30, 10)], vec![(50, 90)]),
+        ];
+        let range = |(from, to): &(u64, u64)| Range {
+            partition: 1,
+            from: *from,
+            to: *to,
+        };
+        let other = Range {
+            partition: 2,
+            ..range(&(0, 90))
+        };
+        for (ranges, expected) in rows {
+            let mut wanted = Wanted::since(&[Offset {
+                partition: 1,
+                next: 50,
+            }]);
+            wanted.ranges = ranges.iter().map(range).chain([other]).collect();
+            let expected: Vec<_> = expected.iter().map(range).collect();
+            assert_eq!(wanted.of(1, 90), expected, "{ranges:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_of_all_partitions_is_added_up_and_never_too_much() {
+        let at = |partition, next| Offset { partition, next };
+        let ends = [at(0, 10), at(1, 10)];
+        let rows = [
+            (vec![at(0, 10), at(1, 3)], None),
+            (vec![at(0, 12), at(1, 13)], Some("5 acknowledged messages")),
+            (vec![at(2, u64::MAX); 2], Some("18446744073709551615 ack")),
+        ];
+        for (from, expected) in rows {
+            let gone = Wanted::since(&from).check_none_gone(&ends).err();
+            let gone = gone.map(|gone| gone.to_string());
+            assert_eq!(gone.is_some(), expected.is_some(), "{from:?}");
+            assert!(
+                gone.unwrap_or_default()
+                    .contains(expected.unwrap_or_default())
+            );
+        }
+    }
 }

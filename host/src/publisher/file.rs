@@ -130,13 +130,13 @@ fn check_name(kind: &str, name: &str) -> anyhow::Result<()> {
 fn check_partition(wanted: &Wanted) -> Result<(), AppendError> {
     let from = wanted.from.iter().map(|offset| offset.partition);
     let mut partitions = from.chain(wanted.ranges.iter().map(|range| range.partition));
-    if partitions.all(|partition| partition == 0) {
-        return Ok(());
+    match partitions.find(|partition| *partition != 0) {
+        None => Ok(()),
+        Some(other) => Err(AppendError::permanent(anyhow!(
+            "a file has the partition 0 only, and the saved state names partition {other}: is it \
+             that of another output?"
+        ))),
     }
-    Err(AppendError::permanent(anyhow!(
-        "a file has the partition 0 only, and {wanted:?} is no position in one: is the saved \
-         state of another output?"
-    )))
 }
 
 impl Destination for FileDestination {

@@ -3,6 +3,7 @@
 //! One task owns the outbox, so that a publish goes on to its outcome even when whoever
 //! asked for it is gone: a trapped component must not leave a destination in doubt.
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::destination::Message;
@@ -54,7 +55,10 @@ impl Queue {
         let (answer, outcome) = oneshot::channel();
         self.calls
             .try_send(Call::Publish(messages, share, answer))
-            .map_err(|_| overrun())?;
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => overrun(),
+                TrySendError::Closed(_) => ended(),
+            })?;
         Ok(outcome)
     }
 
@@ -77,8 +81,8 @@ impl Queue {
     async fn ask<T>(&self, call: impl FnOnce(Answer<T>) -> Call) -> Result<T, PublishError> {
         let (answer, outcome) = oneshot::channel();
         let sent = self.calls.send(call(answer)).await;
-        sent.map_err(|_| overrun())?;
-        outcome.await.map_err(|_| overrun())?
+        sent.map_err(|_| ended())?;
+        outcome.await.map_err(|_| ended())?
     }
 
     /// See [`Outbox::forget_unclaimed`].
@@ -103,8 +107,14 @@ async fn work(mut outbox: Outbox, permit: Permit, mut waiting: mpsc::Receiver<Ca
                 drop((messages, share));
                 let _ = answer.send(outcome.map(|published| (published, clock.now_ms())));
             }
-            Call::Resume(saved, prefix, answer) => {
-                let _ = answer.send(outbox.resume(saved.as_ref(), prefix).await);
+            Call::Resume(saved, prefix, mut answer) => {
+                // Whoever starts again asks again, and must not wait for what nobody waits for.
+                tokio::select! {
+                    found = outbox.resume(saved.as_ref(), prefix) => {
+                        let _ = answer.send(found);
+                    }
+                    () = answer.closed() => {}
+                }
             }
             Call::Ends(answer) => {
                 let _ = answer.send(outbox.ends().await);
@@ -143,12 +153,20 @@ fn not_permitted(refusal: Refusal, committed: Extent) -> PublishError {
 }
 
 fn overrun() -> PublishError {
-    let cause =
-        anyhow::anyhow!("{WAITING_MAX} publishes are waiting already, or publishing has ended");
     PublishError {
         committed: Extent::Nothing,
         transient: true,
-        cause,
+        cause: anyhow::anyhow!("{WAITING_MAX} publishes are waiting already"),
+    }
+}
+
+fn ended() -> PublishError {
+    PublishError {
+        committed: Extent::Nothing,
+        transient: false,
+        cause: anyhow::anyhow!(
+            "publishing has ended, which is a defect of this program: start it again"
+        ),
     }
 }
 

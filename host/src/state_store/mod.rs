@@ -165,7 +165,7 @@ pub trait StateStore: Send + Sync {
 }
 
 /// Whether these bytes can be a record at all, before a backend writes them.
-fn check_size(place: &str, bytes: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn check_size(place: &str, bytes: &[u8]) -> Result<(), StoreError> {
     match bytes.len() {
         1..=STATE_MAX => Ok(()),
         length => Err(StoreError::Invalid(anyhow!(

@@ -10,9 +10,12 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::state_store::envelope::{self, Envelope, Owner};
-use crate::state_store::{StateStore, StoreError};
+use crate::state_store::{StateStore, StoreError, Stored, check_size};
 
 use super::withheld::Withheld;
+
+/// From so many bytes on, a state is dealt with on a thread of its own.
+const LARGE: usize = 1 << 20;
 
 /// Writes a state, in its envelope. All instances of a source share it.
 pub struct Writer {
@@ -67,9 +70,11 @@ impl Writer {
         let Some(stored) = self.store.load().await? else {
             return Ok(None);
         };
-        let (place, state_id) = (self.store.describe(), &self.owner.state_id);
-        let envelope = Envelope::unwrap(&stored.bytes, state_id, newest, &place)?;
-        Ok(Some((envelope, stored.revision)))
+        let (place, state_id) = (self.store.describe(), self.owner.state_id.clone());
+        let Stored { bytes, revision } = stored;
+        let length = bytes.len();
+        let read = move || Envelope::unwrap(&bytes, &state_id, newest, &place);
+        Ok(Some((apart(length, read).await?, revision)))
     }
 
     /// Starts a save on top of a revision; it keeps what else was in the `previous` document.
@@ -85,8 +90,24 @@ impl Writer {
         let writer = Arc::clone(self);
         Some(tokio::spawn(async move {
             let (_busy, now) = (busy, writer.clock.now());
-            let bytes = envelope::wrap(&writer.owner, &data, format, previous.as_deref(), now)?;
+            let (owner, length) = (writer.owner.clone(), data.len());
+            let wrap = move || envelope::wrap(&owner, &data, format, previous.as_deref(), now);
+            let bytes = apart(length, wrap).await?;
+            check_size(&writer.store.describe(), &bytes)?;
             writer.store.save(bytes, expected.as_deref()).await
         }))
     }
+}
+
+/// A state may be so large that others would be kept from their turn while it is taken apart or
+/// put together.
+async fn apart<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    if bytes < LARGE {
+        return work();
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|ended| Err(StoreError::Unavailable(ended.into())))
 }
