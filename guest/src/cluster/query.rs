@@ -10,6 +10,9 @@ use crate::time::Unit;
 /// The format that `date` and `date_nanos` fields accept alike.
 const FORMAT: &str = "strict_date_optional_time_nanos";
 
+/// Before it no nanosecond is counted: there is no document, and the server refuses to be asked.
+const EPOCH: Point = Point::Number(0);
+
 /// What a source reads, whatever the place.
 #[derive(Debug, Clone, Copy)]
 pub struct Selection<'a> {
@@ -97,6 +100,14 @@ impl Selection<'_> {
 
     /// Dates are written as such, which fields of every date format read; others as they are.
     fn range(&self, bounds: &[(&str, &Point)]) -> Value {
+        let is_early = |at: &Point| self.unit == Unit::Ns && *at < EPOCH;
+        if bounds
+            .iter()
+            .any(|(name, at)| *name == "lt" && is_early(at))
+        {
+            return json!({"match_none": {}});
+        }
+        let bounds = bounds.iter().filter(|(_, at)| !is_early(at));
         let is_date = self.unit.numeric_type().is_some();
         let bound = |point: &Point| {
             if is_date {
@@ -105,9 +116,7 @@ impl Selection<'_> {
                 json!(point)
             }
         };
-        let bounds = bounds
-            .iter()
-            .map(|(name, at)| ((*name).to_owned(), bound(at)));
+        let bounds = bounds.map(|(name, at)| ((*name).to_owned(), bound(at)));
         let format = is_date.then(|| ("format".to_owned(), json!(FORMAT)));
         let range: Map<_, _> = bounds.chain(format).collect();
         json!({"range": {self.config.order(): range}})
@@ -160,6 +169,52 @@ mod tests {
         for (from, to, expected) in rows {
             let found = within(seconds, Unit::NumberS, &from, &to);
             assert_eq!(found, expected, "{from:?} {to:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_before_1970_is_asked_for_in_nanoseconds() {
+        let range = |bounds: Value| {
+            let mut range = bounds;
+            range["format"] = json!(FORMAT);
+            json!([{"range": {"t": range}}])
+        };
+        let (epoch, after) = (
+            "1970-01-01T00:00:00.000000000Z",
+            "1970-01-01T00:00:00.000000005Z",
+        );
+        let none = json!([{"match_none": {}}]);
+        let rows = [
+            (
+                Unit::Ns,
+                Key::at(-5),
+                Key::at(5),
+                range(json!({"lt": after})),
+            ),
+            (
+                Unit::Ns,
+                Key::at(-5),
+                Key::at(0),
+                range(json!({"lt": epoch})),
+            ),
+            (Unit::Ns, Key::at(-5), Key::at(-1), none.clone()),
+            (Unit::Ns, Key::MIN, Key::at(-1), none),
+            (
+                Unit::Ns,
+                Key::at(0),
+                Key::at(5),
+                range(json!({"gte": epoch, "lt": after})),
+            ),
+            (
+                Unit::Ms,
+                Key::at(-1),
+                Key::at(0),
+                range(json!({"gte": "1969-12-31T23:59:59.999000000Z", "lt": epoch})),
+            ),
+        ];
+        for (unit, from, to, expected) in rows {
+            let found = within(r#", "timestamp_field": "t""#, unit, &from, &to);
+            assert_eq!(found, expected, "{unit:?} {from:?} {to:?}");
         }
     }
 

@@ -192,3 +192,26 @@ fn minutes_are_told_apart_from_where_it_matters_and_leave_no_gap() {
         assert_eq!(found, expected, "{each_from}");
     }
 }
+
+#[test]
+fn late_documents_of_the_first_hour_of_1970_are_looked_for_from_its_begin_on() {
+    let config = config(r#"{"index": "i", "timestamp_field": "t"}"#);
+    let unit = Unit::Ns;
+    let selection = Selection {
+        config: &config,
+        unit,
+    };
+    let (hour, minute) = (3_600_000_000_000, 60_000_000_000);
+    let look = Look {
+        from: (-hour).into(),
+        reach: (Key::at(0), Key::at(2 * minute)),
+        first: 0,
+        each_from: 1,
+    };
+    let body = Request::look(selection, Slice::WHOLE, &look, i64::MIN).body;
+    let body = body.unwrap();
+    let filters = &body["aggs"]["minutes"]["filters"]["filters"];
+    assert_eq!(filters.as_object().unwrap().len(), 62);
+    assert!(!body.to_string().contains("1969"), "{body}");
+    assert_eq!(filters["-7"]["bool"]["filter"], json!([{"match_none": {}}]));
+}
