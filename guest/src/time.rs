@@ -116,16 +116,15 @@ impl Unit {
         if !self.is_time() {
             return i64::MAX;
         }
-        let steps = i128::from(millis) * i128::from(self.per_second()) / 1_000;
-        i64::try_from(steps).unwrap_or(i64::MAX)
+        nearest(i128::from(millis) * i128::from(self.per_second()) / 1_000)
     }
 
-    /// A point in time, rounded down, so that an inclusive bound misses nothing.
+    /// A point in time, rounded down, so that an inclusive bound misses nothing; beyond the range
+    /// of the unit, its first or last value.
     pub fn from_date(self, date: DateTime<Utc>) -> i64 {
         let (seconds, nanos) = (date.timestamp(), date.timestamp_subsec_nanos());
         let nanos = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        let steps = nanos.div_euclid(i128::from(1_000_000_000 / self.per_second()));
-        i64::try_from(steps).unwrap_or(i64::MIN)
+        nearest(nanos.div_euclid(i128::from(1_000_000_000 / self.per_second())))
     }
 
     /// The date of a value; none where the calendar ends, and for a sequence.
@@ -163,6 +162,12 @@ impl Unit {
             |date| date.to_rfc3339_opts(SecondsFormat::Nanos, true),
         )
     }
+}
+
+/// The value of a unit that is nearest to so many steps.
+fn nearest(steps: i128) -> i64 {
+    let end = if steps < 0 { i64::MIN } else { i64::MAX };
+    i64::try_from(steps).unwrap_or(end)
 }
 
 /// A wall-clock time for people and for the state, in milliseconds since the epoch.
@@ -203,8 +208,20 @@ mod tests {
     }
 
     #[test]
-    fn a_finer_date_is_rounded_down() {
-        let date = "2026-01-01T00:00:00.123999999Z".parse().unwrap();
-        assert_eq!(Unit::Ms.from_date(date), 1_767_225_600_123);
+    fn a_date_between_two_values_is_the_one_before_and_one_beyond_the_unit_its_end() {
+        let rows = [
+            (
+                Unit::Ms,
+                "2026-01-01T00:00:00.123999999Z",
+                1_767_225_600_123,
+            ),
+            (Unit::Ns, "2300-01-01T00:00:00Z", i64::MAX),
+            (Unit::Ns, "1600-01-01T00:00:00Z", i64::MIN),
+            (Unit::NumberNs, "2300-01-01T00:00:00Z", i64::MAX),
+            (Unit::Ms, "2300-01-01T00:00:00Z", 10_413_792_000_000),
+        ];
+        for (unit, date, timestamp) in rows {
+            assert_eq!(unit.from_date(date.parse().unwrap()), timestamp, "{date}");
+        }
     }
 }
