@@ -124,9 +124,10 @@ impl State {
         let state: Self = state.map_err(|e| {
             Error::permanent(format!("the saved state's data can not be read: {e}; restore a backup, or move the state away to read everything again"))
         })?;
-        state
-            .last_poll_timestamp
-            .as_deref()
+        // Where the state has a place of its own, this is for people only.
+        let names_a_place = state.reading.is_none();
+        let date = state.last_poll_timestamp.as_deref();
+        date.filter(|_| names_a_place)
             .map_or(Ok(()), |date| parse_date(date).map(drop))?;
         Ok(state)
     }
@@ -234,6 +235,13 @@ impl State {
             uncovered: &self.uncovered,
             settled: self.settled,
         })
+    }
+
+    /// The last delivered document stands here, which may be at no date: beyond the calendar.
+    pub fn note_position(&mut self, position: Option<&Key>, unit: Unit) {
+        if let Some(last) = position.filter(|_| unit.is_time()) {
+            self.last_poll_timestamp = unit.to_iso(&last.point);
+        }
     }
 
     /// A page was acknowledged.

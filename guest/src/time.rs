@@ -148,19 +148,14 @@ impl Unit {
 
     /// For people: a date where it is one.
     pub fn describe(self, point: &Point) -> String {
-        match point.number() {
-            Some(timestamp) => self.to_iso(timestamp),
-            None => point.to_string(),
-        }
+        self.to_iso(point).unwrap_or_else(|| point.to_string())
     }
 
-    /// For people, and as `strict_date_optional_time_nanos` reads it, the one format that
+    /// A date for people, and as `strict_date_optional_time_nanos` reads it, the one format that
     /// `date` and `date_nanos` fields accept alike whatever their own format is.
-    pub fn to_iso(self, timestamp: i64) -> String {
-        self.to_date(timestamp).map_or_else(
-            || timestamp.to_string(),
-            |date| date.to_rfc3339_opts(SecondsFormat::Nanos, true),
-        )
+    pub fn to_iso(self, point: &Point) -> Option<String> {
+        let date = self.to_date(point.number()?)?;
+        Some(date.to_rfc3339_opts(SecondsFormat::Nanos, true))
     }
 }
 
@@ -202,7 +197,7 @@ mod tests {
             (Unit::Ns, 0, "1970-01-01T00:00:00.000000000Z"),
         ];
         for (unit, timestamp, iso) in rows {
-            assert_eq!(unit.to_iso(timestamp), iso);
+            assert_eq!(unit.to_iso(&timestamp.into()).as_deref(), Some(iso));
             assert_eq!(unit.from_date(iso.parse().unwrap()), timestamp);
         }
     }

@@ -1,5 +1,6 @@
 //! The filter of a read: the user's query between two places of the reading order.
 
+use chrono::Datelike as _;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
@@ -10,6 +11,8 @@ use crate::time::Unit;
 /// The format that `date` and `date_nanos` fields accept alike.
 const FORMAT: &str = "strict_date_optional_time_nanos";
 
+/// The same, and the milliseconds of dates that it can not write.
+const FORMAT_OR_MILLIS: &str = "strict_date_optional_time_nanos||epoch_millis";
 /// Before it no nanosecond is counted: there is no document, and the server refuses to be asked.
 const EPOCH: Point = Point::Number(0);
 
@@ -98,7 +101,6 @@ impl Selection<'_> {
         json!({"bool": {"filter": [group, earlier]}})
     }
 
-    /// Dates are written as such, which fields of every date format read; others as they are.
     fn range(&self, bounds: &[(&str, &Point)]) -> Value {
         let is_early = |at: &Point| self.unit == Unit::Ns && *at < EPOCH;
         if bounds
@@ -108,18 +110,28 @@ impl Selection<'_> {
             return json!({"match_none": {}});
         }
         let bounds = bounds.iter().filter(|(_, at)| !is_early(at));
-        let is_date = self.unit.numeric_type().is_some();
-        let bound = |point: &Point| {
-            if is_date {
-                json!(self.unit.describe(point))
-            } else {
-                json!(point)
-            }
-        };
-        let bounds = bounds.map(|(name, at)| ((*name).to_owned(), bound(at)));
-        let format = is_date.then(|| ("format".to_owned(), json!(FORMAT)));
-        let range: Map<_, _> = bounds.chain(format).collect();
+        let bounds = bounds.map(|(name, at)| ((*name).to_owned(), self.bound(at)));
+        let mut range: Map<_, _> = bounds.collect();
+        if self.unit.numeric_type().is_some() {
+            let format = match range.values().all(Value::is_string) {
+                true => FORMAT,
+                false => FORMAT_OR_MILLIS,
+            };
+            range.insert("format".to_owned(), json!(format));
+        }
         json!({"range": {self.config.order(): range}})
+    }
+
+    /// Dates are written as such, which fields of every date format read, in the years that every
+    /// server reads; others are written as they are.
+    fn bound(&self, at: &Point) -> Value {
+        let is_date = self.unit.numeric_type().is_some();
+        let date = at.number().and_then(|number| self.unit.to_date(number));
+        let year = date.filter(|_| is_date).map(|date| date.year());
+        match year {
+            Some(0..=9_999) => json!(self.unit.describe(at)),
+            _ => json!(at),
+        }
     }
 }
 
@@ -169,6 +181,30 @@ mod tests {
         for (from, to, expected) in rows {
             let found = within(seconds, Unit::NumberS, &from, &to);
             assert_eq!(found, expected, "{from:?} {to:?}");
+        }
+    }
+
+    #[test]
+    fn dates_that_servers_can_not_read_are_written_in_milliseconds() {
+        let year_9999 = "9999-12-31T23:59:59.999000000Z";
+        let rows = [
+            (
+                (-9_000_000_000_000_000, 253_402_300_799_999),
+                json!({"gte": -9_000_000_000_000_000_i64, "lt": year_9999, "format": FORMAT_OR_MILLIS}),
+            ),
+            (
+                (-62_167_219_200_001, -62_167_219_200_000),
+                json!({"gte": -62_167_219_200_001_i64, "lt": "0000-01-01T00:00:00.000000000Z", "format": FORMAT_OR_MILLIS}),
+            ),
+            (
+                (253_402_300_799_999, 253_402_300_800_000),
+                json!({"gte": year_9999, "lt": 253_402_300_800_000_i64, "format": FORMAT_OR_MILLIS}),
+            ),
+        ];
+        for ((from, to), expected) in rows {
+            let (from, to) = (Key::at(from), Key::at(to));
+            let found = within(r#", "timestamp_field": "t""#, Unit::Ms, &from, &to);
+            assert_eq!(found, json!([{"range": {"t": expected}}]));
         }
     }
 

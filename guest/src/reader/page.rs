@@ -122,14 +122,11 @@ impl<H: Host> Reader<'_, H> {
         let next = progress.apply(page, edge_max);
         let offset = progress.pass.as_ref().map(|pass| pass.hits);
         slices.forget_minutes(*unit);
-        let position = slices.position().filter(|_| unit.is_time());
-        let watermark = position.map(|at| unit.describe(&at.point));
+        let (unit, position) = (*unit, slices.position());
         if let Some(cycle) = &mut slices.cycle {
             cycle.documents += published.len() as u64;
         }
-        if watermark.is_some() {
-            self.state.last_poll_timestamp = watermark;
-        }
+        self.state.note_position(position.as_ref(), unit);
         if self.config.pagination == Pagination::Offset {
             self.state.last_offset = offset;
         }

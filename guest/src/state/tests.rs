@@ -151,6 +151,31 @@ fn a_state_that_can_not_be_read_is_an_error() {
 }
 
 #[test]
+fn only_a_date_is_saved_as_the_last_timestamp_and_what_else_stands_there_stops_no_reading() {
+    let before = Some("2024-01-15T10:30:00Z");
+    let rows = [
+        (Unit::Ms, 0, Some("1970-01-01T00:00:00.000000000Z")),
+        (
+            Unit::Ms,
+            -8_000_000_000_000_000,
+            Some("-251540-02-03T09:46:40.000000000Z"),
+        ),
+        (Unit::Ms, -9_000_000_000_000_000, None),
+        (Unit::NumberS, -9_000_000_000_000_000_000, None),
+        (Unit::Number, -9_000_000_000_000_000_000, before),
+    ];
+    for (unit, last, expected) in rows {
+        let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+        state.reading(&config(), unit).unwrap();
+        state.note_position(Some(&(last, 1).into()), unit);
+        assert_eq!(state.last_poll_timestamp.as_deref(), expected, "{last}");
+        state.last_poll_timestamp = Some(last.to_string());
+        let saved = state.to_json(None).unwrap();
+        assert_eq!(State::parse(&saved, FORMAT).unwrap(), state);
+    }
+}
+
+#[test]
 fn a_field_that_is_mapped_anew_stops_a_state_unless_both_are_dates() {
     let by_time = r#"{"index": "logs-*", "timestamp_field": "f"}"#;
     let by_id = r#"{"index": "logs-*", "pagination": "document_id", "id_field": "f"}"#;
