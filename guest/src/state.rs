@@ -146,10 +146,10 @@ impl State {
         encoded.map_err(|e| Error::permanent(format!("the state can not be written as json: {e}")))
     }
 
-    /// Until a mapping was seen, these are all that says where to go on.
+    /// Until something was delivered, these are all that says where to go on, in any unit.
     fn is_needed(&self, field: &str) -> bool {
         let names_a_place = matches!(field, "last_poll_timestamp" | "last_document_id");
-        names_a_place && self.reading.is_none()
+        names_a_place && self.position().is_none()
     }
 
     /// Refuses a configuration that selects other documents than the state is about.
@@ -195,6 +195,27 @@ impl State {
             slices: Slices::from(start, unit),
         };
         Ok(self.reading.get_or_insert_with(fresh))
+    }
+
+    /// Gives up the unit of a reading that has delivered nothing, where the field is mapped in
+    /// another way by now. Returns what the cluster keeps for it, to be closed.
+    pub fn follow(&mut self, config: &Config, unit: Unit) -> Vec<Context> {
+        let is_unread = |reading: &Reading| {
+            let begin = self.begin(config.order(), reading.unit);
+            let slices = &reading.slices;
+            slices.position().is_none() && begin.is_ok_and(|begin| begin == slices.start())
+        };
+        let is_stale = |reading: &Reading| reading.unit != unit && is_unread(reading);
+        if !self.reading.as_ref().is_some_and(is_stale) {
+            return Vec::new();
+        }
+        let given_up = self.reading.take();
+        given_up.map_or_else(Vec::new, |mut reading| reading.slices.abandon())
+    }
+
+    /// The last delivered document.
+    pub fn position(&self) -> Option<Key> {
+        self.reading.as_ref()?.slices.position()
     }
 
     /// Where a source begins that has not read anything.

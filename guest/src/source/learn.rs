@@ -18,16 +18,17 @@ use crate::time::Unit;
 const LEARN_EVERY_MS: u64 = 5 * 60_000;
 
 impl<H: Host> Source<H> {
-    /// Asks now and then, between cycles: an index that joins a pattern may be mapped, or
-    /// refresh, in another way. None while no index maps the field and none holds a document.
+    /// Asks now and then, between cycles, and until something was delivered before each: an index
+    /// that joins a pattern may be mapped, or refresh, in another way. None while no index maps the field and none holds a document.
     pub(super) fn learn(&mut self) -> Result<Option<Learned>, Error> {
         let in_cycle = self
             .state
             .reading
             .as_ref()
             .is_some_and(|reading| reading.slices.cycle.is_some());
-        let is_known =
-            |learned: &Learned| in_cycle || self.now_ms.abs_diff(learned.at_ms) < LEARN_EVERY_MS;
+        let is_unread = self.state.position().is_none();
+        let is_new = |learned: &Learned| self.now_ms.abs_diff(learned.at_ms) < LEARN_EVERY_MS;
+        let is_known = |learned: &Learned| in_cycle || (!is_unread && is_new(learned));
         if self.learned.as_ref().is_some_and(is_known) {
             return Ok(self.learned);
         }
@@ -48,6 +49,8 @@ impl<H: Host> Source<H> {
             None if unit == Unit::Sequence => 0,
             None => settle(&mut client, config)?,
         };
+        let given_up = self.state.follow(&self.config, unit);
+        self.let_go(given_up);
         // A state keeps the unit of its keys, whichever kind of date an index that joined maps.
         let unit = self.state.reading(&self.config, unit)?.unit;
         let learned = Learned {

@@ -46,10 +46,6 @@ impl State {
         Ok(state)
     }
 
-    fn position(&self) -> Option<crate::key::Key> {
-        self.reading.as_ref()?.slices.position()
-    }
-
     /// Takes over what all of them counted.
     fn count(&mut self, before: &[Self]) {
         let sum = |figure: fn(&Self) -> u64| before.iter().map(figure).sum::<u64>();

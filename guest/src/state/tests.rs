@@ -1,6 +1,7 @@
 //! What a state says, refuses, and keeps.
 
 use super::*;
+use crate::paging::slices::Plan;
 
 const SAMPLE: &str = r#"{
         "last_poll_timestamp": "2024-01-15T10:30:00Z", "total_documents_fetched": 15000, "poll_count": 150,
@@ -13,6 +14,11 @@ const SAMPLE: &str = r#"{
 
 fn config() -> Config {
     Config::parse(r#"{"index": "logs-*", "timestamp_field": "t"}"#).unwrap()
+}
+
+fn deliver(state: &mut State) {
+    let slices = &mut state.reading.as_mut().unwrap().slices;
+    slices.slices[0].position = Some((1_705_314_600_000, 3).into());
 }
 
 #[test]
@@ -109,6 +115,10 @@ fn untracked_fields_are_left_out_but_never_what_reading_on_needs() {
     let early = State::parse(&early, FORMAT).unwrap();
     assert_eq!(early.last_poll_timestamp, state.last_poll_timestamp);
     state.reading(&config(), Unit::Ms).unwrap();
+    let unread = state.to_json(Some(&tracked)).unwrap();
+    let unread = State::parse(&unread, FORMAT).unwrap();
+    assert_eq!(unread.last_poll_timestamp, state.last_poll_timestamp);
+    deliver(&mut state);
     let saved = state.to_json(Some(&tracked)).unwrap();
     let saved: Value = serde_json::from_slice(&saved).unwrap();
     assert!(saved.get("poll_count").is_some() && saved.get("reading").is_some());
@@ -203,4 +213,71 @@ fn a_field_that_is_mapped_anew_stops_a_state_unless_both_are_dates() {
             (other, _) => panic!("{before:?} and {now:?}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn the_unit_follows_the_mapping_until_something_was_delivered_and_then_never_again() {
+    let start = "2026-01-31T08:00:00.123456789Z";
+    let (ms, ns) = (1_769_846_400_123, 1_769_846_400_123_456_789);
+    let rows = [
+        (Unit::Ns, Unit::Ms, None, false, Unit::Ms, Key::MIN),
+        (
+            Unit::Ns,
+            Unit::Ms,
+            Some(start),
+            false,
+            Unit::Ms,
+            Key::at(ms),
+        ),
+        (
+            Unit::Ms,
+            Unit::Ns,
+            Some(start),
+            false,
+            Unit::Ns,
+            Key::at(ns),
+        ),
+        (Unit::Ns, Unit::Ms, Some(start), true, Unit::Ns, Key::at(ns)),
+        (Unit::Ms, Unit::Ns, None, true, Unit::Ms, Key::MIN),
+    ];
+    for (before, now, start, is_delivered, unit, place) in rows {
+        let mut state = State {
+            last_poll_timestamp: start.map(str::to_owned),
+            ..State::default()
+        };
+        state.reading(&config(), before).unwrap();
+        if is_delivered {
+            deliver(&mut state);
+        }
+        state.follow(&config(), now);
+        let reading = state.reading(&config(), now).unwrap();
+        assert_eq!((reading.unit, reading.slices.start()), (unit, place));
+    }
+}
+
+#[test]
+fn a_unit_is_kept_where_nothing_says_where_to_begin_in_another() {
+    let mut state = State::parse(SAMPLE.as_bytes(), 1).unwrap();
+    state.reading(&config(), Unit::Ns).unwrap();
+    state.last_poll_timestamp = None;
+    state.follow(&config(), Unit::Ms);
+    assert_eq!(state.reading(&config(), Unit::Ms).unwrap().unit, Unit::Ns);
+}
+
+#[test]
+fn what_the_cluster_keeps_for_a_unit_that_is_given_up_is_closed() {
+    let mut state = State::default();
+    let slices = &mut state.reading(&config(), Unit::Ns).unwrap().slices;
+    slices.begin(Plan {
+        horizon: 9.into(),
+        keep_from: 5.into(),
+        size: 10,
+        again: false,
+        until_ms: 9,
+    });
+    let pit = Context::Pit("p".to_owned());
+    slices.slices[0].pass.as_mut().unwrap().context = Some(pit.clone());
+    assert_eq!(state.follow(&config(), Unit::Ns), []);
+    assert_eq!(state.follow(&config(), Unit::Ms), [pit]);
+    assert!(state.reading.is_none());
 }
