@@ -2,22 +2,41 @@
 
 use serde_json::Value;
 
-/// Date math on the current time, in the bounds of a range or inside a query string.
-pub(super) fn find_now(query: &Value, in_range: bool) -> Option<&str> {
+/// Clauses whose text is a query in itself.
+const QUERY_STRINGS: [&str; 2] = ["query_string", "simple_query_string"];
+/// What stands around the words of such a query, but for the signs of date math.
+const BETWEEN_WORDS: &str = "()[]{}:\"<>=^~!&|";
+
+/// The first text that is date math on the current time, or a query with a word that is.
+pub(super) fn find_now(query: &Value) -> Option<&str> {
+    find(query, is_now)
+}
+
+fn find(query: &Value, is_wrong: fn(&str) -> bool) -> Option<&str> {
     match query {
-        Value::String(text) if in_range && text.trim_start().starts_with("now") => Some(text),
-        Value::String(text) if in_brackets(text) => Some(text),
-        Value::Array(items) => items.iter().find_map(|item| find_now(item, in_range)),
-        Value::Object(keys) => keys
-            .iter()
-            .find_map(|(key, value)| find_now(value, in_range || key == "range")),
+        Value::String(text) if is_wrong(text) => Some(text),
+        Value::Array(items) => items.iter().find_map(|item| find(item, is_wrong)),
+        Value::Object(keys) => {
+            keys.iter()
+                .find_map(|(key, value)| match QUERY_STRINGS.contains(&key.as_str()) {
+                    true => find(value, has_now),
+                    false => find(value, is_wrong),
+                })
+        }
         _ => None,
     }
 }
 
-/// `[now-1d TO *]`, `{* TO now}`, `>now-5m`, as query strings write it.
-fn in_brackets(text: &str) -> bool {
-    ["[now", "{now", " TO now", ">now", ">=now", "<now", "<=now"]
-        .iter()
-        .any(|start| text.contains(start))
+/// As servers read date math: what goes on in another way is a text, or an error.
+fn is_now(text: &str) -> bool {
+    text.strip_prefix("now")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', '-', '/']))
+}
+
+/// Signs before a word say whether it must match, and any character may be escaped.
+fn has_now(query: &str) -> bool {
+    let query = query.replace('\\', "");
+    let is_between = |c: char| c.is_whitespace() || BETWEEN_WORDS.contains(c);
+    let mut words = query.split(is_between);
+    words.any(|word| is_now(word.trim_start_matches(['+', '-'])))
 }

@@ -163,7 +163,7 @@ impl Keys {
                 "must be an object of the query language, such as {\"match_all\": {}}",
             ));
         }
-        match find_now(&query, false) {
+        match find_now(&query) {
             Some(text) => Err(self.error("query", format!("must not contain {text:?}: \"now\" changes from page to page; write the date, or leave the limit to \"settle\""))),
             None => Ok(query),
         }
