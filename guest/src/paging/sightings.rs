@@ -10,6 +10,8 @@ use crate::key::Point;
 
 /// More than so many are thinned out, which only makes reading wait longer.
 const SIGHTINGS_MAX: usize = 64;
+/// The longest wait that a poll may ask for, 30 days: the next one asks for the rest.
+const WAIT_MAX_MS: u64 = 30 * 86_400_000;
 
 /// When the largest value was first seen to be which, in milliseconds and in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +76,10 @@ impl Sightings {
             },
             last: last.map(|(_, point)| point.clone()),
             keep_from: keep_from.map(|(_, point)| point.clone()),
-            // Never longer than that, though a clock may have been set back.
+            // Never longer than to settle, though a clock may have been set back.
             wait_ms: ready_ms
                 .checked_sub(now_ms)
-                .map(|wait_ms| wait_ms.min(settle_ms))
+                .map(|wait_ms| wait_ms.min(settle_ms).min(WAIT_MAX_MS))
                 .filter(|wait_ms| *wait_ms > 0),
         }
     }
@@ -166,6 +168,21 @@ mod tests {
         sightings.note(10, 2.into());
         let at = |now| sightings.horizon(now, now, SETTLE, OVERLAP).last;
         assert_eq!((at(14), at(15)), (None, Some(2.into())));
+    }
+
+    #[test]
+    fn a_poll_asks_for_thirty_days_at_the_most_however_long_settling_takes() {
+        let day = 86_400_000;
+        let rows = [
+            (29 * day, 29 * day),
+            (30 * day, 30 * day),
+            (45 * day, 30 * day),
+            (u64::MAX, 30 * day),
+        ];
+        for (settle_ms, expected) in rows {
+            let horizon = seen(&[(10, 1)]).horizon(10, 10, settle_ms, OVERLAP);
+            assert_eq!(horizon.wait_ms, Some(expected), "{settle_ms}");
+        }
     }
 
     #[test]
