@@ -7,7 +7,7 @@ use crate::cluster::query::Selection;
 use crate::cluster::request::set;
 use crate::cluster::shards::Slice;
 use crate::config::ID;
-use crate::key::Key;
+use crate::key::{Key, Point};
 use crate::paging::context::{Begin, Within};
 
 /// One search.
@@ -60,11 +60,7 @@ impl Search<'_> {
         }
         match &self.begin {
             Begin::First => {}
-            // One less: documents of other shards may share the last place of a page.
-            Begin::At(Key { point, seq_no }) => {
-                let after = json!([point, seq_no.saturating_sub(1)]);
-                set(&mut body, "search_after", after);
-            }
+            Begin::At(key) => set(&mut body, "search_after", just_before(key)),
             Begin::Hit(hits) => set(&mut body, "from", json!(hits)),
         }
         body
@@ -99,5 +95,34 @@ impl Search<'_> {
             set(&mut order, "missing", json!("_first"));
         }
         json!({field: order})
+    }
+}
+
+/// Behind it, this place is the first: documents of other shards may share the last one of a
+/// page. Before the least of all numbers is the last place of the value before; a text only has
+/// sequence numbers beside it, which are never that small.
+fn just_before(Key { point, seq_no }: &Key) -> Value {
+    match (point, seq_no.checked_sub(1)) {
+        (Point::Number(number), None) => json!([number.saturating_sub(1), i64::MAX]),
+        (_, before) => json!([point, before.unwrap_or(*seq_no)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_begins_with_the_documents_at_the_end_of_the_last_one() {
+        let rows = [
+            ((5, 3).into(), json!([5, 2])),
+            ((5, 0).into(), json!([5, -1])),
+            ((5, i64::MAX).into(), json!([5, i64::MAX - 1])),
+            ((5, i64::MIN).into(), json!([4, i64::MAX])),
+            (Key::at("a"), json!(["a", i64::MIN])),
+        ];
+        for (key, after) in rows {
+            assert_eq!(just_before(&key), after, "{key:?}");
+        }
     }
 }
