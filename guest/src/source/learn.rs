@@ -18,18 +18,20 @@ use crate::time::Unit;
 const LEARN_EVERY_MS: u64 = 5 * 60_000;
 
 impl<H: Host> Source<H> {
-    /// Asks now and then, between cycles, and until something was delivered before each: an index
-    /// that joins a pattern may be mapped, or refresh, in another way. None while no index maps the field and none holds a document.
+    /// Asks now and then, between cycles: an index that joins a pattern may be mapped, or refresh,
+    /// in another way. How it is mapped is asked before each cycle until something was delivered,
+    /// as the unit follows it so long. None while no index maps the field and none holds a document.
     pub(super) fn learn(&mut self) -> Result<Option<Learned>, Error> {
         let in_cycle = self
             .state
             .reading
             .as_ref()
             .is_some_and(|reading| reading.slices.cycle.is_some());
-        let is_unread = self.state.position().is_none();
-        let is_new = |learned: &Learned| self.now_ms.abs_diff(learned.at_ms) < LEARN_EVERY_MS;
-        let is_known = |learned: &Learned| in_cycle || (!is_unread && is_new(learned));
-        if self.learned.as_ref().is_some_and(is_known) {
+        let now_ms = self.now_ms;
+        let is_recent = |learned: &Learned| now_ms.abs_diff(learned.at_ms) < LEARN_EVERY_MS;
+        let recent = self.learned.filter(is_recent);
+        let holds = in_cycle || (recent.is_some() && self.state.position().is_some());
+        if self.learned.is_some() && holds {
             return Ok(self.learned);
         }
         let config = &self.config;
@@ -44,10 +46,9 @@ impl<H: Host> Source<H> {
         let Some(unit) = unit(&mut client, config)? else {
             return Ok(None);
         };
-        let settle_ms = match config.settle_ms {
-            Some(settle_ms) => settle_ms,
-            None if unit == Unit::Sequence => 0,
-            None => settle(&mut client, config)?,
+        let (settle_ms, at_ms) = match recent {
+            Some(recent) => (recent.settle_ms, recent.at_ms),
+            None => (settle(&mut client, config, unit)?, now_ms),
         };
         let given_up = self.state.follow(&self.config, unit);
         self.let_go(given_up);
@@ -56,7 +57,7 @@ impl<H: Host> Source<H> {
         let learned = Learned {
             unit,
             settle_ms,
-            at_ms: self.now_ms,
+            at_ms,
         };
         self.note(learned);
         self.learned = Some(learned);
@@ -127,8 +128,17 @@ fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<U
     Ok(None)
 }
 
-/// How long a document is given: derived from the refresh interval where that can be read.
-fn settle<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<u64, Error> {
+/// How long a document is given: as configured, or derived from the refresh interval.
+fn settle<H: Host>(client: &mut Client<'_, H>, config: &Config, unit: Unit) -> Result<u64, Error> {
+    match config.settle_ms {
+        Some(settle_ms) => Ok(settle_ms),
+        None if unit == Unit::Sequence => Ok(0),
+        None => derived_settle(client, config),
+    }
+}
+
+/// Derived from the refresh interval where that can be read.
+fn derived_settle<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<u64, Error> {
     let known = match client.ask(&Request::refresh_interval(&config.index)) {
         Ok(answer) => settle_ms(&answer.bytes),
         Err(
