@@ -1,5 +1,7 @@
 //! A search answer, read without copying a document.
 
+mod unreadable;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -128,7 +130,8 @@ impl<'a> Page<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
         let raw: RawPage<'a> = serde_json::from_slice(body).map_err(|e| {
             Error::transient(format!(
-                "the cluster's answer is not a search result this connector can read: {e}"
+                "the cluster's answer is not a search result this connector can read: {}",
+                unreadable::describe(body, &e)
             ))
         })?;
         raw._shards.complete()?;
