@@ -13,17 +13,26 @@ pub enum Product {
 
 impl Product {
     /// Reads the answer to `GET /`. A restricted key may not ask that; every answer of
-    /// Elasticsearch from 7.14 on carries its header all the same.
+    /// Elasticsearch from 7.14 on carries its header all the same. None where neither is proved:
+    /// what it understands shows then which one it is.
     pub fn detect(header: Option<&str>, body: &[u8]) -> Option<Self> {
         if header == Some("Elasticsearch") {
             return Some(Self::Elasticsearch);
         }
         let root: Value = serde_json::from_slice(body).ok()?;
-        let version = root.get("version")?;
-        match version.get("distribution").and_then(Value::as_str) {
-            Some("opensearch") => Some(Self::OpenSearch),
+        match root.pointer("/version/distribution").map(Value::as_str) {
+            Some(Some("opensearch")) => Some(Self::OpenSearch),
             Some(_) => None,
-            None => version.get("number").map(|_| Self::Elasticsearch),
+            None => Self::by_tagline(root.get("tagline")?.as_str()?),
+        }
+    }
+
+    /// OpenSearch may give itself out as version 7.10 of the other, and keeps its tagline.
+    fn by_tagline(tagline: &str) -> Option<Self> {
+        match tagline {
+            "You Know, for Search" => Some(Self::Elasticsearch),
+            "The OpenSearch Project: https://opensearch.org/" => Some(Self::OpenSearch),
+            _ => None,
         }
     }
 
@@ -50,27 +59,18 @@ mod tests {
 
     #[test]
     fn a_product_is_known_by_its_header_or_by_its_root() {
-        let rows: [(Option<&str>, &str, Option<Product>); 6] = [
-            (
-                Some("Elasticsearch"),
-                "forbidden",
-                Some(Product::Elasticsearch),
-            ),
-            (
-                None,
-                r#"{"version":{"number":"7.10.2"}}"#,
-                Some(Product::Elasticsearch),
-            ),
-            (
-                None,
-                r#"{"version":{"distribution":"opensearch","number":"2.19.6"}}"#,
-                Some(Product::OpenSearch),
-            ),
-            (
-                None,
-                r#"{"version":{"distribution":"other","number":"1"}}"#,
-                None,
-            ),
+        let (elasticsearch, opensearch) = (Some(Product::Elasticsearch), Some(Product::OpenSearch));
+        let es = Some("Elasticsearch");
+        #[rustfmt::skip]
+        let rows = [
+            (es, "forbidden", elasticsearch),
+            (None, r#"{"version":{"number":"7.10.2"},"tagline":"You Know, for Search"}"#, elasticsearch),
+            (None, r#"{"version":{"distribution":"opensearch","number":"2.19.6"}}"#, opensearch),
+            // With `compatibility.override_main_response_version`.
+            (None, r#"{"version":{"number":"7.10.2"},"tagline":"The OpenSearch Project: https://opensearch.org/"}"#, opensearch),
+            (None, r#"{"version":{"number":"7.10.2"},"tagline":"Something else"}"#, None),
+            (None, r#"{"version":{"number":"7.10.2"}}"#, None),
+            (None, r#"{"version":{"distribution":"other","number":"1"},"tagline":"You Know, for Search"}"#, None),
             (None, "forbidden", None),
             (None, "{}", None),
         ];
