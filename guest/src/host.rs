@@ -1,5 +1,8 @@
 //! The capabilities as a trait, so that the core runs natively in tests.
 
+#[cfg(test)]
+pub(crate) mod scripted;
+
 use crate::cluster::request::Request;
 use crate::error::Error;
 use crate::message::Message;

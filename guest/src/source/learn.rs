@@ -1,6 +1,9 @@
 //! What a source asks its cluster before it reads: which server it is, how the field is
 //! mapped, how often the indices refresh.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Learned, Source};
 use crate::cluster::client::Client;
 use crate::cluster::facts::{Mapping, SETTLE_UNKNOWN_MS, settle_ms};
@@ -43,7 +46,8 @@ impl<H: Host> Source<H> {
         if client.product.is_none() {
             *client.product = detect(&mut client)?;
         }
-        let Some(unit) = unit(&mut client, config)? else {
+        let has_begun = self.state.reading.is_some();
+        let Some(unit) = unit(&mut client, config, has_begun)? else {
             return Ok(None);
         };
         let (settle_ms, at_ms) = match recent {
@@ -93,12 +97,19 @@ fn detect<H: Host>(client: &mut Client<'_, H>) -> Result<Option<Product>, Error>
     ))
 }
 
-/// The unit of the timestamp field, if ties can be broken as well. None while one of the two
-/// fields is mapped nowhere and nothing is there to read.
-fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<Unit>, Error> {
+/// The unit of the timestamp field, if ties can be broken as well. None while nothing is there to
+/// read and one of the two fields is mapped nowhere. Without a field, a source that has begun has
+/// found documents before and is not asked again.
+fn unit<H: Host>(
+    client: &mut Client<'_, H>,
+    config: &Config,
+    has_begun: bool,
+) -> Result<Option<Unit>, Error> {
     let Some(field) = config.field() else {
         let by_id = config.pagination == Pagination::DocumentId;
-        return Ok(Some(if by_id { Unit::Text } else { Unit::Sequence }));
+        let unit = if by_id { Unit::Text } else { Unit::Sequence };
+        let is_there = has_begun || documents(client, config, config.order())? > 0;
+        return Ok(is_there.then_some(unit));
     };
     let fields = [Some(field), config.tiebreaker_field.as_deref()];
     let fields = fields.into_iter().flatten();
@@ -113,19 +124,30 @@ fn unit<H: Host>(client: &mut Client<'_, H>, config: &Config) -> Result<Option<U
         }
         Mapping::Sorted(_) => ("tiebreaker_field", config.tiebreaker(), "long"),
     };
-    let documents = client.count(&Request::count_all(&config.index))?;
+    let documents = documents(client, config, field)?;
     let index = &config.index;
     if documents > 0 {
         return Err(Error::permanent(format!(
             "{key} {field:?} is mapped in no index of {index:?}, though {documents} documents are there; check the field's name, or map it as {remedy}"
         )));
     }
-    client.host.log(
-        Level::Info,
-        "no document to read yet",
-        &[("index", index.clone()), ("field", field.to_owned())],
-    );
     Ok(None)
+}
+
+/// How many documents the indices hold, whatever is in them; none are worth a line of the log.
+fn documents<H: Host>(
+    client: &mut Client<'_, H>,
+    config: &Config,
+    field: &str,
+) -> Result<u64, Error> {
+    let documents = client.count(&Request::count_all(&config.index))?;
+    if documents == 0 {
+        let fields = [("index", config.index.clone()), ("field", field.to_owned())];
+        client
+            .host
+            .log(Level::Info, "no document to read yet", &fields);
+    }
+    Ok(documents)
 }
 
 /// How long a document is given: as configured, or derived from the refresh interval.
