@@ -1,6 +1,9 @@
 //! Counting documents where no range of what orders them can be asked for: by listing their
 //! ids, page by page, in a point in time.
 
+#[cfg(test)]
+mod tests;
+
 use super::answer::Page;
 use super::client::Client;
 use super::failure::Failure;
@@ -8,11 +11,10 @@ use super::query::Selection;
 use super::request::Request;
 use super::search::Search;
 use super::shards::Slice;
-use crate::error::Error;
 use crate::host::Host;
 use crate::key::{Key, Point};
 use crate::paging::context::{Begin, Context, Within};
-use crate::paging::document_id::{self, LIST_MAX, before};
+use crate::paging::document_id::{self, before, larger_list};
 
 /// What a list says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -89,6 +91,8 @@ fn list_in<H: Host>(
 ) -> Result<Listed, Failure> {
     let (mut listed, mut pit) = (Listed::default(), pit.to_owned());
     let mut begin = from.clone();
+    // What fits the window of every matched index.
+    let mut size = selection.config.batch_size;
     // What was listed and shares the place where the next page begins.
     let mut repeated = 0;
     loop {
@@ -99,7 +103,7 @@ fn list_in<H: Host>(
             from: Key::MIN,
             to: Key::MIN,
             begin: begin_at(&begin),
-            size: LIST_MAX,
+            size,
             count: listed.total == 0,
             contents: false,
             product: *client.product,
@@ -116,14 +120,12 @@ fn list_in<H: Host>(
         let fresh = within.saturating_sub(repeated);
         listed.within += fresh as u64;
         let last = page.hits.last().map(|hit| &hit.key);
-        if within < hits || (hits as u64) < LIST_MAX {
+        if within < hits || (hits as u64) < size {
             return Ok(listed);
         }
         let Some(last) = last.filter(|_| fresh > 0) else {
-            return Err(Error::permanent(format!(
-                "more than {LIST_MAX} documents share one id and sequence number; name a field in \"id_field\" that is different in each"
-            ))
-            .into());
+            size = larger_list(size)?;
+            continue;
         };
         repeated = keys.filter(|key| *key == last).count();
         begin = last.clone();

@@ -10,10 +10,11 @@
 //! between two places is counted by listing the ids.
 
 use crate::config::Config;
+use crate::error::Error;
 use crate::key::Key;
 
-/// Hits in one list of ids: the most that a cluster answers.
-pub const LIST_MAX: u64 = 10_000;
+/// The largest page of a list of ids: the most that a cluster answers by default.
+const LIST_MAX: u64 = 10_000;
 
 /// Whether no range of what orders the documents can be asked for.
 pub fn has_no_ranges(config: &Config) -> bool {
@@ -23,4 +24,18 @@ pub fn has_no_ranges(config: &Config) -> bool {
 /// How many of a page's hits stand before the end of the pass.
 pub fn before<'a>(keys: impl Iterator<Item = &'a Key>, end: &Key) -> usize {
     keys.take_while(|key| *key < end).count()
+}
+
+/// How many hits to list after so many brought nothing new, as more documents than that share one
+/// place.
+///
+/// # Errors
+/// Permanent, if no cluster answers more.
+pub fn larger_list(size: u64) -> Result<u64, Error> {
+    if size >= LIST_MAX {
+        return Err(Error::permanent(format!(
+            "more than {LIST_MAX} documents share one id and sequence number; name a field in \"id_field\" that is different in each"
+        )));
+    }
+    Ok(size.saturating_mul(2).min(LIST_MAX))
 }
