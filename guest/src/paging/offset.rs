@@ -27,12 +27,16 @@ pub fn size(size: u64, hits: u64) -> u64 {
 /// # Errors
 /// Permanent, if there are more documents than the window or the edge holds.
 pub fn check(total: u64, edge_max: u64) -> Result<(), Error> {
-    let most = WINDOW.min(edge_max);
-    if total <= most {
-        return Ok(());
-    }
+    let (most, remedy) = match total {
+        _ if total <= WINDOW.min(edge_max) => return Ok(()),
+        _ if total <= WINDOW => {
+            let raise = format!(", as \"edge_max\" is; raise \"edge_max\" to {WINDOW}, or");
+            (edge_max, raise)
+        }
+        _ => (WINDOW, ";".to_owned()),
+    };
     Err(Error::permanent(format!(
-        "{total} documents match, and pagination \"offset\" reads at most {most}; set \"timestamp_field\" and leave out \"pagination\", or export them once with pagination \"scroll\""
+        "{total} documents match, and pagination \"offset\" reads at most {most}{remedy} set \"timestamp_field\" and leave out \"pagination\", or export them once with pagination \"scroll\""
     )))
 }
 
@@ -51,8 +55,18 @@ mod tests {
     #[test]
     fn what_does_not_fit_names_other_ways() {
         assert!(check(10_000, 65_536).is_ok() && check(200, 200).is_ok());
-        for (total, edge_max) in [(10_001, 65_536), (201, 200)] {
+        let rows = [
+            (10_001, 65_536, "at most 10000; set"),
+            (10_001, 200, "at most 10000; set"),
+            (
+                201,
+                200,
+                "at most 200, as \"edge_max\" is; raise \"edge_max\" to 10000, or set",
+            ),
+        ];
+        for (total, edge_max, part) in rows {
             let error = check(total, edge_max).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
             assert!(
                 error.contains("timestamp_field") && error.contains("scroll"),
                 "{error}"
