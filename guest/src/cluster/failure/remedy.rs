@@ -29,6 +29,7 @@ const ANYTHING: &str = "check \"url\", \"index\", \"timestamp_field\" and \"quer
 const QUERY: &str = "check \"query\"";
 const RUNTIME: &str = "check \"runtime_mappings\", and scripts in \"query\"";
 const CREDENTIALS: &str = "check \"username\" and \"password\", \"api_key\", \"token\" or \"aws\" of the source's configuration";
+const NANOSECONDS: &str = "indices that map a field as date_nanos can not be asked for dates before 1970 or after 2262: read these and those that map it as date by a source each, with an \"index\" of its own, or check the dates in \"query\"";
 const PRIVILEGES: &str =
     "give the user the privileges \"read\" and \"view_index_metadata\" on the configured index";
 
@@ -57,9 +58,46 @@ const KNOWN: &[(&str, &str, Remedy)] = &[
     (
         "",
         "index.max_result_window",
-        // By offset it limits all pages together.
+        // Where a page grew beyond "batch_size", and by offset, a smaller one does not help.
         Change(
-            "lower \"batch_size\", or raise index.max_result_window of every matched index; if more documents than that match, pagination \"offset\" does not read them: set \"timestamp_field\" and leave out \"pagination\", or export them once with pagination \"scroll\"",
+            "raise index.max_result_window of every matched index to 10000, which is enough for all pages, or lower \"batch_size\" where it is larger than that; pagination \"offset\" reads no more than the window in all: there, set \"timestamp_field\" and leave out \"pagination\", or export the documents once with pagination \"scroll\"",
+        ),
+    ),
+    (
+        "",
+        "[point_in_time.max_keep_alive]",
+        Change("raise point_in_time.max_keep_alive on the cluster to 5m or more"),
+    ),
+    (
+        "",
+        "[search.max_keep_alive]",
+        Change(
+            "raise search.max_keep_alive on the cluster to 5m or more, or lower \"scroll_timeout\" below it if pagination is \"scroll\"",
+        ),
+    ),
+    (
+        "",
+        "no Preference for",
+        Change(
+            "leave out \"preference\", or set it to \"_local\": beside \"slices\" or \"slice\", OpenSearch takes no text of your own there, and no cluster takes one that begins with \"_\" and is none of its own words",
+        ),
+    ),
+    (
+        "",
+        "cannot be stored in nanosecond resolution",
+        Change(NANOSECONDS),
+    ),
+    (
+        "",
+        "cannot be converted to nanoseconds",
+        Change(NANOSECONDS),
+    ),
+    // An Elasticsearch that looks into documents to see how they are stored.
+    (
+        "not_x_content_exception",
+        "",
+        Wait(
+            "what is stored as the _source of a document begins with something that is no JSON, as a comment: correct or delete that document, or leave it out by \"query\", with another \"state_id\"",
         ),
     ),
     (

@@ -82,6 +82,14 @@ const NO_CONTEXT: &str = "No search context found for id [43993]";
 const SCROLLS: &str = "Trying to create too many scroll contexts. Must be less than or equal to: [500]. This limit can be set by changing the [search.max_open_scroll_context] setting.";
 const PITS: &str = "Trying to create too many Point In Time contexts. Must be less than or equal to: [300]. This limit can be set by changing the [search.max_open_pit_context] setting.";
 const WINDOW: &str = "Result window is too large, from + size must be less than or equal to: [500] but was [1000]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.";
+const BATCH: &str = "Batch size is too large, size must be less than or equal to: [500] but was [1000]. Scroll batch sizes cost as much memory as result windows so they are controlled by the [index.max_result_window] index level setting.";
+const KEEP: &str = "Keep alive for request (5m) is too large. It must be less than (2m). This limit can be set by changing the [search.max_keep_alive] cluster level setting.";
+const KEEP_PIT: &str = "Keep alive for request (5m) is too large. It must be less than (2m). This limit can be set by changing the [point_in_time.max_keep_alive] cluster level setting.";
+const NO_NANOS: &str = "date[1960-01-01T00:00:00Z] is before the epoch in 1970 and cannot be stored in nanosecond resolution";
+const NO_NANOS_OF: &str =
+    "milliSeconds [-1] are before the epoch in 1970 and cannot be converted to nanoseconds";
+const NO_CONTENT: &str =
+    "Compressor detection can only be called on some xcontent bytes or compressed xcontent bytes";
 const NO_IDS: &str = "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic cluster setting: indices.id_field_data.enabled";
 const SLICES: &str = "The number of slices [2000] is too large. It must be less than [1024]. This limit can be set by changing the [index.max_slices_per_pit] index level setting.";
 const NO_NUMBERS: &str = "Cannot query field [_seq_no]: _seq_no cannot be queried when [index.disable_sequence_numbers] is [true]";
@@ -97,7 +105,8 @@ fn every_error_that_the_cluster_explains_is_known() {
     let (breaker, argument) = ("circuit_breaking_exception", "illegal_argument_exception");
     let context = "search_context_missing_exception";
     let raise_scrolls = "raise search.max_open_scroll_context";
-    let window = "lower \"batch_size\", or raise index.max_result_window";
+    let window = "raise index.max_result_window of every matched index to 10000, which is enough for all pages, or lower \"batch_size\"";
+    let sources = "read these and those that map it as date by a source each, with an \"index\"";
     let id_field = "set \"id_field\" to a unique field with doc values that only grows, or allow indices.id_field_data.enabled";
     let not_found = "index_not_found_exception";
     #[rustfmt::skip]
@@ -118,6 +127,13 @@ fn every_error_that_the_cluster_explains_is_known() {
         (429, of_shards("too_many_scroll_contexts_exception", SCROLLS), AskAgain, raise_scrolls),
         (429, of_shards(os, PITS), AskAgain, "raise search.max_open_pit_context"),
         (400, of_shards(argument, WINDOW), Stop, window),
+        (400, of_shards(argument, BATCH), Stop, window),
+        (400, of_shards(argument, KEEP), Stop, "raise search.max_keep_alive on the cluster to 5m or more, or lower \"scroll_timeout\""),
+        (400, whole(argument, KEEP_PIT), Stop, "raise point_in_time.max_keep_alive on the cluster"),
+        (400, whole(argument, "no Preference for [xyz]"), Stop, "leave out \"preference\", or set it to \"_local\""),
+        (400, of_shards(argument, NO_NANOS), Stop, sources),
+        (400, of_shards(argument, NO_NANOS_OF), Stop, sources),
+        (500, of_shards("not_x_content_exception", NO_CONTENT), AskAgain, "correct or delete that document, or leave it out by \"query\""),
         (400, of_shards(argument, NO_IDS), Stop, id_field),
         (400, of_shards(argument, SLICES), Stop, "lower \"slices\", or raise index.max_slices_per_pit"),
         (400, of_shards(argument, NO_NUMBERS), Stop, "set \"tiebreaker_field\""),
@@ -168,8 +184,9 @@ fn the_failure_of_some_shards_in_an_answer_of_status_200_means_what_it_does_else
         (vec![(breaker, BREAKER)], ShrinkOrAskAgain, "lower \"batch_size\""),
         (vec![(context, NO_CONTEXT)], Reopen, NO_CONTEXT),
         (vec![("exception", SCROLLS)], AskAgain, "raise search.max_open_scroll_context"),
-        (vec![(argument, WINDOW)], Stop, "\"batch_size\", or raise index.max_result_window"),
-        (vec![(argument, WINDOW)], Stop, "pagination \"offset\" does not read them: set \"timestamp_field\""),
+        (vec![(argument, WINDOW)], Stop, "raise index.max_result_window of every matched index to 10000"),
+        (vec![(argument, WINDOW)], Stop, "pagination \"offset\" reads no more than the window in all: there, set \"timestamp_field\""),
+        (vec![(argument, NO_NANOS)], Stop, "as date by a source each"),
         (vec![(argument, NO_IDS)], Stop, "set \"id_field\""),
         (vec![("index_not_found_exception", "no such index [x]")], AskAgain, "no such index [x]"),
         (vec![("security_exception", "action [search] is unauthorized")], Stop, "privileges"),
