@@ -134,6 +134,8 @@ for_each_cluster! {
             json!({"sort": ["n"], "search_after": ["x"]}),
             json!({"search_after": [1]}),
             json!({"size": 0, "aggs": {"a": {"unknown": {"field": "n"}}}}),
+            json!({"size": 0, "aggs": {"a": {"value_count": {}}}}),
+            json!({"size": 0, "aggs": {"a": {"value_count": {"field": "n", "unknown": 1}}}}),
         ];
         for body in bodies {
             let answer = cluster.call("POST", &path, body.to_string()).await;
@@ -168,6 +170,56 @@ for_each_cluster! {
         assert_eq!(answer["aggregations"]["largest"]["value"], 60.0);
         assert_eq!(answer["aggregations"]["first"]["value_as_string"], "2026-01-01T00:00:00.000Z");
         assert_eq!(answer["aggregations"]["nothing"]["value"], json!(null));
+    }
+
+    async fn a_document_that_stands_for_several_is_counted_once_by_its_index_only(cluster) {
+        for (name, sources) in [("many-a", [r#"{"n":1,"_doc_count":5}"#, r#"{"n":1}"#, r#"{"n":2}"#]), ("many-b", [r#"{"n":2}"#, r#"{"n":2}"#, r#"{"a":{"_doc_count":9}}"#])] {
+            let index = cluster.create(name, 2, json!({"properties": {"n": {"type": "long"}}})).await;
+            let sources = sources.iter().enumerate();
+            load(cluster, &index, sources.map(|(n, source)| (n.to_string(), (*source).to_owned()))).await;
+        }
+        let below = |mut aggregation: serde_json::Value| {
+            aggregation["aggs"] = json!({"documents": {"value_count": {"field": "_index"}}});
+            aggregation
+        };
+        let filter = |n: i64| json!({"term": {"n": n}});
+        let aggs = json!({
+            "all": {"value_count": {"field": "_index"}},
+            "filters": below(json!({"filters": {"filters": {"1": filter(1), "2": filter(2), "3": filter(3)}}})),
+            "histogram": below(json!({"histogram": {"field": "n", "interval": 1, "min_doc_count": 1}})),
+            "terms": below(json!({"terms": {"field": "n", "size": 1}})),
+            "ordered": below(json!({"terms": {"field": "n", "size": 1, "order": {"documents": "desc"}}})),
+        });
+        let pattern = cluster.name("many-*");
+        let body = json!({"size": 0, "track_total_hits": true, "aggs": aggs});
+        let answer = search(cluster, &format!("/{pattern}/_search"), body).await;
+        let bucket = |doc_count: u64, documents: u64| json!({"doc_count": doc_count, "documents": {"value": documents}});
+        let with_key = |key: serde_json::Value, mut bucket: serde_json::Value| {
+            bucket["key"] = key;
+            bucket
+        };
+        let found = &answer["aggregations"];
+        assert_eq!((&answer["hits"]["total"]["value"], &found["all"]), (&json!(6), &json!({"value": 6})));
+        assert_eq!(found["filters"]["buckets"], json!({"1": bucket(6, 2), "2": bucket(3, 3), "3": bucket(0, 0)}));
+        assert_eq!(found["histogram"]["buckets"], json!([with_key(json!(1.0), bucket(6, 2)), with_key(json!(2.0), bucket(3, 3))]));
+        for (name, others, first) in [("terms", 3, with_key(json!(1), bucket(6, 2))), ("ordered", 6, with_key(json!(2), bucket(3, 3)))] {
+            let expected = json!({"doc_count_error_upper_bound": 0, "sum_other_doc_count": others, "buckets": [first]});
+            assert_eq!(found[name], expected, "{name}");
+        }
+        let counted = cluster.call("POST", &format!("/{pattern}/_count"), r#"{"query":{"match_all":{}}}"#).await;
+        assert_eq!(counted.ok()["count"], 6);
+    }
+
+    async fn for_how_many_a_document_stands_is_one_positive_whole_number_and_no_field(cluster) {
+        let index = cluster.create("stands", 1, json!({"properties": {"n": {"type": "long"}}})).await;
+        let path = format!("/{index}/_doc/1");
+        for wrong in ["0", "-1", "1.5", "\"3\"", "true", "null", "[2,3]", "{\"a\":1}"] {
+            let answer = cluster.call("PUT", &path, format!(r#"{{"_doc_count":{wrong}}}"#)).await;
+            assert_eq!(answer.status, 400, "{wrong}: {}", answer.text);
+        }
+        assert_eq!(cluster.call("PUT", &path, r#"{"_doc_count":3}"#).await.status, 201);
+        let mapping = cluster.call("GET", &format!("/{index}/_mapping"), "").await.ok();
+        assert_eq!(mapping[&index]["mappings"], json!({"properties": {"n": {"type": "long"}}}));
     }
 
     async fn shards_that_are_not_there_have_no_document_and_no_aggregation(cluster) {

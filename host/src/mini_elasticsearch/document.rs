@@ -22,6 +22,8 @@ pub(super) struct Document {
     pub(super) seq_no: i64,
     pub(super) version: u64,
     pub(super) source: Bytes,
+    /// How many documents it counts for in a bucket.
+    pub(super) doc_count: u64,
     /// Field numbers of the index's mapping with their values, ordered by number.
     pub(super) values: Box<[(u16, FieldValue)]>,
 }

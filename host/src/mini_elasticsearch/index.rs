@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::document::Document;
 use super::error::Cause;
-use super::indexing;
+use super::indexing::{self, Indexed};
 use super::mapping::Mapping;
 use super::searcher::{Keeps, Searcher};
 use super::settings::NO_SEQ_NOS;
@@ -145,9 +145,9 @@ impl Index {
                 .with("shard", number.to_string()));
         }
         check(&write, current).map_err(conflict)?;
-        let values = match write.action {
+        let indexed = match write.action {
             Action::Delete => None,
-            _ => Some(indexing::values(
+            _ => Some(indexing::index(
                 Arc::make_mut(&mut self.mapping),
                 &write.source,
                 write.id,
@@ -160,13 +160,14 @@ impl Index {
             .get_mut(number)
             .ok_or_else(|| Cause::argument("an index without shards"))?;
         let seq_no = shard.next_seq_no;
-        let document = values.map(|values| Document {
+        let document = indexed.map(|Indexed { doc_count, values }| Document {
             id: write.id.into(),
             routing: write.routing.map(Into::into),
             index: Arc::clone(&self.name),
             seq_no,
             version,
             source: write.source,
+            doc_count,
             values,
         });
         let result = match (current.is_some(), document.is_some()) {

@@ -7,17 +7,24 @@ use super::document::FieldValue;
 use super::error::Cause;
 use super::mapping::{Field, Kind, Mapping};
 
+/// The servers' own field for how many documents one counts for, where it was made of several.
+const DOC_COUNT: &str = "_doc_count";
+
+/// What searches know of a document.
+pub(super) struct Indexed {
+    /// How many documents it counts for in a bucket.
+    pub(super) doc_count: u64,
+    /// Field numbers with their values, ordered by number.
+    pub(super) values: Box<[(u16, FieldValue)]>,
+}
+
 /// Reads the values of all fields of a document. Fields that the mapping lacks are
 /// added to it where it is dynamic, and are not searchable otherwise.
 ///
 /// # Errors
 ///
 /// A value that its field cannot hold, in the words of the real servers.
-pub(super) fn values(
-    mapping: &mut Mapping,
-    source: &[u8],
-    id: &str,
-) -> Result<Box<[(u16, FieldValue)]>, Cause> {
+pub(super) fn index(mapping: &mut Mapping, source: &[u8], id: &str) -> Result<Indexed, Cause> {
     let document: Value = serde_json::from_slice(source)
         .map_err(|error| malformed(format!("failed to parse: {error}")))?;
     if !document.is_object() {
@@ -25,6 +32,8 @@ pub(super) fn values(
             "Malformed content, must start with an object".into(),
         ));
     }
+    let doc_count = document.get(DOC_COUNT);
+    let doc_count = doc_count.map_or(Ok(1), |value| read_doc_count(value, id))?;
     let mut reader = Reader {
         mapping,
         id,
@@ -33,7 +42,17 @@ pub(super) fn values(
     reader.read(&mut String::new(), &document)?;
     let mut values = reader.values;
     values.sort_by_key(|(number, _)| *number);
-    Ok(values.into_boxed_slice())
+    Ok(Indexed {
+        doc_count,
+        values: values.into_boxed_slice(),
+    })
+}
+
+/// As Elasticsearch takes it; OpenSearch also takes larger ones.
+fn read_doc_count(value: &Value, id: &str) -> Result<u64, Cause> {
+    let count = value.as_u64();
+    let count = count.filter(|count| (1..=i32::MAX as u64).contains(count));
+    count.ok_or_else(|| malformed(unparsed(DOC_COUNT, DOC_COUNT, id, &text(value))))
 }
 
 fn malformed(reason: String) -> Cause {
@@ -60,6 +79,9 @@ impl Reader<'_> {
 
     fn read_below(&mut self, path: &mut String, name: &str, value: &Value) -> Result<(), Cause> {
         let length = path.len();
+        if length == 0 && name == DOC_COUNT {
+            return Ok(());
+        }
         if length > 0 {
             path.push('.');
         }
@@ -191,10 +213,7 @@ fn boolean(value: &Value) -> Option<bool> {
 
 fn refused(field: &Field, value: &Value, id: &str, why: Option<String>) -> Cause {
     let text = text(value);
-    let reason = format!(
-        "failed to parse field [{}] of type [{}] in document with id '{id}'. Preview of field's value: '{text}'",
-        field.path, field.type_name
-    );
+    let reason = unparsed(&field.path, &field.type_name, id, &text);
     let format = field.formats.text();
     let why = why.unwrap_or_else(|| match field.kind.is_date() {
         true => format!("failed to parse date field [{text}] with format [{format}]"),
@@ -203,5 +222,11 @@ fn refused(field: &Field, value: &Value, id: &str, why: Option<String>) -> Cause
     malformed(reason).with(
         "caused_by",
         json!({"type": "illegal_argument_exception", "reason": why}),
+    )
+}
+
+fn unparsed(path: &str, type_name: &str, id: &str, text: &str) -> String {
+    format!(
+        "failed to parse field [{path}] of type [{type_name}] in document with id '{id}'. Preview of field's value: '{text}'"
     )
 }
