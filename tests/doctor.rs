@@ -75,7 +75,7 @@ for_each_cluster! {
         assert_eq!((figures.product, figures.indices.as_ref()), (Some(product), Some(&vec![index])));
         assert_eq!((figures.documents, figures.without_timestamp, figures.in_the_future), (Some(700), Some(0), Some(0)));
         assert_eq!((figures.oldest_ms, figures.newest_ms), (Some(1_767_225_600_000), Some(1_767_225_600_099)));
-        assert_eq!((figures.largest_group, figures.largest_group_error), (Some(7), Some(0)));
+        assert_eq!((figures.largest_group, figures.largest_group_is_exact), (Some(7), Some(true)));
         assert_eq!((figures.settle_ms, figures.document_bytes, figures.first_read_bytes), (Some(5_000), Some(41), Some(700 * 41)));
         assert_found(&examination, Level::Ok, "a point in time can be opened, and was closed again");
         if let Some(mini) = &cluster.mini {
@@ -106,6 +106,15 @@ for_each_cluster! {
         let figures = &examination.figures;
         assert_eq!((figures.documents, figures.without_timestamp, figures.in_the_future), (Some(7), Some(3), Some(1)));
         assert_eq!((figures.largest_group, figures.first_read_documents), (Some(2), Some(3)));
+    }
+
+    async fn a_group_is_as_large_as_its_documents_are_many_whatever_they_stand_for(cluster) {
+        let index = cluster.create("logs", 2, dates("date")).await;
+        let standing = json!({"@timestamp": "2026-01-01T00:00:00Z", "_doc_count": 9}).to_string();
+        load(cluster, &index, [standing, at("2026-01-01T00:00:01Z"), at("2026-01-01T00:00:01Z")]).await;
+        let examination = examine(&World::reading(cluster.url(), &index)).await;
+        assert_found(&examination, Level::Ok, "with the same timestamp is 2 documents, at 2026-01-01T00:00:01.000Z");
+        assert_eq!(examination.figures.largest_group, Some(2));
     }
 
     async fn a_missing_field_is_a_problem_with_ways_out(cluster) {

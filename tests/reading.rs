@@ -146,6 +146,27 @@ for_each_cluster! {
         assert_eq!(world.state()["data"]["reading"]["missed"], 3, "they are reported once");
     }
 
+    async fn documents_that_stand_for_several_are_read_once_and_none_is_missed(cluster) {
+        for (overlap, later) in [("5m", 3), ("9000d", 40)] {
+            let index = cluster.create(&format!("logs-{overlap}"), 3, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
+            let counting = |range: std::ops::Range<u64>| -> Vec<_> {
+                let counting = |(id, source): (String, String)| (id, source.replacen('{', r#"{"_doc_count":9,"#, 1));
+                documents(range, 7, 1_000_000_000).into_iter().map(counting).collect()
+            };
+            load(cluster, &index, &counting(40..1_000)).await;
+            let world = World::reading(cluster.url(), &index).key("overlap", overlap);
+            assert_eq!(world.published_once().await, 960);
+            let asked = || cluster.mini.as_ref().map_or(0, |mini| mini.requests().iter().filter(|request| request.path.contains("_search")).count());
+            let before = asked();
+            assert_eq!(world.published_once().await, 0);
+            assert!(asked() - before <= 2, "a quiet cycle reads again what it knows");
+            load(cluster, &index, &counting(1_000..1_000 + later)).await;
+            assert_eq!(world.published_once().await, later);
+            assert_eq!(world.state()["data"]["reading"]["missed"], 0, "{overlap}");
+            world.assert_holds_exactly(ids(40..1_000 + later));
+        }
+    }
+
     async fn slices_read_every_document_once_and_their_number_may_change(cluster) {
         let index = cluster.create("logs", 3, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
         load(cluster, &index, &documents(0..20_000, 7, 1_000_000)).await;

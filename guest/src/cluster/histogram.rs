@@ -30,7 +30,12 @@ struct Minutes {
 
 #[derive(Deserialize)]
 struct Bucket {
-    doc_count: u64,
+    documents: Count,
+}
+
+#[derive(Deserialize)]
+struct Count {
+    value: u64,
 }
 
 /// Reads the answer to [`super::request::Request::look`].
@@ -62,7 +67,7 @@ pub fn parse(body: &[u8]) -> Result<Looked, Failure> {
             None => (&*name, &mut looked.minutes),
         };
         let minute = minute.parse().map_err(|e| unreadable(&e))?;
-        counts.add(minute, bucket.doc_count);
+        counts.add(minute, bucket.documents.value);
     }
     Ok(looked)
 }
@@ -72,7 +77,7 @@ mod tests {
     use super::*;
     use crate::paging::minutes::Counts;
 
-    const ANSWER: &str = r#"{"timed_out":false,"_shards":{"failed":0},"aggregations":{"minutes":{"buckets":{"29453761":{"doc_count":7},"29453762":{"doc_count":0},"r29453762":{"doc_count":5}}}}}"#;
+    const ANSWER: &str = r#"{"timed_out":false,"_shards":{"failed":0},"aggregations":{"minutes":{"buckets":{"29453761":{"doc_count":70,"documents":{"value":7}},"29453762":{"doc_count":0,"documents":{"value":0}},"r29453762":{"doc_count":5,"documents":{"value":5}}}}}}"#;
 
     #[test]
     fn documents_are_counted_by_the_minute() {
@@ -94,6 +99,7 @@ mod tests {
             ("\"failed\":0", "\"failed\":1"),
             ("false", "true"),
             ("buckets", "x"),
+            ("documents", "x"),
             ("\"29453761\"", "\"soon\""),
             ("aggregations", "x"),
         ] {

@@ -229,7 +229,8 @@ impl Request {
     }
 
     /// How many documents are there in the reach of the edge, and in each minute before it? All
-    /// minutes before `each_from` are counted as one, which is the first.
+    /// minutes before `each_from` are counted as one, which is the first. Each document has one
+    /// `_index`, while a `doc_count` is larger where one stands for several (`_doc_count`).
     pub fn look(selection: Selection<'_>, slice: Slice, look: &Look, each_from: i64) -> Self {
         let unit = selection.unit;
         let (begin, end) = &look.reach;
@@ -242,7 +243,10 @@ impl Request {
             "size": 0,
             "track_total_hits": false,
             "query": selection.between(&before.0, end.max(begin)),
-            "aggs": {"minutes": {"filters": {"filters": filters}}},
+            "aggs": {"minutes": {
+                "filters": {"filters": filters},
+                "aggs": {"documents": {"value_count": {"field": "_index"}}},
+            }},
         });
         Self::searching(selection.config, slice, Within::Index, body)
     }

@@ -48,8 +48,8 @@ pub struct Figures {
     pub newest_ms: Option<i64>,
     /// The most documents with the same timestamp, in milliseconds.
     pub largest_group: Option<u64>,
-    /// How many more that may be.
-    pub largest_group_error: Option<u64>,
+    /// Whether no group can be larger, as the cluster looked at all of them.
+    pub largest_group_is_exact: Option<bool>,
     /// How old a document must be to be read, in milliseconds.
     pub settle_ms: Option<u64>,
     /// The average size of a document, in bytes, estimated.
@@ -177,7 +177,7 @@ fn figures(plan: &Plan, answers: &Answers, open: Option<&Settings>) -> Figures {
         oldest_ms: counted.span.and_then(|span| span.oldest),
         newest_ms: counted.span.and_then(|span| span.newest),
         largest_group: answers.largest.map(|largest| largest.count),
-        largest_group_error: answers.largest.map(|largest| largest.error),
+        largest_group_is_exact: answers.largest.map(|largest| largest.is_exact),
         settle_ms: u64::try_from(settle.as_millis()).ok(),
         document_bytes,
         first_read_documents,

@@ -18,8 +18,9 @@ const EDGE_MAX: u64 = 1 << 20;
 #[serde(from = "Found")]
 pub(super) struct Largest {
     pub(super) count: u64,
-    /// How many more there may be, as shards report only their own largest groups.
-    pub(super) error: u64,
+    /// Whether none is larger: shards report only their own largest groups, and the cluster
+    /// knows no more where these are not all.
+    pub(super) is_exact: bool,
     /// Dates in milliseconds, to which the cluster rounds; 0 without documents.
     at: i64,
 }
@@ -43,7 +44,12 @@ struct Terms {
 #[derive(Deserialize)]
 struct Bucket {
     key: i64,
-    doc_count: u64,
+    documents: Documents,
+}
+
+#[derive(Deserialize)]
+struct Documents {
+    value: u64,
 }
 
 impl From<Found> for Largest {
@@ -54,17 +60,11 @@ impl From<Found> for Largest {
         } = aggregations.group;
         let largest = buckets.first();
         Self {
-            count: largest.map_or(0, |bucket| bucket.doc_count),
-            // -1 where the cluster can not tell.
-            error: u64::try_from(error).unwrap_or(0),
+            count: largest.map_or(0, |bucket| bucket.documents.value),
+            // Else -1, as the groups are ordered by another count.
+            is_exact: error == 0,
             at: largest.map_or(0, |bucket| bucket.key),
         }
-    }
-}
-
-impl Largest {
-    fn at_most(self) -> u64 {
-        self.count.saturating_add(self.error)
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn judge(
         return Some(not_looked_for(too_many));
     }
     let largest = largest?;
-    let (most, edge_max) = (largest.at_most(), plan.edge_max);
+    let (most, edge_max) = (largest.count, plan.edge_max);
     let group = described(order, largest)?;
     if most <= edge_max {
         let pages = if most > plan.batch_size {
@@ -106,11 +106,12 @@ pub(super) fn judge(
 }
 
 fn described(order: Order, largest: Largest) -> Option<String> {
-    let Largest { count, error, at } = largest;
-    let (about, bound) = match error {
-        0 => ("", String::new()),
-        _ => ("about ", format!(" (at most {})", largest.at_most())),
-    };
+    let Largest {
+        count,
+        is_exact,
+        at,
+    } = largest;
+    let about = if is_exact { "" } else { "about " };
     let (share, at) = match order {
         Order::Millis { .. } | Order::Times(_) => {
             ("with the same timestamp", date(order.to_ms(at)))
@@ -121,7 +122,7 @@ fn described(order: Order, largest: Largest) -> Option<String> {
     };
     (count > 0).then(|| {
         format!(
-            "the largest group {share} is {about}{}{bound}, at {at}",
+            "the largest group {share} is {about}{}, at {at}",
             documents(count)
         )
     })
@@ -144,7 +145,7 @@ mod tests {
     use crate::doctor::plan::tests::plan;
 
     fn largest(count: u64, error: i64) -> Largest {
-        let group = json!({"doc_count_error_upper_bound": error, "buckets": [{"key": 1_767_225_600_000_i64, "doc_count": count}]});
+        let group = json!({"doc_count_error_upper_bound": error, "buckets": [{"key": 1_767_225_600_000_i64, "doc_count": 9 * count, "documents": {"value": count}}]});
         serde_json::from_value(json!({"aggregations": {"group": group}})).unwrap()
     }
 
@@ -162,17 +163,11 @@ mod tests {
             (millis, largest(60, 0), ok, "in several pages"),
             (
                 millis,
-                largest(60, 30),
-                ok,
-                "is about 60 documents (at most 90), at",
-            ),
-            (
-                millis,
-                largest(60, 41),
+                largest(101, 0),
                 note,
                 "set \"edge_max\" to 101 or more",
             ),
-            (millis, largest(7, -1), ok, "is 7 documents, at"),
+            (millis, largest(7, -1), ok, "is about 7 documents, at"),
             (
                 millis,
                 largest(2_000_000, 0),

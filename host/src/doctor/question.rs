@@ -93,9 +93,16 @@ impl Question {
             Self::Span => {
                 aggregate(json!({"oldest": {"min": {"field": field}}, "newest": {"max": {"field": field}}}))
             }
-            Self::Group => aggregate(
-                json!({"group": {"terms": {"field": field, "size": 1, "shard_size": GROUPS_OF_A_SHARD}}}),
-            ),
+            // A `doc_count` is larger where a document stands for several (`_doc_count`).
+            Self::Group => aggregate(json!({"group": {
+                "terms": {
+                    "field": field,
+                    "size": 1,
+                    "shard_size": GROUPS_OF_A_SHARD,
+                    "order": {"documents": "desc"},
+                },
+                "aggs": {"documents": {"value_count": {"field": "_index"}}},
+            }})),
             Self::Sample => {
                 search(json!({
                     "size": SAMPLE.min(plan.batch_size),
