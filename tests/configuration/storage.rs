@@ -140,6 +140,32 @@ fn a_wrong_place_is_refused_with_what_to_write() {
 }
 
 #[test]
+fn a_source_does_not_read_the_index_of_its_own_state() {
+    let named = "c.toml:10:9: sources.a.config.index: names connector_states, the index of its own state (\"index\" in state.storage_config), and would read every save for ever: take it out, as in \"*,-connector_states\", or keep the state in another index";
+    let elasticsearch =
+        |config: &str| format!("storage_type = \"elasticsearch\", storage_config = {{ {config} }}");
+    let several = "url = [\"http://states:9200\", \"http://localhost:9200/\"]";
+    let rows = [
+        ("*", elasticsearch(""), Some(named)),
+        ("logs,connector_*", elasticsearch(""), Some(named)),
+        ("connector_states", elasticsearch(""), Some(named)),
+        ("_all", elasticsearch(several), Some(named)),
+        ("*,-connector_states", elasticsearch(""), None),
+        ("logs-*", elasticsearch(""), None),
+        ("con*", elasticsearch("index = \"kept\""), None),
+        ("*", elasticsearch("url = \"http://states:9200\""), None),
+        ("*", format!("{}, enabled = false", elasticsearch("")), None),
+        ("*", "storage_type = \"file\"".to_owned(), None),
+    ];
+    for (index, state, expected) in rows {
+        let text = with_state(&format!("{{ {state} }}"));
+        let text = text.replace("index = \"i\"", &format!("index = \"{index}\""));
+        let found = parse(&text).err().map(|errors| errors.to_string());
+        assert_eq!(found.as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_lease_outlives_a_publish_to_iggy() {
     let iggy = "[iggy]\nusername = \"u\"\npassword = \"hunter2\"\ntimeout = \"20s\"\n";
     let config = |state: &str| {

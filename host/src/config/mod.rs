@@ -14,6 +14,7 @@ mod broker;
 mod cache;
 mod environment;
 mod error;
+mod expression;
 mod grants;
 mod guest;
 mod limits;

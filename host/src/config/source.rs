@@ -10,6 +10,7 @@ use crate::state_store::{self, Slice};
 
 use super::access::{self, Access};
 use super::error::ConfigError;
+use super::expression;
 use super::grants::{self, Grants};
 use super::guest::{self, Places};
 use super::limits::{self, Limits};
@@ -149,6 +150,8 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
     let slice = config.optional("slice", |node| Slice::parse(&text(node)?));
     let slice = slice.unwrap_or(Slice::WHOLE);
     let state = state::read(&config.section("state"), (key, slice), access.as_ref());
+    let (access, index, state) = (access?, index?, state?);
+    refuse_own_state(&config, &index, state.index_in(&access));
     Some(Source {
         key: key.to_owned(),
         enabled: enabled.unwrap_or(true),
@@ -160,17 +163,27 @@ pub(super) fn read(key: &str, section: &Section<'_>) -> Option<Source> {
         streams: streams?,
         dead_letter,
         delivery: delivery.unwrap_or_default(),
-        access: access?,
-        index: index?,
+        access,
+        index,
         slice,
         polling_interval: polling_interval.unwrap_or(ms(30_000)),
         timeout: timeout.unwrap_or(ms(30_000)),
         max_response_bytes,
-        state: state?,
+        state,
         limits,
         guest_config: guest::config(&config),
         places: Places::of(&config),
     })
+}
+
+/// A source that reads its own states never comes to an end: each save is another document.
+fn refuse_own_state(config: &Section<'_>, index: &str, states: Option<&str>) {
+    if let Some(states) = states.filter(|states| expression::names(index, states)) {
+        config.refuse(
+            "index",
+            &format!("names {states}, the index of its own state (\"index\" in state.storage_config), and would read every save for ever: take it out, as in \"*,-{states}\", or keep the state in another index"),
+        );
+    }
 }
 
 /// Keys become names of states and parts of the names of environment variables.

@@ -51,6 +51,18 @@ impl State {
         self.storage.place(Slice::find(&self.state_id).0)
     }
 
+    /// The index that it is kept in, if that is in the cluster of this access.
+    pub(super) fn index_in(&self, cluster: &Access) -> Option<&str> {
+        match &self.storage {
+            Storage::Elasticsearch { access, index, .. } if self.enabled => {
+                let mut hosts = access.hosts.iter();
+                let is_there = hosts.any(|host| cluster.hosts.contains(host));
+                is_there.then_some(index)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether processes on several machines can share the place.
     pub(super) fn is_leased(&self) -> bool {
         !matches!(self.storage, Storage::File { .. })
