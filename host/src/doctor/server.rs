@@ -23,6 +23,7 @@ pub enum Product {
 pub(super) struct Root {
     cluster_uuid: Option<String>,
     version: Option<Version>,
+    tagline: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -52,10 +53,19 @@ impl Root {
     /// Whose server it is; none of another one's.
     pub(super) fn product(&self) -> Option<Product> {
         match self.version.as_ref()?.distribution.as_deref() {
+            None if self.is_disguised() => Some(Product::OpenSearch),
             None => Some(Product::Elasticsearch),
             Some("opensearch") => Some(Product::OpenSearch),
             Some(_) => None,
         }
+    }
+
+    /// Whether it is an OpenSearch that says for old clients that it is an Elasticsearch 7.10.2,
+    /// and only in its tagline what it is.
+    fn is_disguised(&self) -> bool {
+        let says = |version: &Version| version.distribution.is_some();
+        let tagline = self.tagline.as_deref().unwrap_or_default();
+        !self.version.as_ref().is_some_and(says) && tagline.contains("OpenSearch")
     }
 
     /// The number of its version.
@@ -86,6 +96,11 @@ pub(super) fn judge(root: &Asked<Root>, addresses: &str) -> Finding {
         ));
     };
     let (name, (major, minor)) = (product.name(), product.least());
+    if root.is_disguised() {
+        return Server.ok(format!(
+            "{name} answers at {addresses}, under the version {version} (compatibility.override_main_response_version)"
+        ));
+    }
     if parse(version).is_some_and(|version| version < (major, minor)) {
         return Server.problem(format!(
             "{name} {version} answers at {addresses}, which has no points in time: upgrade it to {major}.{minor} or later"

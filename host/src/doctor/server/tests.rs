@@ -22,6 +22,16 @@ fn a_server_is_judged_by_product_and_version() {
             "opensearch 2.19.6",
         ),
         (
+            r#"{"version":{"number":"7.10.2"},"tagline":"You Know, for Search"}"#,
+            Level::Ok,
+            "elasticsearch 7.10.2 answers at u",
+        ),
+        (
+            r#"{"version":{"number":"7.10.2"},"tagline":"The OpenSearch Project: https://opensearch.org/"}"#,
+            Level::Ok,
+            "opensearch answers at u, under the version 7.10.2 (compatibility.override_main_response_version)",
+        ),
+        (
             r#"{"version":{"number":"7.9.3"}}"#,
             Level::Problem,
             "7.10 or later",
@@ -45,6 +55,23 @@ fn a_server_is_judged_by_product_and_version() {
     }
     let refused = judge(&Err(Unknown::Refused), "u");
     assert_eq!(refused.level, Level::Note);
+}
+
+#[test]
+fn a_server_is_known_by_its_distribution_or_by_its_tagline() {
+    let opensearch = "The OpenSearch Project: https://opensearch.org/";
+    let rows = [
+        (None, opensearch, Some(Product::OpenSearch)),
+        (None, "You Know, for Search", Some(Product::Elasticsearch)),
+        (None, "", Some(Product::Elasticsearch)),
+        (Some("opensearch"), opensearch, Some(Product::OpenSearch)),
+        (Some("other"), opensearch, None),
+    ];
+    for (distribution, tagline, product) in rows {
+        let version = serde_json::json!({"number": "7.10.2", "distribution": distribution});
+        let said = serde_json::json!({"version": version, "tagline": tagline}).to_string();
+        assert_eq!(root(&said).unwrap().product(), product, "{said}");
+    }
 }
 
 #[test]
