@@ -415,7 +415,7 @@ state = { auto_save_interval = "5m", enabled = true }
 #[test]
 fn a_key_of_the_component_can_be_located() {
     let source = source(&format!(
-        "{SMALL}query = {{\n  \"a\": [{{\"b\": 1}}]\n}}\n  state = {{ saev = 1\n  other = 2 }}\nurll = 1\n"
+        "{SMALL}query = {{\n  \"a\": [{{\"b\": 1}}]\n}}\n  state = {{ saev = 1\n  other = 2 }}\nurll = 1\nstart = \"\"\n"
     ));
     let at = |line, column| Some(Position { line, column });
     let rows = [
@@ -430,16 +430,24 @@ fn a_key_of_the_component_can_be_located() {
     for (key, expected) in rows {
         assert_eq!(source.locate(key), expected, "{key}");
     }
-    let refusals = [
-        ("query.a.0.c", "c.toml:12:9: query.a.0.c: is unknown"),
-        ("absent", "c.toml:8:12: absent: is unknown"),
+    let (unknown, wrong) = ("is not a known key; known are a", "must be a date");
+    let rows = [
+        (
+            "query.a.0.c",
+            unknown,
+            "c.toml:12:9: query.a.0.c: is not a known key; known are a",
+        ),
+        ("absent", wrong, "c.toml:8:12: absent: must be a date"),
         (
             "urll",
-            "c.toml:16:1: urll: is unknown; did you mean \"url\"?",
+            unknown,
+            "c.toml:16:1: urll: is not a known key; known are a; did you mean \"url\"?",
         ),
+        ("urll", wrong, "c.toml:16:1: urll: must be a date"),
+        ("start", wrong, "c.toml:17:1: start: must be a date"),
     ];
-    for (key, expected) in refusals {
-        assert_eq!(source.refuse(key, "is unknown").to_string(), expected);
+    for (key, message, expected) in rows {
+        assert_eq!(source.refuse(key, message).to_string(), expected);
     }
 }
 

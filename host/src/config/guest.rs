@@ -67,9 +67,10 @@ impl Places {
         let around = |key: &str| key.rfind('.').map(|dot| key.split_at(dot).0.to_owned());
         let chain = std::iter::successors(Some(key.to_owned()), |key| around(key));
         let origin = chain.into_iter().find_map(|key| self.find(&key).cloned());
-        // A key that the host would have known if it had been spelt right came here too.
-        let meant =
-            nearest(key, CONFIG.names()).filter(|name| *name != key && self.find(key).is_some());
+        // A key that the host would have known if it had been spelt right came here too. What
+        // is wrong with the value of a right one is no question of its name.
+        let is_strange = self.find(key).is_some() && message.contains("known key");
+        let meant = nearest(key, CONFIG.names()).filter(|name| *name != key && is_strange);
         let meant = meant
             .map(|name| format!("; did you mean \"{name}\"?"))
             .unwrap_or_default();
