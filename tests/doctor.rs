@@ -4,7 +4,8 @@ mod fields;
 mod hosts;
 mod program;
 
-use chrono::{Duration, SecondsFormat, Utc};
+use chrono::{Duration, SecondsFormat};
+use elasticsearch_source::clock::Clock;
 use elasticsearch_source::config::Config;
 use elasticsearch_source::doctor::{self, Examination, Finding, Level, Pagination, Product, Topic};
 use elasticsearch_source::mini_elasticsearch::{self, Effect, Fault};
@@ -16,7 +17,7 @@ use crate::support::world::World;
 /// Examines the source as it is configured, with the time of this machine.
 pub(crate) async fn examine(world: &World) -> Examination {
     let config = Config::parse(&world.toml(), "test.toml", std::iter::empty()).unwrap();
-    let examined = doctor::examine(&config.sources["test"], Utc::now());
+    let examined = doctor::examine(&config.sources["test"], Clock::system().now());
     examined.await.unwrap()
 }
 
@@ -90,7 +91,7 @@ for_each_cluster! {
         }
         let unmapped = cluster.create("unmapped", 1, json!({"properties": {"n": {"type": "long"}}})).await;
         load(cluster, &unmapped, [r#"{"n":2}"#.to_owned()]).await;
-        let tomorrow = (Utc::now() + Duration::days(1)).to_rfc3339_opts(SecondsFormat::Millis, true);
+        let tomorrow = (Clock::system().now() + Duration::days(1)).to_rfc3339_opts(SecondsFormat::Millis, true);
         load(cluster, &cluster.name("date"), [at(&tomorrow), at("1066-10-14T09:00:00Z")]).await;
         let examination = examine(&World::reading(cluster.url(), &cluster.name("*"))).await;
         assert!(examination.healthy, "{examination:#?}");

@@ -1,5 +1,6 @@
 //! Every document exactly once, from every kind of cluster: ties, pages, restarts.
 
+use elasticsearch_source::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::servers::{Cluster, for_each_cluster};
@@ -302,7 +303,7 @@ for_each_cluster! {
 
     async fn documents_of_the_future_wait(cluster) {
         let index = cluster.create("logs", 2, json!({"properties": {"@timestamp": {"type": "date"}}})).await;
-        let future = chrono::Utc::now().timestamp_nanos_opt().unwrap() + 3_600_000_000_000;
+        let future = Clock::system().now().timestamp_nanos_opt().unwrap() + 3_600_000_000_000;
         load(cluster, &index, &[("future".to_owned(), document(0, future))]).await;
         load(cluster, &index, &documents(0..10, 7, 1_000_000)).await;
         let summary = World::reading(cluster.url(), &index).once().await.unwrap();

@@ -1,5 +1,6 @@
 //! What the doctor says of fields that order: numbers, and what breaks ties.
 
+use elasticsearch_source::clock::Clock;
 use elasticsearch_source::doctor::Level;
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ for_each_cluster! {
         for (unit, per_s) in [("s", 1_i64), ("ms", 1_000), ("us", 1_000_000), ("ns", 1_000_000_000)] {
             let index = cluster.create(unit, 2, mapping("long", &long())).await;
             let at = |s: i64| json!({"@timestamp": s * per_s}).to_string();
-            let tomorrow = chrono::Utc::now().timestamp() + 86_400;
+            let tomorrow = Clock::system().now().timestamp() + 86_400;
             load(cluster, &index, [1_767_225_600, 1_767_225_600, 1_767_225_601, tomorrow].map(at)).await;
             let world = World::reading(cluster.url(), &index).key("timestamp_unit", unit);
             let examination = examine(&world).await;

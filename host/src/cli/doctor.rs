@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
 use serde_json::json;
 
 use super::say::{say_all, say_json};
 use super::{Ended, load, sandbox};
 use crate::assembly::Assembly;
+use crate::clock::Clock;
 use crate::config::{Config, Source};
 use crate::doctor::{Examination, examine};
 
@@ -49,8 +49,9 @@ async fn examine_all(path: &Path) -> anyhow::Result<(Config, Examinations)> {
         assembly.rehearse(source).await?;
     }
     let mut examinations = Examinations::new();
+    let clock = Clock::system();
     for source in config.sources.values() {
-        examinations.insert(source.key.clone(), examine(source, Utc::now()).await?);
+        examinations.insert(source.key.clone(), examine(source, clock.now()).await?);
     }
     Ok((config, examinations))
 }

@@ -84,7 +84,7 @@ impl Index {
         mapping: Mapping,
         settings: BTreeMap<String, String>,
     ) -> Self {
-        let created_ms = chrono::Utc::now().timestamp_millis();
+        let created_ms = crate::clock::Clock::system().now().timestamp_millis();
         Self {
             name: name.into(),
             uuid: format!(

@@ -35,7 +35,7 @@ pub(super) fn open_pit(
         Product::OpenSearch if total == 0 => Err(Cause::argument("invalid id: [null]").into()),
         Product::OpenSearch => {
             let id = cluster.pits.open(view, total, keep_alive)?;
-            let now = chrono::Utc::now().timestamp_millis();
+            let now = crate::clock::now_ms();
             Ok(Reply::json(
                 200,
                 &json!({"pit_id": id, "_shards": shards, "creation_time": now}),

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
 
 /// A process that holds a state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +24,9 @@ impl Holder {
         Self {
             host: host(),
             process: std::process::id(),
-            since: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            since: Clock::system()
+                .now()
+                .to_rfc3339_opts(SecondsFormat::Secs, true),
         }
     }
 }
