@@ -118,6 +118,19 @@ for_each_cluster! {
         assert_eq!(examination.figures.largest_group, Some(2));
     }
 
+    async fn what_the_source_will_hold_open_is_opened_for_as_long(cluster) {
+        let index = cluster.create("logs", 2, dates("date")).await;
+        load(cluster, &index, [at("2026-01-01T00:00:00Z")]).await;
+        let scrolling = || World::reading(cluster.url(), &index).key("pagination", "scroll");
+        assert_found(&examine(&scrolling()).await, Level::Ok, "a scroll can be opened, and was closed again");
+        let examination = examine(&scrolling().key("scroll_timeout", "25h")).await;
+        assert_found(&examination, Level::Problem, "not known: whether a scroll can be opened");
+        assert_found(&examination, Level::Problem, "[search.max_keep_alive]");
+        if let Some(mini) = &cluster.mini {
+            assert_eq!((mini.open_pits(), mini.open_scrolls()), (0, 0));
+        }
+    }
+
     async fn a_missing_field_is_a_problem_with_ways_out(cluster) {
         let index = cluster.create("logs", 1, dates("date")).await;
         load(cluster, &index, [at("2026-01-01T00:00:00Z")]).await;

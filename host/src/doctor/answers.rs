@@ -28,8 +28,8 @@ pub(super) struct Answers {
     pub(super) sample: Option<Sample>,
     pub(super) stats: Option<Stats>,
     pub(super) cluster: Option<ClusterSettings>,
-    /// Whether a point in time could be opened and closed.
-    pub(super) pit: bool,
+    /// What could be opened and closed, as the source will.
+    pub(super) held: Option<Question>,
     pub(super) unanswered: Vec<Unanswered>,
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn ask_all(asking: Asking<'_>, now: DateTime<Utc>) -> Result<An
         sample: None,
         stats: None,
         cluster: None,
-        pit: false,
+        held: None,
         unanswered,
     };
     match &answers.caps {
@@ -91,9 +91,9 @@ async fn ask_about_indices(asking: Asking<'_>, now: DateTime<Utc>, answers: &mut
     answers.stats = known(asking, Question::Stats, failed).await;
     answers.cluster = known(asking, Question::ClusterSettings, failed).await;
     let product = answers.root.as_ref().ok().and_then(Root::product);
-    match asking.try_pit(product).await {
-        Ok(()) => answers.pit = true,
-        Err(why) => failed.push((Question::OpenPit, why)),
+    match asking.try_holding(product).await {
+        Ok(held) => answers.held = Some(held),
+        Err(why) => failed.push(why),
     }
     if let Some(order) = answers.order(asking.plan) {
         ask_about_field(asking, now, order, answers).await;

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::plan::Plan;
+use super::access::Unanswered;
+use super::plan::{Pagination, Plan};
 use super::question::Question;
 use super::server::Product;
 use crate::cluster::{HttpError, Request, Response, Transport};
@@ -66,20 +67,28 @@ impl Asking<'_> {
         })
     }
 
-    /// Opens a point in time and closes it again. Where nobody knows the product, the path
-    /// of either is tried.
-    pub(super) async fn try_pit(self, product: Option<Product>) -> Asked<()> {
-        match product {
-            Some(Product::Elasticsearch) => self.open_and_close(Question::OpenPit).await,
-            Some(Product::OpenSearch) => self.open_and_close(Question::OpenPointInTime).await,
-            None => {
-                let outcome = self.open_and_close(Question::OpenPit).await;
+    /// Opens what the source holds open while it reads, and closes it again. Where nobody
+    /// knows the product, the path of either is tried.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub(super) async fn try_holding(
+        self,
+        product: Option<Product>,
+    ) -> Result<Question, Unanswered> {
+        let opened = async |question| match self.open_and_close(question).await {
+            Ok(()) => Ok(question),
+            Err(why) => Err((question, why)),
+        };
+        match (self.plan.pagination, product) {
+            (Pagination::Scroll, _) => opened(Question::OpenScroll).await,
+            (_, Some(Product::Elasticsearch)) => opened(Question::OpenPit).await,
+            (_, Some(Product::OpenSearch)) => opened(Question::OpenPointInTime).await,
+            (_, None) => {
+                let outcome = opened(Question::OpenPit).await;
                 match outcome {
-                    Ok(()) => outcome,
-                    Err(_) => self
-                        .open_and_close(Question::OpenPointInTime)
-                        .await
-                        .or(outcome),
+                    Ok(_) => outcome,
+                    Err(_) => opened(Question::OpenPointInTime).await.or(outcome),
                 }
             }
         }
@@ -131,7 +140,7 @@ struct Shards {
 
 #[derive(Deserialize)]
 struct Opened {
-    #[serde(alias = "pit_id")]
+    #[serde(alias = "pit_id", alias = "_scroll_id")]
     id: String,
 }
 

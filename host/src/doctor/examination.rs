@@ -6,6 +6,7 @@ use super::answers::Answers;
 use super::finding::{Finding, Level, Topic};
 use super::limits::ClusterSettings;
 use super::plan::{Pagination, Plan};
+use super::question::Question;
 use super::server::{Product, Root};
 use super::settings::Settings;
 use super::size::Sample;
@@ -99,8 +100,12 @@ impl Examination {
             findings.extend(open.iter().flat_map(|open| settings::judge(plan, open)));
             findings.extend(answers.cluster.iter().filter_map(limits::judge));
         }
-        if answers.pit {
-            let message = "a point in time can be opened, and was closed again";
+        if let Some(held) = answers.held {
+            let what = match held {
+                Question::OpenScroll => "scroll",
+                _ => "point in time",
+            };
+            let message = format!("a {what} can be opened, and was closed again");
             findings.push(Topic::Access.ok(message));
         }
         findings.extend(access::judge(&answers.unanswered));

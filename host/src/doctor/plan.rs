@@ -32,6 +32,7 @@ pub(super) struct Plan {
     #[serde(default = "edge_max")]
     pub(super) edge_max: u64,
     settle: Option<String>,
+    scroll_timeout: Option<String>,
     #[serde(default)]
     pub(super) pagination: Pagination,
     pub(super) id_field: Option<String>,
@@ -102,6 +103,13 @@ impl Plan {
         self.settle
             .as_ref()
             .and_then(|text| parse_duration(text).ok())
+    }
+
+    /// How long a scroll stays open between two pages.
+    pub(super) fn scroll_timeout(&self) -> Duration {
+        let configured = self.scroll_timeout.as_ref();
+        let configured = configured.and_then(|text| parse_duration(text).ok());
+        configured.unwrap_or(Duration::from_secs(300))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every request that the doctor makes: what it asks, who may ask it, what it is good for.
 //!
-//! Only reading, but for a point in time of the doctor's own.
+//! Only reading, but for a point in time or a scroll of the doctor's own.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use reqwest::Method;
@@ -10,8 +10,8 @@ use super::field::{Field, Values};
 use super::plan::Plan;
 use crate::cluster::Request;
 
-/// How long the doctor's point in time stays open if it can not be closed.
-const KEEP_ALIVE: &str = "30s";
+/// How long the source has a point in time stay open, which a cluster may find too long.
+const KEEP_ALIVE: &str = "5m";
 /// How many documents tell how large they are.
 pub(super) const SAMPLE: u64 = 100;
 /// How many groups each shard reports, so that the largest of all is rarely missed.
@@ -42,6 +42,7 @@ pub(super) enum Question {
     OpenPit,
     /// As OpenSearch names it.
     OpenPointInTime,
+    OpenScroll,
 }
 
 impl Question {
@@ -118,14 +119,22 @@ impl Question {
                 ),
                 None,
             ),
+            Self::OpenScroll => {
+                let mut opening =
+                    search(json!({"size": 1, "query": plan.query, "_source": false}));
+                let keep_alive = plan.scroll_timeout().as_millis();
+                opening.path.push_str(&format!("&scroll={keep_alive}ms"));
+                opening
+            }
         }
     }
 
-    /// Closes what [`Question::OpenPit`] or [`Question::OpenPointInTime`] opened.
-    pub(super) fn close(self, pit: &str) -> Request {
+    /// Closes what was opened under this id.
+    pub(super) fn close(self, id: &str) -> Request {
         let (path, body) = match self {
-            Self::OpenPointInTime => ("/_search/point_in_time", json!({"pit_id": [pit]})),
-            _ => ("/_pit", json!({"id": pit})),
+            Self::OpenPointInTime => ("/_search/point_in_time", json!({"pit_id": [id]})),
+            Self::OpenScroll => ("/_search/scroll", json!({"scroll_id": [id]})),
+            _ => ("/_pit", json!({"id": id})),
         };
         Request {
             method: Method::DELETE,
@@ -152,6 +161,7 @@ impl Question {
             Self::Group => "how many documents have the same timestamp",
             Self::Sample => "how large a document is",
             Self::OpenPit | Self::OpenPointInTime => "whether a point in time can be opened",
+            Self::OpenScroll => "whether a scroll can be opened",
         }
     }
 
@@ -167,6 +177,7 @@ impl Question {
             Self::OpenPit | Self::OpenPointInTime => {
                 (READ, "indices:data/read/point_in_time/create")
             }
+            Self::OpenScroll => (READ, "indices:data/read/scroll"),
             Self::Matching
             | Self::WithField
             | Self::Later(_)
@@ -181,7 +192,12 @@ impl Question {
     pub(super) fn is_needed(self) -> bool {
         matches!(
             self,
-            Self::FieldCaps | Self::Matching | Self::Sample | Self::OpenPit | Self::OpenPointInTime
+            Self::FieldCaps
+                | Self::Matching
+                | Self::Sample
+                | Self::OpenPit
+                | Self::OpenPointInTime
+                | Self::OpenScroll
         )
     }
 }
@@ -291,6 +307,29 @@ mod tests {
             let body = Question::Later(now).request(&plan(keys)).body.unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body["query"]["bool"]["filter"][1]["range"]["t"], expected);
+        }
+    }
+
+    #[test]
+    fn what_is_held_open_is_held_as_long_as_the_source_asks_for() {
+        let by_scroll = |timeout: Value| json!({"pagination": "scroll", "scroll_timeout": timeout});
+        let rows = [
+            (Question::OpenPit, json!({}), "keep_alive=5m"),
+            (Question::OpenPointInTime, json!({}), "keep_alive=5m&"),
+            (
+                Question::OpenScroll,
+                by_scroll(json!(null)),
+                "scroll=300000ms",
+            ),
+            (
+                Question::OpenScroll,
+                by_scroll(json!("2h")),
+                "scroll=7200000ms",
+            ),
+        ];
+        for (question, keys, expected) in rows {
+            let path = question.request(&plan(keys)).path;
+            assert!(path.contains(expected), "{path}");
         }
     }
 
