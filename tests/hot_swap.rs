@@ -146,22 +146,28 @@ async fn until_delivered(world: &World, documents: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
     const EXCHANGES: u64 = 1_000;
+    // The first of these follows a version that has passed its probation, the others one on it.
+    const TOGETHER: u64 = 3;
     // More than is read meanwhile, in pages that are smaller than what is to be read.
-    const DOCUMENTS: u64 = 30_000;
+    const DOCUMENTS: u64 = 14_000;
     let cluster = sample::cluster(Product::Elasticsearch, DOCUMENTS);
     let world = world(&cluster)
         .raw("batch_size", "2")
         .limits("poll_pages = 1");
     let mut run = Run::start(&world).await;
-    let candidates = [1, 2].map(|number| run_candidate(&run, number));
+    // So many that none comes back on the probation of another one.
+    let candidates = [1, 2, 3, 4].map(|number| run_candidate(&run, number));
     let candidates = futures::future::join_all(candidates).await;
-    let mut pauses = Vec::new();
+    let mut pauses = [Vec::new(), Vec::new()];
     for (count, candidate) in (1..=EXCHANGES).zip(candidates.iter().cycle()) {
         run.exchange.offer(candidate.clone());
         let now = run.wait_for(|exchanges| exchanges.count == count).await;
         assert_eq!(now.running.as_ref(), Some(&candidate.version));
-        pauses.push(now.last_pause.unwrap());
-        run.is_kept().await;
+        let follows_a_kept_one = count % TOGETHER == 1;
+        pauses[usize::from(follows_a_kept_one)].push(now.last_pause.unwrap());
+        if count % TOGETHER == 0 {
+            run.is_kept().await;
+        }
     }
     let read = lines(&world);
     assert!(read < DOCUMENTS, "there was nothing left to read");
@@ -170,11 +176,13 @@ async fn a_thousand_exchanges_under_load_lose_and_repeat_nothing() {
     world.assert_holds_exactly(sample::ids(0..DOCUMENTS));
     assert_eq!((summary.documents, summary.already_there), (DOCUMENTS, 0));
     assert_eq!(world.state()["data"]["total_documents_fetched"], DOCUMENTS);
-    pauses.sort();
+    let [of_others, of_kept_ones] = pauses.map(|mut pauses| {
+        pauses.sort();
+        let (middle, longest) = (pauses[pauses.len() / 2], pauses[pauses.len() - 1]);
+        format!("median {middle:?}, longest {longest:?}")
+    });
     println!(
-        "{EXCHANGES} exchanges over {read} documents: median {:?}, longest {:?}",
-        pauses[pauses.len() / 2],
-        pauses[pauses.len() - 1]
+        "{EXCHANGES} exchanges over {read} documents: {of_kept_ones}; on probation: {of_others}"
     );
 }
 
@@ -334,6 +342,28 @@ async fn what_was_on_probation_when_the_source_was_stopped_is_discarded_and_noth
         world.once().await.unwrap();
         world.assert_holds_exactly(sample::ids(0..3_000));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_comes_before_any_has_opened_is_kept_at_once() {
+    let cluster = slow_cluster(300);
+    let world = world(&cluster);
+    let file = world.folder().join("before.wasm");
+    let before = Rebuilt::numbered(1).failing_to_open(Wrong::Transient);
+    std::fs::write(&file, before.bytes()).unwrap();
+    let world = world.source_keys(&format!("path = '{}'", file.display()));
+    let mut run = Run::start(&world).await;
+    let version = Rebuilt::numbered(2);
+    run.offer(version).await;
+    run.is_kept().await;
+    until_delivered(&world, 50).await;
+    // As when it is killed.
+    run.ended.abort();
+    assert!(run.ended.await.unwrap_err().is_cancelled());
+    cluster.clear_faults();
+    std::fs::write(&file, version.bytes()).unwrap();
+    world.once().await.unwrap();
+    world.assert_holds_exactly(sample::ids(0..300));
 }
 
 /// Whatever the ones in between saved, nobody goes on from it.

@@ -132,6 +132,8 @@ struct Run<'a> {
     until: Until,
     running: Running,
     instance: Option<Instance>,
+    /// Some version has opened, so that the store has a state which says that a run is under way.
+    has_opened: bool,
     /// Since the last exchange, for a while.
     probation: Option<Probation<Running>>,
     /// What failed last was the component itself, and no poll has worked since.
@@ -160,6 +162,7 @@ pub async fn run(
         until,
         running: Running::new(source.component.clone()),
         instance: None,
+        has_opened: false,
         probation: None,
         fails_itself: false,
         backoff,
@@ -208,6 +211,8 @@ impl Run<'_> {
             progress(self.summary.documents);
             match step {
                 Step::CaughtUp(_) if self.until == Until::CaughtUp => return Ok(()),
+                // A candidate that could not open before may now.
+                Step::CaughtUp(_) | Step::NotYet(_) if self.source.exchange.has_one() => {}
                 Step::CaughtUp(wait) | Step::NotYet(wait) => self.sleep(wait).await,
                 // One that never waits for anything must not keep others from their turn.
                 Step::More => tokio::task::yield_now().await,
@@ -243,6 +248,7 @@ impl Run<'_> {
                     opened = open(source, &mut self.running, now_ms) => opened?,
                     () = told_to_stop(&mut self.stop) => return Ok(Step::NotOpen),
                 };
+                self.has_opened = true;
                 self.instance.insert(opened)
             }
         };

@@ -42,6 +42,8 @@ struct Save {
     outcome: JoinHandle<Result<String, StoreError>>,
     /// The last publish that the saved state covers.
     covers: u64,
+    /// The revision that it follows.
+    follows: Option<String>,
 }
 
 /// The view that implements the import.
@@ -147,11 +149,17 @@ impl wit::Host for StateView<'_> {
             let message = "it saves its state on top of another one than it loaded or saved last";
             return Err(wasmtime::Error::msg(message));
         }
+        // Nothing can be saved on top of it again before the outcome is known.
+        self.ctx.known = None;
         let previous = self.ctx.loaded.clone();
-        let outcome = self.ctx.writer.save(data, format, previous, expected);
+        let outcome = self
+            .ctx
+            .writer
+            .save(data, format, previous, expected.clone());
         let save = Save {
             outcome: outcome.ok_or_else(|| wasmtime::Error::msg("a save is under way already"))?,
             covers: self.publisher.told(),
+            follows: expected,
         };
         Ok(self.table.push(Pending(Some(save)))?)
     }
@@ -167,9 +175,7 @@ impl wit::HostPending for StateView<'_> {
         let saved = self.stopwatch.during(save.outcome).await;
         let saved = saved.map_err(|_| wasmtime::Error::msg("saving has ended"))?;
         self.ctx.note(&saved);
-        if let Ok(revision) = &saved {
-            self.ctx.known = Some(Some(revision.clone()));
-        }
+        self.ctx.known = Some(saved.as_ref().ok().cloned().or(save.follows));
         // What is withheld may never be stored: until it is, no id may be forgotten.
         if saved.is_ok() && !self.ctx.withholds() {
             let covered = self.publisher.covered(save.covers);
@@ -179,10 +185,8 @@ impl wit::HostPending for StateView<'_> {
     }
 
     fn drop(&mut self, pending: Resource<Pending>) -> wasmtime::Result<()> {
-        if self.table.delete(pending)?.0.is_some() {
-            // Nobody knows what came of it before the next load.
-            self.ctx.known = None;
-        }
+        // What came of it, nobody knows before the next load.
+        self.table.delete(pending)?;
         Ok(())
     }
 }

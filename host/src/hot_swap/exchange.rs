@@ -96,8 +96,8 @@ impl Exchange {
         offers.waits = None;
     }
 
-    #[cfg(test)]
-    pub(super) fn has_one(&self) -> bool {
+    /// Whether one waits.
+    pub(crate) fn has_one(&self) -> bool {
         self.offers().waits.is_some()
     }
 
@@ -126,18 +126,25 @@ impl Exchange {
         self.ends(Outcome::Refused { sha256, reason });
     }
 
-    pub(crate) fn exchanged(&self, from: Option<Version>, to: Version, pause: Duration) {
+    pub(crate) fn exchanged(
+        &self,
+        from: Option<Version>,
+        to: Version,
+        pause: Duration,
+        outcome: Outcome,
+    ) {
         tracing::info!(
             from = from.as_ref().map(Version::to_string),
             to = %to,
             pause_us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX),
-            "the component was exchanged, and is on probation"
+            on_probation = outcome == Outcome::OnProbation,
+            "the component was exchanged"
         );
         self.exchanges.send_modify(|exchanges| {
             exchanges.count += 1;
             exchanges.last_pause = Some(pause);
             exchanges.running = Some(to);
-            exchanges.last = Some(Outcome::OnProbation);
+            exchanges.last = Some(outcome);
         });
     }
 

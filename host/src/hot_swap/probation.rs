@@ -41,7 +41,8 @@ impl<V> Probation<V> {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.polls >= POLLS || (self.polls > 0 && self.messages >= MESSAGES)
+        let is_much = self.messages >= MESSAGES;
+        self.polls >= POLLS || (self.polls > 0 && is_much) || self.messages >= 2 * MESSAGES
     }
 }
 
@@ -50,12 +51,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_over_after_so_many_polls_that_work_or_messages_and_one() {
+    fn it_is_over_after_so_many_polls_that_work_or_one_and_messages_or_twice_as_many() {
         for (polls, messages, is_over) in [
             (POLLS - 1, MESSAGES - 1, false),
             (POLLS, 0, true),
             (0, MESSAGES, false),
             (1, MESSAGES, true),
+            (0, 2 * MESSAGES, true),
         ] {
             let mut probation = Probation::new(());
             (0..polls).for_each(|_| probation.polled());

@@ -169,6 +169,7 @@ impl Watch<'_> {
             Ok(content) => self.consider(content).await,
             Err(error) => {
                 self.exchange.withdraw();
+                self.tried = None;
                 self.exchange.refused(None, format!("{error:#}"));
             }
         }
@@ -248,18 +249,28 @@ mod tests {
             embedded.digest(),
         );
         let changes = async {
-            let put = |bytes: &[u8]| std::fs::write(&file, bytes).unwrap();
+            let put = |bytes: &[u8]| {
+                if file.is_dir() {
+                    std::fs::remove_dir(&file).unwrap();
+                }
+                std::fs::write(&file, bytes).unwrap();
+            };
             let put_folder = || {
                 std::fs::remove_file(&file).unwrap();
                 std::fs::create_dir(&file).unwrap();
             };
-            let instead: [&dyn Fn(); 3] =
-                [&|| put(b"nonsense"), &|| put(embedded.bytes()), &put_folder];
-            for put_instead in instead {
+            let instead: [(&dyn Fn(), bool); 3] = [
+                (&put_folder, false),
+                (&|| put(b"nonsense"), false),
+                (&|| put(embedded.bytes()), true),
+            ];
+            for (put_instead, asks) in instead {
                 put(&other);
                 let is_offered = || {
-                    // However often somebody asks.
-                    exchange.look_again();
+                    if asks {
+                        // However often somebody does.
+                        exchange.look_again();
+                    }
                     exchange.has_one()
                 };
                 until("it is offered", is_offered).await;

@@ -8,6 +8,7 @@ use crate::config::show_duration;
 use crate::hot_swap::{Candidate, Offer, POLL_PAGES, Probation, Version};
 use crate::instance::{Budget, Description, Failure, Instance};
 use crate::state_store::StoreError;
+use crate::status::Outcome;
 
 /// How long an exchange waits for the version before to close: longer than an output takes to
 /// answer.
@@ -136,18 +137,20 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        let from = self.running.version();
         self.let_go().await?;
         let now_ms = source.clock.now_ms();
         let opened = tokio::select! {
-            opened = within(OPEN_MAX, new.open(&source.config, now_ms)) => opened,
+            opened = within(OPEN_MAX, new.open(&source.config, now_ms)) => opened.unwrap_or_else(|late| {
+                // It waits for something: what it computes has a shorter time.
+                Err(Failure::Transient { message: late, retry_after_ms: None })
+            }),
             () = told_to_stop(&mut self.stop) => {
                 source.writer.discard().await;
                 return Ok(());
             }
         };
         if opened.is_ok() && source.exchange.is_wanted(&offer) {
-            self.take_over(from, offer.candidate, new, began);
+            self.take_over(offer.candidate, new, began);
             return Ok(());
         }
         drop(new);
@@ -184,16 +187,25 @@ impl Run<'_> {
     }
 
     /// Closes what runs. From now on saves are kept from the store, which has a state of the
-    /// version before that says that a run is under way. What was on probation has to go, with
-    /// what it saved.
+    /// version before that says that a run is under way, if that has opened. What was on probation
+    /// has to go, with what it saved.
     async fn let_go(&mut self) -> Result<(), Failure> {
-        self.go_back().await;
+        if self.go_back().await
+            && let Some(version) = self.running.version()
+        {
+            self.source.exchange.put_back_before(&version);
+        }
+        if !self.has_opened {
+            return Ok(());
+        }
         let writer = &self.source.writer;
         writer.withhold().await;
         let Some(mut old) = self.instance.take() else {
             return Ok(());
         };
-        if let Err(failure) = within(CLOSE_MAX, old.close()).await {
+        let closed = within(CLOSE_MAX, old.close()).await;
+        let closed = closed.unwrap_or_else(|late| Err(Failure::Trapped(late)));
+        if let Err(failure) = closed {
             drop(old);
             writer.discard().await;
             if let Failure::Conflict(_) = failure {
@@ -209,19 +221,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn take_over(
-        &mut self,
-        from: Option<Version>,
-        candidate: Candidate,
-        new: Instance,
-        began: Instant,
-    ) {
-        let to = candidate.version.clone();
+    /// There is a probation only where something that has worked could come back.
+    fn take_over(&mut self, candidate: Candidate, new: Instance, began: Instant) {
+        let (from, to) = (self.running.version(), candidate.version.clone());
         self.instance = Some(new);
         let before = std::mem::replace(&mut self.running, candidate.into());
-        self.probation = Some(Probation::new(before));
+        self.probation = self.has_opened.then(|| Probation::new(before));
+        self.has_opened = true;
+        let outcome = match self.probation {
+            Some(_) => Outcome::OnProbation,
+            None => Outcome::Kept,
+        };
         let pause = began.elapsed();
-        self.source.exchange.exchanged(from, to, pause);
+        self.source.exchange.exchanged(from, to, pause, outcome);
     }
 
     /// What a poll may use: less on probation, so that it is known how far it went.
@@ -255,9 +267,10 @@ impl Run<'_> {
     }
 
     /// Ends a probation with the version before, which goes on from the state in the store.
-    async fn go_back(&mut self) {
+    /// Whether there was one.
+    async fn go_back(&mut self) -> bool {
         let Some(probation) = self.probation.take() else {
-            return;
+            return false;
         };
         if let Some(mut instance) = self.instance.take() {
             // Only to let go of the cluster; a trapped one refuses.
@@ -265,6 +278,7 @@ impl Run<'_> {
         }
         self.source.writer.discard().await;
         self.running = probation.before;
+        true
     }
 
     /// Ends a probation that has lasted long enough.
@@ -294,18 +308,10 @@ impl Run<'_> {
     }
 }
 
-/// Waits no longer for a call; what is cut off can not be used again.
-async fn within(
-    most: Duration,
-    call: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
+/// Waits no longer for a call, and says so; what is cut off can not be used again.
+async fn within<T>(most: Duration, call: impl Future<Output = T>) -> Result<T, String> {
     let ended = tokio::time::timeout(most, call).await;
-    ended.unwrap_or_else(|_| {
-        let shown = show_duration(most);
-        Err(Failure::Trapped(format!(
-            "it did not return within {shown}"
-        )))
-    })
+    ended.map_err(|_| format!("it did not return within {}", show_duration(most)))
 }
 
 /// Whether a failure is a component's own. Where the cluster, the output or the store only has
@@ -336,9 +342,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_does_not_return_is_waited_for_so_long_and_no_longer() {
         let begun = tokio::time::Instant::now();
-        let failure = within(CLOSE_MAX, std::future::pending()).await.unwrap_err();
+        let late = within(CLOSE_MAX, std::future::pending::<()>()).await;
         assert_eq!(begun.elapsed(), CLOSE_MAX);
-        assert!(is_own(&failure) && failure.to_string().contains("within 1m"));
-        within(CLOSE_MAX, async { Ok(()) }).await.unwrap();
+        assert_eq!(late.unwrap_err(), "it did not return within 1m");
+        assert_eq!(within(CLOSE_MAX, async { 7 }).await, Ok(7));
     }
 }

@@ -98,7 +98,9 @@ impl Withheld {
         let expected = {
             let mut content = self.content();
             let expected = content.known_to_the_store(expected);
-            if content.withholds {
+            // Without any state a start would repeat all: the first one is kept from nobody.
+            let is_first = expected.is_none() && content.newest.is_none();
+            if content.withholds && !is_first {
                 return content.keep(bytes, expected).ok_or_else(|| {
                     StoreError::Conflict(anyhow!(
                         "{} was saved twice on top of the same state: this is a defect of the component",
@@ -183,6 +185,17 @@ mod tests {
         let stale = withheld.save("{4}".into(), Some(&second)).await.unwrap();
         assert!(withheld.release().await.is_err(), "{stale} follows {{3}}");
         assert!(withheld.withholds());
+    }
+
+    #[tokio::test]
+    async fn the_first_state_of_all_is_withheld_from_nobody() {
+        let store = Arc::new(Slot::in_memory());
+        let withheld = Withheld::around(store.clone());
+        withheld.begin();
+        let first = withheld.save("{1}".into(), None).await.unwrap();
+        assert_eq!(has(&store).await, "{1}");
+        withheld.save("{2}".into(), Some(&first)).await.unwrap();
+        assert_eq!(has(&store).await, "{1}");
     }
 
     #[tokio::test]
