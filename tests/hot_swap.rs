@@ -355,7 +355,8 @@ async fn a_version_that_comes_before_any_has_opened_is_kept_at_once() {
     let mut run = Run::start(&world).await;
     let version = Rebuilt::numbered(2);
     run.offer(version).await;
-    run.is_kept().await;
+    let now = run.wait_for(|exchanges| exchanges.count == 1).await;
+    assert_eq!(now.last, Some(Outcome::Kept));
     until_delivered(&world, 50).await;
     // As when it is killed.
     run.ended.abort();
@@ -421,6 +422,7 @@ async fn a_version_that_is_put_back_goes_on_from_its_own_state() {
         assert_eq!(now.running.unwrap().sha256, digest(before));
         cluster.clear_faults();
         until_delivered(&world, 1_000).await;
+        assert_eq!(run.exchanges.borrow().count, 1, "it is trusted at once");
         run.stop().await;
         world.assert_holds_exactly(sample::ids(0..1_000));
         assert_eq!(world.state()["version"], FORMAT);
