@@ -86,6 +86,7 @@ pub mod state_store;
 pub mod status;
 pub mod stopwatch;
 mod trapped;
+mod wildcard;
 
 pub use api::{ElasticsearchSource, Error, ErrorKind, SourceStates, StateManagerExt};
 pub use config::Source as SourceConfig;

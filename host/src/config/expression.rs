@@ -1,6 +1,8 @@
 //! Which index an expression names, as the servers read it: names and patterns with commas
 //! between, of which one that begins with `-` takes out what patterns before it brought in.
 
+use crate::wildcard::is_like;
+
 /// Whether it names this index, as far as its name tells: an alias may name any.
 pub(super) fn names(expression: &str, index: &str) -> bool {
     let (mut is_named, mut has_pattern) = (false, false);
@@ -21,22 +23,6 @@ fn fits(part: &str, index: &str) -> bool {
     let pattern = if pattern == "_all" { "*" } else { pattern };
     let is_hidden = index.starts_with('.') && !pattern.starts_with('.');
     selector != "failures" && !is_hidden && is_like(pattern, index)
-}
-
-/// Whether a name is like a pattern, in which `*` stands for anything.
-fn is_like(pattern: &str, name: &str) -> bool {
-    let Some((begin, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let between = name.strip_prefix(begin);
-    let between = between.and_then(|name| name.strip_suffix(end));
-    between.is_some_and(|between| has_in_order(between, middle.split('*')))
-}
-
-fn has_in_order<'a>(text: &str, mut parts: impl Iterator<Item = &'a str>) -> bool {
-    let after = |left, part| str::split_once(left, part).map(|(_, after)| after);
-    parts.try_fold(text, after).is_some()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::mapping::Mapping;
 use super::search_request::SearchRequest;
 use super::settings::flat_settings;
 use super::view::View;
+use crate::wildcard::is_like;
 
 /// How many views are kept for searches outside a PIT.
 const VIEWS_MAX: usize = 4;
@@ -68,10 +69,10 @@ impl Cluster {
         let mut names: Vec<String> = Vec::new();
         for part in expression.text.split(',') {
             if let Some(excluded) = part.strip_prefix('-') {
-                names.retain(|name| !matches(excluded, name));
+                names.retain(|name| !is_like(excluded, name));
             } else if part.is_empty() || part == "_all" || part.contains('*') {
                 let pattern = if part.contains('*') { part } else { "*" };
-                let found = self.indices.keys().filter(|name| matches(pattern, name));
+                let found = self.indices.keys().filter(|name| is_like(pattern, name));
                 names.extend(found.cloned());
             } else if self.indices.contains_key(part) {
                 names.push(part.to_owned());
@@ -200,15 +201,4 @@ fn check_name(name: &str) -> Result<(), Cause> {
     Err(Cause::new(400, "invalid_index_name_exception", reason)
         .with("index_uuid", "_na_")
         .with("index", name))
-}
-
-/// Whether a name matches a pattern, in which `*` stands for anything.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
-            let mut tails = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-            tails.any(|at| name.get(at..).is_some_and(|tail| matches(rest, tail)))
-        }),
-    }
 }

@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use super::Product;
 use super::api::{Reply, Server};
 use super::call::Call;
-use super::cluster::matches;
 use super::error::{ApiError, Cause};
 use super::index::Index;
 use super::mapping::Kind;
+use crate::wildcard::is_like;
 
 /// `_field_caps`.
 pub(super) fn field_caps(
@@ -78,7 +78,7 @@ struct Capable<'a> {
 
 /// The fields of an index that are asked for, with their types.
 fn capable<'a>(index: &'a Index, wanted: &str) -> Vec<(String, String, Capable<'a>)> {
-    let is_wanted = |path: &str| wanted.split(',').any(|pattern| matches(pattern, path));
+    let is_wanted = |path: &str| wanted.split(',').any(|pattern| is_like(pattern, path));
     let of = |path: &str, type_name: &str, is_searchable, is_aggregatable| {
         let capable = Capable {
             index: &index.name,

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::cluster::matches;
 use super::date::Formats;
 use super::document::{Document, FieldValue};
 use super::error::Cause;
 use super::mapping::{Field, Kind, Mapping};
 use super::query::object;
+use crate::wildcard::is_like;
 
 /// One entry of a search's `fields`.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl FieldRequest {
     }
 
     fn names(&self, field: &Field) -> bool {
-        field.kind != Kind::Object && matches(&self.pattern, &field.path)
+        field.kind != Kind::Object && is_like(&self.pattern, &field.path)
     }
 
     fn formats<'a>(&'a self, field: &'a Field) -> &'a Formats {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Product;
-use super::cluster::matches;
 use super::error::Cause;
 use super::index::Index;
 use super::indexing::text;
+use crate::wildcard::is_like;
 
 /// What `include_defaults` shows of an index's settings.
 const DEFAULTS: [(&str, &str); 3] = [
@@ -98,7 +98,7 @@ pub(super) fn settings_json(index: &Index, pattern: &str, flat: bool, defaults: 
     let show = |settings: BTreeMap<String, String>| {
         let settings = settings
             .into_iter()
-            .filter(|(name, _)| pattern.split(',').any(|pattern| matches(pattern, name)));
+            .filter(|(name, _)| pattern.split(',').any(|pattern| is_like(pattern, name)));
         if flat {
             settings
                 .map(|(name, value)| (name, Value::String(value)))

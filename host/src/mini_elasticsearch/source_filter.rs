@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::cluster::matches;
 use super::error::Cause;
 use super::query::object;
+use crate::wildcard::is_like;
 
 /// The `_source` of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Lists {
 
     /// Objects and arrays stay where something in them does, or where they are named.
     fn of_value(&self, path: &str, value: &Value) -> Option<Value> {
-        if self.excludes.iter().any(|pattern| matches(pattern, path)) {
+        if self.excludes.iter().any(|pattern| is_like(pattern, path)) {
             return None;
         }
         let named = self.includes.is_empty() || self.includes.iter().any(|p| covers(p, path));
@@ -98,5 +98,5 @@ impl Lists {
 /// Whether a pattern means a path, or something that it lies in.
 fn covers(pattern: &str, path: &str) -> bool {
     let parents = path.match_indices('.').filter_map(|(at, _)| path.get(..at));
-    parents.chain([path]).any(|path| matches(pattern, path))
+    parents.chain([path]).any(|path| is_like(pattern, path))
 }
