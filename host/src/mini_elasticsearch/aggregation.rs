@@ -9,12 +9,11 @@ use serde_json::{Map, Value, json};
 
 use super::Product;
 use super::compile::matcher;
-use super::date::iso_millis;
 use super::error::Cause;
 use super::query::Query;
 use super::searcher::Searcher;
 use tally::Tally;
-use values::Values;
+use values::{Values, bucket_keys};
 
 /// One aggregation over the documents that match.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,8 +74,9 @@ impl Aggregation {
                 dates,
             } => {
                 let counts = Values::of(field, found).counts(*interval, *min_count)?;
-                let bucket =
-                    |(key, tally): (i64, Tally)| tally.bucket(keys(key, *dates), documents);
+                let bucket = |(key, tally): (i64, Tally)| {
+                    tally.bucket(bucket_keys(key, *dates, json!(key as f64)), documents)
+                };
                 Ok(json!({"buckets": counts.into_iter().map(bucket).collect::<Vec<_>>()}))
             }
             Kind::Min(field) => Ok(Values::of(field, found).best(f64::min)),
@@ -110,22 +110,6 @@ impl Kind {
             Self::Histogram { .. } | Self::Filters(_) | Self::Terms { .. }
         )
     }
-}
-
-/// What a bucket of a histogram is called: a number there is a float.
-fn keys(key: i64, dates: bool) -> Map<String, Value> {
-    let keys = match dates {
-        true => [
-            ("key_as_string", iso_millis(key).into()),
-            ("key", json!(key)),
-        ]
-        .to_vec(),
-        false => [("key", json!(key as f64))].to_vec(),
-    };
-    let named = keys.into_iter();
-    named
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
 }
 
 /// The documents that were found and match this, too.

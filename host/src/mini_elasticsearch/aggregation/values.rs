@@ -75,21 +75,14 @@ impl Values {
                 false => tally.doc_count,
             })
         });
-        let bucket = |(key, tally): &(i64, Tally)| tally.bucket(self.keys(*key), documents);
+        let bucket = |(key, tally): &(i64, Tally)| {
+            tally.bucket(bucket_keys(*key, self.dates, json!(key)), documents)
+        };
         let others: u64 = counts.iter().skip(size).map(|(_, t)| t.doc_count).sum();
         let buckets: Vec<_> = counts.iter().take(size).map(bucket).collect();
         Ok(
             json!({"doc_count_error_upper_bound": 0, "sum_other_doc_count": others, "buckets": buckets}),
         )
-    }
-
-    /// What a bucket of whole numbers, or of dates, is called.
-    fn keys(&self, key: i64) -> Map<String, Value> {
-        let text = self
-            .dates
-            .then(|| ("key_as_string".to_owned(), iso_millis(key).into()));
-        let number = ("key".to_owned(), key.into());
-        [number].into_iter().chain(text).collect()
     }
 
     /// Which documents have a value in each bucket.
@@ -115,6 +108,14 @@ impl Values {
         counts.retain(|_, tally| tally.doc_count >= min_count);
         Ok(counts)
     }
+}
+
+/// What a bucket is called: a date has a text beside its whole number, else it is the given one.
+pub(super) fn bucket_keys(key: i64, is_date: bool, number: Value) -> Map<String, Value> {
+    let text = is_date.then(|| ("key_as_string".to_owned(), iso_millis(key).into()));
+    let number = if is_date { key.into() } else { number };
+    let number = ("key".to_owned(), number);
+    text.into_iter().chain([number]).collect()
 }
 
 /// Adds the empty buckets between the first and the last.
