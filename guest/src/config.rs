@@ -18,14 +18,12 @@ use serde_json::{Map, Value};
 
 use crate::cluster::shards::Slice;
 use crate::error::Error;
-use crate::paging::Pagination;
+use crate::paging::{PAGE_MAX, Pagination};
 use crate::time::Unit;
 
 pub use content::Content;
 use keys::Keys;
 
-/// The limit of Elasticsearch and OpenSearch for one page (`index.max_result_window`).
-const PAGE_MAX: u64 = 10_000;
 /// Every slice has a page under way.
 const SLICES_MAX: u64 = 16;
 const BATCH_BYTES: u64 = 16 << 20;

@@ -9,12 +9,10 @@
 //! page of ids begins behind a place and ends where the source cuts it off, and what stands
 //! between two places is counted by listing the ids.
 
+use super::PAGE_MAX;
 use crate::config::Config;
 use crate::error::Error;
 use crate::key::Key;
-
-/// The largest page of a list of ids: the most that a cluster answers by default.
-const LIST_MAX: u64 = 10_000;
 
 /// Whether no range of what orders the documents can be asked for.
 pub fn has_no_ranges(config: &Config) -> bool {
@@ -32,10 +30,10 @@ pub fn before<'a>(keys: impl Iterator<Item = &'a Key>, end: &Key) -> usize {
 /// # Errors
 /// Permanent, if no cluster answers more.
 pub fn larger_list(size: u64) -> Result<u64, Error> {
-    if size >= LIST_MAX {
+    if size >= PAGE_MAX {
         return Err(Error::permanent(format!(
-            "more than {LIST_MAX} documents share one id and sequence number; name a field in \"id_field\" that is different in each"
+            "more than {PAGE_MAX} documents share one id and sequence number; name a field in \"id_field\" that is different in each"
         )));
     }
-    Ok(size.saturating_mul(2).min(LIST_MAX))
+    Ok(size.saturating_mul(2).min(PAGE_MAX))
 }

@@ -18,6 +18,9 @@ pub mod timestamp;
 use crate::key::Key;
 use context::Begin;
 
+/// The largest page that Elasticsearch and OpenSearch answer by default (`index.max_result_window`).
+pub const PAGE_MAX: u64 = 10_000;
+
 /// A way of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pagination {

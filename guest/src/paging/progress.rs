@@ -18,13 +18,10 @@ use serde::{Deserialize, Serialize};
 pub use pass::Pass;
 pub use settle::Settled;
 
-use super::Read;
 use super::context::Context;
+use super::{PAGE_MAX, Read};
 use crate::edge::Edge;
 use crate::key::{Key, Point};
-
-/// The largest page a cluster answers.
-const PAGE_MAX: u64 = 10_000;
 
 /// A segment is settled after so many pages and documents, though the edge could hold more:
 /// every saved state holds its ids, and a point in time that is lost has it read again.
