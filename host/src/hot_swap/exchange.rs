@@ -170,13 +170,13 @@ impl Exchange {
     }
 
     /// The version before runs again, as it was put into the place of the one on probation.
-    pub(crate) fn put_back_before(&self, version: &Version) {
+    pub(crate) fn is_back(&self, version: Version) {
         tracing::info!(
             component = %version,
             "the version before is back, and the one on probation is gone with what it saved"
         );
         self.exchanges.send_modify(|exchanges| {
-            exchanges.running = Some(version.clone());
+            exchanges.running = Some(version);
             exchanges.last = Some(Outcome::PutBack);
         });
     }

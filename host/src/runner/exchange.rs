@@ -87,9 +87,7 @@ impl Run<'_> {
         match self.judge(&offer.candidate) {
             Verdict::Nothing => Ok(()),
             Verdict::Back => {
-                self.go_back().await;
-                let version = &offer.candidate.version;
-                self.source.exchange.put_back_before(version);
+                self.put_back().await;
                 Ok(())
             }
             Verdict::Refuse(reason) => {
@@ -190,11 +188,7 @@ impl Run<'_> {
     /// version before that says that a run is under way, if that has opened. What was on probation
     /// has to go, with what it saved.
     async fn let_go(&mut self) -> Result<(), Failure> {
-        if self.go_back().await
-            && let Some(version) = self.running.version()
-        {
-            self.source.exchange.put_back_before(&version);
-        }
+        self.put_back().await;
         if !self.has_opened {
             return Ok(());
         }
@@ -266,6 +260,15 @@ impl Run<'_> {
         self.go_back().await;
     }
 
+    /// Puts the version before in the place of the one on probation, if there is one.
+    async fn put_back(&mut self) {
+        if self.go_back().await
+            && let Some(version) = self.running.version()
+        {
+            self.source.exchange.is_back(version);
+        }
+    }
+
     /// Ends a probation with the version before, which goes on from the state in the store.
     /// Whether there was one.
     async fn go_back(&mut self) -> bool {
@@ -299,8 +302,7 @@ impl Run<'_> {
 
     /// The run is over. What an unproven version saved is discarded, as after a crash.
     pub(super) async fn leave_probation(&mut self) {
-        if self.probation.take().is_some() {
-            self.source.writer.discard().await;
+        if self.go_back().await {
             tracing::info!(
                 "the component was still on probation: the next start goes on from the state before it, and repeats nothing that can be read back"
             );
