@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::anyhow;
 use bytes::Bytes;
 
-use crate::state_store::{StateStore, StoreError, Stored};
+use crate::state_store::{StateStore, StoreError, Stored, check_size};
 
 /// A store, and what is kept from it.
 pub(super) struct Withheld {
@@ -101,6 +101,7 @@ impl Withheld {
             // Without any state a start would repeat all: the first one is kept from nobody.
             let is_first = expected.is_none() && content.newest.is_none();
             if content.withholds && !is_first {
+                check_size(&self.store.describe(), &bytes)?;
                 return content.keep(bytes, expected).ok_or_else(|| {
                     StoreError::Conflict(anyhow!(
                         "{} was saved twice on top of the same state: this is a defect of the component",

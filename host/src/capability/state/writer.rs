@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::state_store::envelope::{self, Envelope, Owner};
-use crate::state_store::{StateStore, StoreError, Stored, check_size};
+use crate::state_store::{StateStore, StoreError, Stored};
 
 use super::withheld::Withheld;
 
@@ -93,7 +93,6 @@ impl Writer {
             let (owner, length) = (writer.owner.clone(), data.len());
             let wrap = move || envelope::wrap(&owner, &data, format, previous.as_deref(), now);
             let bytes = apart(length, wrap).await?;
-            check_size(&writer.store.describe(), &bytes)?;
             writer.store.save(bytes, expected.as_deref()).await
         }))
     }
