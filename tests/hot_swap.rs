@@ -30,8 +30,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads quickly what may still be written.
 fn world(cluster: &MiniElasticsearch) -> World {
+    world_polling(cluster, "5ms")
+}
+
+fn world_polling(cluster: &MiniElasticsearch, interval: &str) -> World {
     World::reading(cluster.url(), INDEX)
-        .key("polling_interval", "5ms")
+        .key("polling_interval", interval)
         .raw("batch_size", "50")
         .limits("poll_pages = 3")
 }
@@ -209,13 +213,21 @@ async fn exchanges_lose_and_repeat_nothing_in_iggy_with_a_state_that_is_leased()
     }
     stop.send(true).unwrap();
     let documents = written.await.unwrap();
+    until_received(&server, documents).await;
+    let summary = run.stop().await;
+    assert_eq!((summary.documents, summary.already_there), (documents, 0));
+    assert_received_once(&server, documents);
+}
+
+async fn until_received(server: &IggyStandIn, documents: u64) {
     let started = Instant::now();
     while (server.ids("s", "t").len() as u64) < documents {
         assert!(started.elapsed() < PATIENCE, "not all is delivered");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let summary = run.stop().await;
-    assert_eq!((summary.documents, summary.already_there), (documents, 0));
+}
+
+fn assert_received_once(server: &IggyStandIn, documents: u64) {
     let mut ids = server.ids("s", "t");
     assert_eq!(ids.len() as u64, documents);
     ids.sort_unstable();
@@ -333,11 +345,7 @@ async fn what_was_on_probation_when_the_source_was_stopped_is_discarded_and_noth
         run.is_on_probation().await;
         until_delivered(&world, lines(&world) + 100).await;
         run.stop().await;
-        let state = world.state();
-        assert_eq!(
-            (&state["version"], &state["data"]["settled"]),
-            (&json!(FORMAT), &json!(false))
-        );
+        assert_is_of_a_run(&world);
         cluster.clear_faults();
         world.once().await.unwrap();
         world.assert_holds_exactly(sample::ids(0..3_000));
@@ -429,6 +437,13 @@ async fn a_version_that_is_put_back_goes_on_from_its_own_state() {
     }
 }
 
+/// What is stored is what the version before saved while it ran.
+fn assert_is_of_a_run(world: &World) {
+    let state = world.state();
+    let said = (&state["version"], &state["data"]["settled"]);
+    assert_eq!(said, (&json!(FORMAT), &json!(false)));
+}
+
 /// Whose polls take long enough to be met.
 fn slow_cluster(documents: u64) -> MiniElasticsearch {
     let cluster = sample::cluster(Product::Elasticsearch, documents);
@@ -454,11 +469,7 @@ async fn a_process_that_is_killed_while_a_version_is_on_probation_repeats_nothin
         assert_eq!(last, Some(Outcome::OnProbation));
         run.ended.abort();
         assert!(run.ended.await.unwrap_err().is_cancelled());
-        let state = world.state();
-        assert_eq!(
-            (&state["version"], &state["data"]["settled"]),
-            (&json!(FORMAT), &json!(false))
-        );
+        assert_is_of_a_run(&world);
         cluster.clear_faults();
         let file = world.folder().join("rebuilt.wasm");
         std::fs::write(&file, version.bytes()).unwrap();

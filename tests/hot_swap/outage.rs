@@ -1,14 +1,13 @@
 //! Exchanges while the output does not answer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use elasticsearch_source::mini_elasticsearch::Product;
 
-use super::{PATIENCE, Run, digest};
+use super::{Run, assert_received_once, digest, until_received, world_polling};
 use crate::support::iggy::IggyStandIn;
 use crate::support::rebuilt::{FORMAT, Rebuilt};
-use crate::support::sample::{self, INDEX};
-use crate::support::world::World;
+use crate::support::sample;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_comes_while_the_output_is_gone_is_taken_when_it_is_back() {
@@ -22,17 +21,12 @@ async fn a_version_that_comes_while_the_output_is_gone_is_taken_when_it_is_back(
     for (format, delivered, polling_interval) in rows {
         let cluster = sample::cluster(Product::Elasticsearch, DOCUMENTS);
         let mut server = IggyStandIn::start().await;
-        let world = World::reading(cluster.url(), INDEX)
-            .key("polling_interval", polling_interval)
-            .raw("batch_size", "50")
-            .limits("poll_pages = 3")
-            .output(&server.toml("timeout = \"500ms\""));
+        let output = server.toml("timeout = \"500ms\"");
+        let world = world_polling(&cluster, polling_interval).output(&output);
         let mut run = Run::start(&world).await;
         let version = Rebuilt::numbered(1).writing(format);
         let candidate = run.prepare(version).await.unwrap();
-        while (server.ids("s", "t").len() as u64) < delivered {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_received(&server, delivered).await;
         server.stop().await;
         run.exchange.offer(candidate);
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -41,16 +35,8 @@ async fn a_version_that_comes_while_the_output_is_gone_is_taken_when_it_is_back(
         server.start_again().await;
         let now = run.wait_for(|exchanges| exchanges.count == 1).await;
         assert_eq!(now.running.unwrap().sha256, digest(version));
-        let started = Instant::now();
-        while (server.ids("s", "t").len() as u64) < DOCUMENTS {
-            assert!(started.elapsed() < PATIENCE, "not all is delivered");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until_received(&server, DOCUMENTS).await;
         run.stop().await;
-        let mut ids = server.ids("s", "t");
-        ids.sort_unstable();
-        ids.dedup();
-        assert_eq!(ids.len() as u64, DOCUMENTS);
-        assert_eq!(server.ids("s", "t").len() as u64, DOCUMENTS);
+        assert_received_once(&server, DOCUMENTS);
     }
 }
