@@ -84,7 +84,7 @@ impl Assembly {
             (cluster, clock.clone()),
             Grants::reading(&source.index)
                 .and(source.grants.reading, &source.grants.http)
-                .looking_up(&source.guest_config),
+                .configured(&source.guest_config),
             queue,
             Arc::clone(&writer),
             source,

@@ -6,7 +6,7 @@
 
 mod contexts;
 mod found;
-mod lookups;
+mod reserved;
 mod shape;
 
 use std::fmt;
@@ -14,7 +14,7 @@ use std::fmt;
 use serde_json::Value;
 
 pub use contexts::Contexts;
-use lookups::Lookups;
+use reserved::Reserved;
 pub use shape::Shape;
 
 /// The requests that one source may make.
@@ -23,7 +23,7 @@ pub struct Grants {
     index: String,
     reading: bool,
     shapes: Vec<Shape>,
-    lookups: Lookups,
+    reserved: Reserved,
     contexts: Contexts,
 }
 
@@ -53,6 +53,8 @@ pub enum Denied {
     TooLarge,
     /// Its body looks something up in another index.
     Lookup(String),
+    /// Its body has something that the cluster would run.
+    Script(String),
 }
 
 impl fmt::Display for Denied {
@@ -73,11 +75,18 @@ impl fmt::Display for Denied {
             Self::NoJson => f.write_str("is not granted with a body that is no json"),
             Self::Lookup(pair) => write!(
                 f,
-                "is not granted with {pair} in its body, which may read another index: if this component may do that, write the same in \"query\" or \"runtime_mappings\" of its source"
+                "is not granted with {pair} in its body, which may read another index: {CONFIGURE}"
+            ),
+            Self::Script(pair) => write!(
+                f,
+                "is not granted with {pair} in its body, which the cluster would run: {CONFIGURE}"
             ),
         }
     }
 }
+
+/// What grants something in a body.
+const CONFIGURE: &str = "if this component may do that, write the same in \"query\" or \"runtime_mappings\" of its source, or the request in its grants";
 
 /// Query parameters that only shape how an answer is read. `source` is not among them: it
 /// would carry a body past the checks.
@@ -110,7 +119,7 @@ impl Grants {
             index: index.into(),
             reading: true,
             shapes: Vec::new(),
-            lookups: Lookups::default(),
+            reserved: Reserved::default(),
             contexts: Contexts::default(),
         }
     }
@@ -126,11 +135,12 @@ impl Grants {
         }
     }
 
-    /// The same with the lookups in other indices that the configuration of a component has.
+    /// The same with the lookups in other indices and the scripts that the configuration of a
+    /// component has.
     #[must_use]
-    pub fn looking_up(self, config: &Value) -> Self {
+    pub fn configured(self, config: &Value) -> Self {
         Self {
-            lookups: Lookups::of(config),
+            reserved: Reserved::of(config),
             ..self
         }
     }
@@ -183,8 +193,7 @@ impl Grants {
                 return Err(Denied::NotItsOwn);
             }
         }
-        let foreign = self.lookups.foreign(&body, &self.index);
-        foreign.map_or(Ok(()), |pair| Err(Denied::Lookup(pair)))
+        self.reserved.check(&body, &self.index)
     }
 
     fn allows_path(&self, method: &str, segments: &[&str]) -> bool {

@@ -172,19 +172,31 @@ fn an_answer_that_opens_or_goes_on_is_looked_at_and_no_other() {
 }
 
 #[test]
-fn a_body_that_looks_something_up_elsewhere_is_denied_unless_it_is_configured() {
-    let lookup = r#"{"query":{"terms":{"f":{"index":"secret","id":"1","path":"p"}}}}"#;
-    let config = serde_json::from_str(lookup).unwrap();
-    for path in ["/logs-*/_search", "/logs-*/_count", "/logs-*/_pit"] {
-        let allow = |grants: Grants, body: &str| grants.allow("POST", path, Some(body.as_bytes()));
-        let denied = allow(reading(), lookup).unwrap_err().to_string();
-        assert!(
-            denied.contains("\"index\": \"secret\" in its body"),
-            "{denied}"
-        );
-        assert!(allow(reading().looking_up(&config), lookup).is_ok());
-        assert_eq!(allow(reading(), "query: {}"), Err(Denied::NoJson));
+fn a_body_that_looks_something_up_elsewhere_or_has_a_script_is_denied_unless_it_is_configured() {
+    let rows = [
+        (
+            r#"{"query":{"terms":{"f":{"index":"secret","id":"1","path":"p"}}}}"#,
+            "\"index\": \"secret\" in its body, which may read another index",
+        ),
+        (
+            r#"{"query":{"script":{"script":"while(true){}"}}}"#,
+            "\"script\": \"while(true){}\" in its body, which the cluster would run",
+        ),
+    ];
+    for (body, words) in rows {
+        let config = serde_json::from_str(body).unwrap();
+        for endpoint in ["_search", "_count", "_pit"] {
+            let path = format!("/logs-*/{endpoint}");
+            let allow = |grants: Grants| grants.allow("POST", &path, Some(body.as_bytes()));
+            let denied = allow(reading()).unwrap_err().to_string();
+            assert!(denied.contains(words), "{denied}");
+            assert!(allow(reading().configured(&config)).is_ok());
+            let shape = format!("POST /{{index}}/{endpoint}").parse().unwrap();
+            assert!(allow(reading().and(true, &[shape])).is_ok());
+        }
     }
+    let nothing = reading().allow("POST", "/logs-*/_search", Some(b"query: {}"));
+    assert_eq!(nothing, Err(Denied::NoJson));
 }
 
 #[test]
