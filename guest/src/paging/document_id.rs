@@ -32,7 +32,7 @@ pub fn before<'a>(keys: impl Iterator<Item = &'a Key>, end: &Key) -> usize {
 pub fn larger_list(size: u64) -> Result<u64, Error> {
     if size >= PAGE_MAX {
         return Err(Error::permanent(format!(
-            "more than {PAGE_MAX} documents share one id and sequence number; name a field in \"id_field\" that is different in each"
+            "{PAGE_MAX} documents or more share one id and sequence number; name a field in \"id_field\" that is different in each"
         )));
     }
     Ok(size.saturating_mul(2).min(PAGE_MAX))

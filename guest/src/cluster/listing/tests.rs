@@ -90,7 +90,7 @@ fn more_documents_at_one_place_than_a_cluster_lists_are_an_error_that_names_the_
     let (found, largest) = listed(1_000, &places(&[10_001]), 10_000);
     let error = found.unwrap_err();
     assert!(
-        error.contains("more than 10000") && error.contains("\"id_field\""),
+        error.contains("10000 documents or more") && error.contains("\"id_field\""),
         "{error}"
     );
     assert_eq!(largest, 10_000);
