@@ -18,12 +18,31 @@ impl Keys {
     }
 }
 
+/// What servers allow in no name of an index.
+const NEVER: [char; 7] = [' ', '"', '/', '>', '?', '\\', '|'];
+/// What they do, but some of what lies between takes for something else in a path.
+const DOUBTFUL: [char; 2] = ['#', '%'];
+
 /// What is wrong with one part of the expression.
 fn wrong(part: &str) -> Option<String> {
+    if part.is_empty() {
+        return Some("has nothing before, between or behind its commas".to_owned());
+    }
     // No name of an index has this character.
     if part.contains('<') {
         return Some(format!(
             "must not be date math, as {part:?} is: when the name changes, what was not read of the index before would be lost; write a pattern such as \"logs-*\" instead"
+        ));
+    }
+    if let Some(character) = part.chars().find(|character| NEVER.contains(character)) {
+        return Some(format!(
+            "must not have {character:?}, as {part:?} has: no index has such a name, and patterns know only \"*\""
+        ));
+    }
+    let is_doubtful = |character: &char| DOUBTFUL.contains(character) || character.is_control();
+    if let Some(character) = part.chars().find(is_doubtful) {
+        return Some(format!(
+            "must not have {character:?}, as {part:?} has: not every way to a cluster carries it as it is; write a pattern with \"*\" in its place, or give the index an alias"
         ));
     }
     // A cluster may leave another one out of an answer that otherwise says it is whole.
@@ -87,6 +106,30 @@ mod tests {
     }
 
     #[test]
+    fn what_no_index_is_called_or_no_path_carries_is_refused() {
+        let rows = [
+            ("logs-?", "must not have '?', as \"logs-?\" has: no index"),
+            ("logs, other", "must not have ' ', as \" other\" has"),
+            ("logs/", "must not have '/'"),
+            (
+                "lo%67s",
+                "must not have '%', as \"lo%67s\" has: not every way",
+            ),
+            ("logs#", "must not have '#'"),
+            ("lo\\gs", "must not have '\\\\'"),
+            ("\"logs\"", "must not have '\"'"),
+            ("logs\n", "must not have '\\n'"),
+            ("logs,,other", "has nothing before, between or behind"),
+            (",logs", "has nothing"),
+            ("logs,", "has nothing"),
+        ];
+        for (index, words) in rows {
+            let refused = refused(index).expect(index);
+            assert!(refused.contains(words), "{index}: {refused}");
+        }
+    }
+
+    #[test]
     fn every_other_expression_is_taken_as_it_is() {
         for index in [
             "logs",
@@ -94,7 +137,7 @@ mod tests {
             "logs-*,-logs-old,.ds-metrics-2026.01.31-000001",
             "logs::failures",
             "_all",
-            "two words",
+            "Große_Namen+1",
         ] {
             assert_eq!(refused(index), None, "{index}");
         }
