@@ -25,8 +25,9 @@ mod support;
 mod tally;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 use simulation::{operations, schedules};
 use tally::TALLY;
 
@@ -37,12 +38,12 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = operations::scenarios()
         .map(|scenario| {
             let name = format!("every_operation_fails: {}", scenario.name);
-            Trial::test(name, move || operations::fail_every_operation(scenario))
+            timed(name, move || operations::fail_every_operation(scenario))
         })
         .collect();
     let lossy = "an_output_that_loses_what_it_acknowledged_is_noticed";
-    trials.push(Trial::test(lossy, operations::lose_before_every_operation));
-    trials.push(Trial::test("random_schedules", schedules::random_schedules));
+    trials.push(timed(lossy, operations::lose_before_every_operation));
+    trials.push(timed("random_schedules", schedules::random_schedules));
     trials.extend(storm::trials());
     let listing = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -50,6 +51,21 @@ fn main() -> ExitCode {
         println!("{TALLY}");
     }
     conclusion.exit_code()
+}
+
+/// A trial that says how long it took.
+fn timed(
+    name: impl Into<String>,
+    run: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    let name = name.into();
+    let shown = name.clone();
+    Trial::test(name, move || {
+        let began = Instant::now();
+        let ended = run();
+        println!("{shown}: {} s", began.elapsed().as_secs());
+        ended
+    })
 }
 
 /// A number in the environment.

@@ -67,7 +67,7 @@ fn trial(name: &str, servers: &[&str], storm: fn()) -> Trial {
         storm();
         Ok(())
     };
-    Trial::test(name, run)
+    crate::timed(name, run)
         .with_ignored_flag(reason.is_some())
         .with_kind(reason.unwrap_or_default())
 }
