@@ -3,6 +3,7 @@
 use super::{Crowd, Pass, Progress};
 use crate::error::Error;
 use crate::key::{Key, Point};
+use crate::paging::PAGE_MAX;
 
 /// How often a segment is read again before the source gives up.
 const REREADS_MAX: u32 = 3;
@@ -21,7 +22,8 @@ impl Progress {
             return Ok(Settled::PassOver);
         };
         if met != counted {
-            reread(pass, to, met, counted)?;
+            let crowd = pass.after.as_ref().map_or(0, |at| self.edge.count_at(at));
+            reread(pass, to, (met, counted), crowd)?;
             pass.begin_again(self.start.clone());
             self.edge.begin_pass();
             return Ok(Settled::Reread);
@@ -101,7 +103,13 @@ pub enum Settled {
     PassOver,
 }
 
-fn reread(pass: &mut Pass, to: &Key, met: u64, counted: u64) -> Result<(), Error> {
+/// `crowd` documents were met at the place where the last page ended.
+fn reread(pass: &mut Pass, to: &Key, (met, counted): (u64, u64), crowd: u64) -> Result<(), Error> {
+    if crowd >= PAGE_MAX && met < counted {
+        return Err(Error::permanent(format!(
+            "{crowd} documents or more have the same timestamp and the same \"tiebreaker_field\", and no page is larger than {PAGE_MAX}: name a field there that tells them apart; nothing was skipped, and the source stops here"
+        )));
+    }
     if pass.rereads >= REREADS_MAX {
         return Err(Error::permanent(format!(
             "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads of the same point in time; nothing was skipped, and the source stops here"
