@@ -110,6 +110,10 @@ fn reread(pass: &mut Pass, to: &Key, (met, counted): (u64, u64), crowd: u64) -> 
             "{crowd} documents or more have the same timestamp and the same \"tiebreaker_field\", and no page is larger than {PAGE_MAX}: name a field there that tells them apart; nothing was skipped, and the source stops here"
         )));
     }
+    // What ends earlier was not read again yet.
+    if pass.until.as_ref().is_some_and(|until| to < until) {
+        pass.rereads = 0;
+    }
     if pass.rereads >= REREADS_MAX {
         return Err(Error::permanent(format!(
             "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads of the same point in time; nothing was skipped, and the source stops here"

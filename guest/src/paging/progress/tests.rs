@@ -1,6 +1,8 @@
 //! The pure steps against a cluster of a few lines: every page, every receipt, every order
 //! of small numbers, without a wire.
 
+mod scroll;
+
 use std::collections::BTreeMap;
 
 use super::{Arrived, Next, Pass, Progress, Seen, Settled};
