@@ -188,11 +188,11 @@ impl Run<'_> {
     async fn until_end(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Failure> {
         while !*self.stop.borrow() {
             self.source.check_permit()?;
-            if let Err(failure) = self.between_polls().await {
-                self.fail(failure).await?;
-                continue;
-            }
-            let step = match self.step().await {
+            let step = match self.between_polls().await {
+                Ok(()) => self.step().await,
+                Err(failure) => Err(failure),
+            };
+            let step = match step {
                 Ok(Step::NotOpen) => break,
                 Ok(step) => step,
                 Err(failure) if self.fails_on_probation(&failure) => {

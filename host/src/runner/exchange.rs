@@ -287,7 +287,8 @@ impl Run<'_> {
     /// Ends a probation that has lasted long enough.
     ///
     /// # Errors
-    /// Why what was withheld could not be saved; to be tried again before the next poll.
+    /// Why what was withheld could not be saved. Where the store only has to be waited for, that
+    /// is tried again before the next poll; what it refuses, the version before may do better.
     pub(super) async fn end_probation(&mut self) -> Result<(), Failure> {
         if !self.probation.as_ref().is_some_and(Probation::is_over) {
             return Ok(());
