@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind,
+    Value, from_redis_value,
 };
 use tokio::sync::Mutex;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -57,7 +58,9 @@ impl Connection {
     ) -> Result<T, StoreError> {
         let answered = tokio::time::timeout(self.timeout, self.attempt(command)).await;
         match answered {
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(value)) => {
+                from_redis_value(value).map_err(|cause| StoreError::corrupt(place, cause))
+            }
             Ok(Err(error)) => {
                 if !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) {
                     self.give_up().await;
@@ -74,7 +77,7 @@ impl Connection {
         }
     }
 
-    async fn attempt<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
+    async fn attempt(&self, command: &Cmd) -> Result<Value, RedisError> {
         let mut connection = self.connection().await?;
         command.query_async(&mut connection).await
     }
@@ -112,9 +115,6 @@ fn failure(place: &str, error: &RedisError) -> StoreError {
     if has("WRONGTYPE") {
         return StoreError::corrupt(place, "the key is no hash");
     }
-    if let ErrorKind::UnexpectedReturnType | ErrorKind::Parse = error.kind() {
-        return StoreError::corrupt(place, cause);
-    }
     let (passes, remedy) = remedy(error.kind(), has);
     let cause = anyhow!("{place}: {cause}; {remedy}");
     match passes {
@@ -134,6 +134,10 @@ fn remedy(kind: ErrorKind, has: impl Fn(&str) -> bool) -> (bool, &'static str) {
         ErrorKind::Io => (
             true,
             "is redis running there, and \"url\" right (rediss:// if it speaks TLS)?",
+        ),
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => (
+            true,
+            "the answer was cut off, or is none of a redis: is \"url\" right?",
         ),
         _ if kind == ErrorKind::AuthenticationFailed || has("NOAUTH") || has("WRONGPASS") => {
             (false, "check user and password in \"url\"")
@@ -155,15 +159,19 @@ fn remedy(kind: ErrorKind, has: impl Fn(&str) -> bool) -> (bool, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[test]
     fn a_failure_says_whether_it_may_pass_and_what_to_do() {
-        use ErrorKind::{AuthenticationFailed, Extension, Io, Server};
+        use ErrorKind::{AuthenticationFailed, Extension, Io, Parse, Server};
         use ServerErrorKind::{BusyLoading, Moved, NoPerm, ReadOnly, ResponseError};
         for (kind, said, passes, part) in [
             (Io, "connection refused", true, "is redis running"),
             (Io, "invalid peer certificate", false, "SSL_CERT_FILE"),
+            (Parse, "unexpected end of file", true, "was cut off"),
             (AuthenticationFailed, "no", false, "user and password"),
             (Extension, "NOAUTH required", false, "user and password"),
             (Server(NoPerm), "no", false, "HSTRLEN"),
@@ -198,5 +206,55 @@ mod tests {
         }
         let error = RedisError::from((Server(ResponseError), "said", "WRONGTYPE k".to_owned()));
         assert!(matches!(failure("k", &error), StoreError::Corrupt(_)));
+    }
+
+    /// Answers each command, and the last one as it is told, closing the connection.
+    async fn answer(listener: TcpListener, last: &[u8]) {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut read = [0; 4096];
+        loop {
+            let length = client.read(&mut read).await.unwrap();
+            let sent = String::from_utf8_lossy(&read[..length]);
+            // What the client introduces itself by.
+            let introduced = sent.matches("SETINFO").count();
+            if introduced == 0 {
+                return client.write_all(last).await.unwrap();
+            }
+            client
+                .write_all("+OK\r\n".repeat(introduced).as_bytes())
+                .await
+                .unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_cut_off_is_no_state_that_can_not_be_read() {
+        type Expected = fn(&StoreError) -> bool;
+        let unavailable: Expected = |error| matches!(error, StoreError::Unavailable(_));
+        let corrupt: Expected = |error| matches!(error, StoreError::Corrupt(_));
+        let rows: [(&[u8], Expected); 6] = [
+            (b"", unavailable),
+            (b"$", unavailable),
+            (b"$5\r\nab", unavailable),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", unavailable),
+            (b"-LOADING soon\r\n", unavailable),
+            (b"$2\r\n\xff\xfe\r\n", corrupt),
+        ];
+        for (last, is_expected) in rows {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            let connection = Connection::new(RedisConfig {
+                url: format!("redis://{address}"),
+                address,
+                key_prefix: String::new(),
+                timeout: Duration::from_secs(10),
+            });
+            let (connection, command) = (connection.unwrap(), redis::cmd("PING"));
+            let query = connection.query::<String>(&command, "redis key k");
+            let (answered, ()) = tokio::join!(query, answer(listener, last));
+            let error = answered.unwrap_err();
+            let what = String::from_utf8_lossy(last);
+            assert!(is_expected(&error), "{what:?}: {error}");
+        }
     }
 }
