@@ -30,6 +30,7 @@ const QUERY: &str = "check \"query\"";
 const RUNTIME: &str = "check \"runtime_mappings\", and scripts in \"query\"";
 const CREDENTIALS: &str = "check \"username\" and \"password\", \"api_key\", \"token\" or \"aws\" of the source's configuration";
 const NANOSECONDS: &str = "indices that map a field as date_nanos can not be asked for dates before 1970 or after 2262: read these and those that map it as date by a source each, with an \"index\" of its own, or check the dates in \"query\"";
+const MAPPING: &str = "every index that \"index\" matches must map the field that orders in the same way: `doctor` names those that do not; else check the dates in \"query\"";
 const PRIVILEGES: &str =
     "give the user the privileges \"read\" and \"view_index_metadata\" on the configured index";
 
@@ -133,6 +134,11 @@ const KNOWN: &[(&str, &str, Remedy)] = &[
         "in order to sort on",
         Change("check \"timestamp_field\": every index that \"index\" matches must map it"),
     ),
+    // An index that joined while the source runs.
+    ("", "[numeric_type] option cannot be set", Change(MAPPING)),
+    ("", "fielddata is unsupported on fields", Change(MAPPING)),
+    ("", "require per-document field data", Change(MAPPING)),
+    ("query_shard_exception", "For input string", Change(MAPPING)),
     ("", "due to missing shards", Wait("")),
     (
         "index_closed_exception",

@@ -109,6 +109,7 @@ fn every_error_that_the_cluster_explains_is_known() {
     let sources = "read these and those that map it as date by a source each, with an \"index\"";
     let id_field = "set \"id_field\" to a unique field with doc values that only grows, or allow indices.id_field_data.enabled";
     let not_found = "index_not_found_exception";
+    let mapped = "must map the field that orders in the same way: `doctor` names";
     #[rustfmt::skip]
     let rows = [
         (429, whole(es, REJECTED), AskAgain, REJECTED),
@@ -139,6 +140,10 @@ fn every_error_that_the_cluster_explains_is_known() {
         (400, of_shards(argument, NO_NUMBERS), Stop, "set \"tiebreaker_field\""),
         (400, of_shards("query_shard_exception", NO_NUMBERS), Stop, "set \"tiebreaker_field\""),
         (400, whole("media_type_header_exception", "Invalid media-type value"), Stop, "set \"compatible_with\" to"),
+        (400, of_shards("query_shard_exception", "failed to create query: For input string: \"2026\""), Stop, mapped),
+        (400, of_shards("query_shard_exception", "[numeric_type] option cannot be set on a non-numeric field, got keyword"), Stop, mapped),
+        (400, of_shards(argument, "Can't load fielddata on [t] because fielddata is unsupported on fields of type [date]."), Stop, mapped),
+        (400, of_shards(argument, "Text fields are not optimised for operations that require per-document field data like"), Stop, mapped),
         (400, of_shards("query_shard_exception", NO_FIELD), Stop, "check \"timestamp_field\""),
         (503, whole("search_phase_execution_exception", MISSING), AskAgain, MISSING),
         (400, whole("index_closed_exception", "closed"), Stop, "open the index"),
