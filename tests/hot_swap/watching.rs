@@ -11,7 +11,7 @@ use elasticsearch_source::component::{Content, Digest, Origin};
 use elasticsearch_source::mini_elasticsearch::{MiniElasticsearch, Product};
 
 use crate::support::program::{self, wait_until};
-use crate::support::rebuilt::Rebuilt;
+use crate::support::rebuilt::{Rebuilt, Wrong};
 use crate::support::sample::{self, INDEX};
 use crate::support::world::World;
 
@@ -38,7 +38,7 @@ impl Watched {
     /// With this path and the file that it leads to.
     fn start(path: &str, file: &str, bytes: &[u8]) -> Self {
         let cluster = sample::cluster(Product::Elasticsearch, 20);
-        let world = World::reading(cluster.url(), INDEX).key("polling_interval", "50ms");
+        let world = World::reading(cluster.url(), INDEX).key("polling_interval", "300ms");
         let path = world.folder().join(path);
         let file = world.folder().join(file);
         fs::write(&file, bytes).unwrap();
@@ -165,4 +165,24 @@ fn a_signal_in_the_first_moments_ends_nothing() {
         let log = fs::read_to_string(&log).unwrap();
         assert_eq!(log.contains("SIGHUP is ignored"), !more.is_empty(), "{log}");
     }
+}
+
+#[test]
+fn what_fails_on_probation_is_tried_again_when_somebody_asks_after_that_and_not_before() {
+    let run = Watched::start("mine", "mine.wasm", &embedded()).reads();
+    let newer = Rebuilt::numbered(1).failing_in_poll(9, Wrong::Trap);
+    let part = run.world.folder().join("part");
+    fs::write(&part, newer.bytes()).unwrap();
+    fs::rename(&part, &run.file).unwrap();
+    let exchanged = || run.logged("the component was exchanged");
+    let failed = || run.logged("the component failed on probation");
+    wait_until("it is exchanged", || exchanged() == 1);
+    run.hangs_up();
+    wait_until("it is looked at", || run.logged(SAME) == 1);
+    wait_until("it fails", || failed() == 1);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!((exchanged(), failed()), (1, 1));
+    run.hangs_up();
+    wait_until("it is exchanged again", || exchanged() == 2);
+    run.ends();
 }

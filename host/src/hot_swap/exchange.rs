@@ -68,6 +68,12 @@ impl Exchange {
         exchanges.running.as_ref().map(|running| running.sha256)
     }
 
+    /// Whether this content failed on probation, and nothing came after it.
+    pub(super) fn has_failed(&self, sha256: Digest) -> bool {
+        let exchanges = self.exchanges.borrow();
+        matches!(&exchanges.last, Some(Outcome::TakenBack { version, .. }) if version.sha256 == sha256)
+    }
+
     fn offers(&self) -> MutexGuard<'_, Offers> {
         self.offers.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -132,8 +132,13 @@ impl Watch<'_> {
     }
 
     async fn look(&mut self) {
-        // What had been offered before was exchanged all the same, as it was taken already.
-        if self.same.is_some() && self.same != self.exchange.running() {
+        // What had been offered before was exchanged all the same, as it was taken already; or
+        // what ran when it was looked at has failed, which is not tried again by itself.
+        let other = self
+            .same
+            .filter(|same| Some(*same) != self.exchange.running());
+        if other.is_some_and(|same| !self.exchange.has_failed(same)) {
+            self.tried = None;
             self.watched.forget();
         }
         let before = self.stamp();
@@ -159,8 +164,8 @@ impl Watch<'_> {
         match read {
             Ok(content) if self.runs(&content) => {
                 self.exchange.withdraw();
-                self.tried = None;
                 self.same = self.exchange.running();
+                self.tried = self.same;
                 if asked {
                     let sha256 = content.digest();
                     tracing::info!(%sha256, "the component is the one that runs");
