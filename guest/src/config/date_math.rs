@@ -1,4 +1,4 @@
-//! Finds "now" in a query, which would change from page to page.
+//! Finds "now" in a query, which would change from page to page, and what may hide it.
 
 use serde_json::Value;
 
@@ -10,6 +10,18 @@ const BETWEEN_WORDS: &str = "()[]{}:\"<>=^~!&|";
 /// The first text that is date math on the current time, or a query with a word that is.
 pub(super) fn find_now(query: &Value) -> Option<&str> {
     find(query, is_now)
+}
+
+/// Whether a part of it is encoded, so that anything may stand there.
+pub(super) fn has_wrapper(query: &Value) -> bool {
+    match query {
+        Value::Array(items) => items.iter().any(has_wrapper),
+        Value::Object(keys) => keys.iter().any(|(key, value)| {
+            let hides = || value.get("query").is_some_and(Value::is_string);
+            (key == "wrapper" && hides()) || has_wrapper(value)
+        }),
+        _ => false,
+    }
 }
 
 fn find(query: &Value, is_wrong: fn(&str) -> bool) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::date_math::find_now;
+use super::date_math::{find_now, has_wrapper};
 use super::{Start, TRACKABLE};
 use crate::cluster::shards::Slice;
 use crate::error::Error;
@@ -161,6 +161,12 @@ impl Keys {
             return Err(self.error(
                 "query",
                 "must be an object of the query language, such as {\"match_all\": {}}",
+            ));
+        }
+        if has_wrapper(&query) {
+            return Err(self.error(
+                "query",
+                "must not have a \"wrapper\", as nobody sees what stands in it: write the query itself",
             ));
         }
         match find_now(&query) {

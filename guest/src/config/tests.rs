@@ -100,7 +100,12 @@ fn now_is_refused_where_it_is_date_math_and_only_there() {
             "{refused}"
         );
     }
+    // {"range":{"t":{"lt":"now"}}}, encoded.
+    let hidden = r#"{"bool": {"filter": [{"wrapper": {"query": "eyJyYW5nZSI6eyJ0Ijp7Imx0Ijoibm93In19fQ=="}}]}}"#;
+    assert!(error(&with(hidden)).contains("must not have a \"wrapper\""));
     for fine in [
+        r#"{"match": {"wrapper": "paper"}}"#,
+        r#"{"range": {"wrapper": {"gte": 1}}}"#,
         r#"{"match": {"text": "now or never"}}"#,
         r#"{"match_phrase": {"text": "WELCOME TO nowhere"}}"#,
         r#"{"match_phrase": {"text": "from [now on"}}"#,

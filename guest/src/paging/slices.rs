@@ -6,7 +6,7 @@
 #[cfg(test)]
 pub(super) mod tests;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::context::Context;
 use super::minutes::Minutes;
@@ -19,7 +19,8 @@ use crate::time::Unit;
 /// All that is read, slice by slice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Slices {
-    /// How far each of them has come.
+    /// How far each of them has come; one at least.
+    #[serde(deserialize_with = "one_at_least")]
     pub slices: Vec<Progress>,
     /// The read under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,6 +36,14 @@ pub struct Slices {
     /// The largest value over time, where values only grow.
     #[serde(default, skip_serializing_if = "Sightings::is_empty")]
     pub sightings: Sightings,
+}
+
+fn one_at_least<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Progress>, D::Error> {
+    let slices = Vec::deserialize(deserializer)?;
+    match slices.is_empty() {
+        true => Err(de::Error::invalid_length(0, &"one slice at least")),
+        false => Ok(slices),
+    }
 }
 
 /// One scheduled read, to the horizon.

@@ -160,6 +160,19 @@ fn a_state_that_can_not_be_read_is_an_error() {
     }
 }
 
+/// As nothing but a beginning anew could follow it.
+#[test]
+fn a_reading_without_slices_is_an_error() {
+    let mut state = State::default();
+    state.reading(&config(), Unit::Ms).unwrap();
+    let saved = state.to_json(None).unwrap();
+    let mut saved: Value = serde_json::from_slice(&saved).unwrap();
+    saved["reading"]["slices"] = serde_json::json!([]);
+    let error = State::parse(saved.to_string().as_bytes(), FORMAT);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("expected one slice at least"), "{error}");
+}
+
 #[test]
 fn only_a_date_is_saved_as_the_last_timestamp_and_what_else_stands_there_stops_no_reading() {
     let before = Some("2024-01-15T10:30:00Z");

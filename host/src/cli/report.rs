@@ -78,11 +78,9 @@ impl Report {
                 .filter(|n| *n > 0)
                 .map(|n| format!("{source}: {n} documents are too new to be read yet")),
         );
-        lines.extend(
-            self.without_timestamp
-                .filter(|n| *n > 0)
-                .map(|n| format!("{source}: {n} documents have no timestamp and can not be read")),
-        );
+        lines.extend(self.without_timestamp.filter(|n| *n > 0).map(|n| {
+            format!("{source}: {n} documents lack the field that orders them, and can not be read")
+        }));
         lines.extend(
             self.stopped
                 .then(|| format!("{source}: stopped before it had caught up")),

@@ -37,12 +37,12 @@ impl Grounds {
     }
 
     /// Whether everything has its place in the order, or only a scroll gets at it.
-    fn instead(&self) -> String {
+    fn instead(&self, of: Pagination) -> String {
         if self.has_order() {
             return "pagination = \"timestamp\" would be safe".to_owned();
         }
         let offset = match (self.matching, self.is_in_reach()) {
-            (Some(matching), true) => {
+            (Some(matching), true) if of != Pagination::Offset => {
                 format!(", or \"offset\", as {} fit its window", documents(matching))
             }
             _ => String::new(),
@@ -68,7 +68,7 @@ pub(super) fn safe(grounds: &Grounds) -> Vec<Pagination> {
 /// Judges the configured way.
 pub(super) fn judge(plan: &Plan, grounds: &Grounds) -> Finding {
     let way = format!("pagination = \"{}\"", plan.pagination.as_str());
-    let instead = grounds.instead();
+    let instead = grounds.instead(plan.pagination);
     match plan.pagination {
         Pagination::Timestamp => by_timestamp(&way, grounds, &instead),
         Pagination::DocumentId if plan.id_field.is_none() && grounds.sorts_by_id == Some(false) => {
@@ -76,7 +76,10 @@ pub(super) fn judge(plan: &Plan, grounds: &Grounds) -> Finding {
                 "{way} sorts by _id, which this cluster does not allow: set \"id_field\" to a unique field with doc values that only grows, or allow indices.id_field_data.enabled; {instead}"
             ))
         }
-        Pagination::DocumentId if grounds.order == Some(Order::Unsorted) => {
+        Pagination::DocumentId
+            if grounds.order == Some(Order::Unsorted)
+                || (grounds.order == Some(Order::Nowhere) && grounds.matching > Some(0)) =>
+        {
             Topic::Pagination.problem(format!(
                 "{way} can not read these indices, as their documents can not be ordered by \"id_field\"; {instead}"
             ))
@@ -209,6 +212,18 @@ mod tests {
                 "can not be ordered by \"id_field\"",
             ),
             (
+                json!({"pagination": "document_id", "id_field": "n"}),
+                grounds(Some(Order::Nowhere), 1, None),
+                problem,
+                "can not be ordered by \"id_field\"",
+            ),
+            (
+                json!({"pagination": "document_id", "id_field": "n"}),
+                grounds(Some(Order::Nowhere), 0, None),
+                note,
+                "only where ids grow",
+            ),
+            (
                 json!({}),
                 grounds(Some(Order::Nowhere), 0, None),
                 note,
@@ -273,7 +288,7 @@ mod tests {
                 json!({"pagination": "offset"}),
                 grounds(None, 10_000, None),
                 note,
-                "no more than 10000",
+                "no more than 10000 (index.max_result_window, and never more than 10,000); without a \"timestamp_field\", pagination = \"scroll\" exports what is there once; \"document_id\"",
             ),
             (
                 json!({"pagination": "offset"}),

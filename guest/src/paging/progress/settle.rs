@@ -4,6 +4,7 @@ use super::{Crowd, Pass, Progress};
 use crate::error::Error;
 use crate::key::{Key, Point};
 use crate::paging::PAGE_MAX;
+use crate::paging::context::Context;
 
 /// How often a segment is read again before the source gives up.
 const REREADS_MAX: u32 = 3;
@@ -115,8 +116,12 @@ fn reread(pass: &mut Pass, to: &Key, (met, counted): (u64, u64), crowd: u64) -> 
         pass.rereads = 0;
     }
     if pass.rereads >= REREADS_MAX {
+        let of = match pass.context {
+            Some(Context::Pit(_)) => " of the same point in time",
+            Some(Context::Scroll(_)) | None => "",
+        };
         return Err(Error::permanent(format!(
-            "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads of the same point in time; nothing was skipped, and the source stops here"
+            "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads{of}; nothing was skipped, and the source stops here"
         )));
     }
     pass.rereads += 1;
