@@ -1,8 +1,9 @@
 //! The first polls of a new version, after which it is trusted. Pure.
 
-/// So many polls that work. The first ones do all that a poll does (a new point in time, a
-/// cycle that ends, saves, receipts), and ten of them are a few minutes at most where the
-/// polling interval is the default.
+/// So many polls that work. Where little is new, they do all that a poll does (a new point in
+/// time, a cycle that ends, saves, receipts), and take a few minutes at most where the polling
+/// interval is the default; where there is much to read, they are soon over, and have read and
+/// published pages and saved what was acknowledged.
 const POLLS: u32 = 10;
 /// Or one, and so many messages, as a version that publishes a million of them works: what is
 /// published on probation may have to be found again in the output, which may be no more
