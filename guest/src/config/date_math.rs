@@ -16,9 +16,11 @@ pub(super) fn find_now(query: &Value) -> Option<&str> {
 pub(super) fn has_wrapper(query: &Value) -> bool {
     match query {
         Value::Array(items) => items.iter().any(has_wrapper),
-        Value::Object(keys) => keys.iter().any(|(key, value)| {
-            let hides = || value.get("query").is_some_and(Value::is_string);
-            (key == "wrapper" && hides()) || has_wrapper(value)
+        // There it is the name of a field.
+        Value::Object(keys) => keys.iter().any(|(key, value)| match key.as_str() {
+            key if key.starts_with("match") => false,
+            "wrapper" => value.get("query").is_some_and(Value::is_string),
+            _ => has_wrapper(value),
         }),
         _ => false,
     }

@@ -72,6 +72,15 @@ fn a_wrong_key_is_named_with_what_would_be_right() {
     }
 }
 
+/// The host compares it with what it was.
+#[test]
+fn a_number_in_the_query_stays_what_it_is() {
+    let query = r#"{"range":{"n":{"gte":97.45365320034685,"lt":1e300}}}"#;
+    let config = format!(r#"{{"index": "i", "timestamp_field": "t", "query": {query}}}"#);
+    let kept = Config::parse(&config).unwrap().query;
+    assert_eq!(kept.to_string(), query.replace("1e300", "1e+300"));
+}
+
 #[test]
 fn now_is_refused_where_it_is_date_math_and_only_there() {
     let with =
@@ -105,6 +114,7 @@ fn now_is_refused_where_it_is_date_math_and_only_there() {
     assert!(error(&with(hidden)).contains("must not have a \"wrapper\""));
     for fine in [
         r#"{"match": {"wrapper": "paper"}}"#,
+        r#"{"bool": {"must": {"match_phrase": {"wrapper": {"query": "paper"}}}}}"#,
         r#"{"range": {"wrapper": {"gte": 1}}}"#,
         r#"{"match": {"text": "now or never"}}"#,
         r#"{"match_phrase": {"text": "WELCOME TO nowhere"}}"#,
