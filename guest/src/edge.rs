@@ -69,10 +69,12 @@ impl Edge {
         self.since(from).count() as u64
     }
 
-    /// How many documents of this very place are remembered.
-    pub fn count_at(&self, place: &Key) -> u64 {
-        let there = self.since(place).take_while(|(key, _)| key == place);
-        there.count() as u64
+    /// How many documents of this very place the pass met.
+    pub fn met_at(&self, place: &Key) -> u64 {
+        let entries = self
+            .entries
+            .range((place.clone(), 0)..=(place.clone(), u64::MAX));
+        entries.filter(|(_, met)| **met).count() as u64
     }
 
     /// What is remembered from this place on.

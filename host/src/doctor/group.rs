@@ -12,7 +12,7 @@ use super::words::{date, documents};
 pub(super) const LOOKED_THROUGH_MAX: u64 = 10_000_000;
 /// The largest `edge_max` that can be configured.
 const EDGE_MAX: u64 = 1 << 20;
-/// The largest page: so many documents can have one place in the order.
+/// The largest page: fewer documents can have one place in the order.
 const PAGE_MAX: u64 = 10_000;
 
 /// The largest group, as the shards know it.
@@ -84,8 +84,8 @@ pub(super) fn judge(
     let largest = largest?;
     let finding = against_edge(plan, order, largest)?;
     match &plan.tiebreaker_field {
-        Some(field) if largest.count > PAGE_MAX => Some(Topic::Group.note(format!(
-            "{}. No more than {PAGE_MAX} of them may have the same {field:?} (\"tiebreaker_field\"), or lack it, which is not looked for here",
+        Some(field) if largest.count >= PAGE_MAX => Some(Topic::Group.note(format!(
+            "{}. Fewer than {PAGE_MAX} of them may have the same {field:?} (\"tiebreaker_field\"), or lack it, which is not looked for here",
             finding.message
         ))),
         _ => Some(finding),
@@ -224,15 +224,15 @@ mod tests {
     fn a_field_that_breaks_ties_has_to_where_a_group_is_larger_than_a_page() {
         let millis = Order::Millis { mixed: false };
         let rows = [
-            (json!({}), 10_001, false),
-            (json!({"tiebreaker_field": "n"}), 10_000, false),
-            (json!({"tiebreaker_field": "n"}), 10_001, true),
+            (json!({}), 10_000, false),
+            (json!({"tiebreaker_field": "n"}), 9_999, false),
+            (json!({"tiebreaker_field": "n"}), 10_000, true),
             (json!({"tiebreaker_field": "n"}), 100_000, true),
         ];
         for (keys, most, is_said) in rows {
             let judged = judge(&plan(keys), millis, None, Some(largest(most, 0)));
             let Finding { level, message, .. } = judged.unwrap();
-            let said = "No more than 10000 of them may have the same \"n\"";
+            let said = "Fewer than 10000 of them may have the same \"n\"";
             assert_eq!(message.contains(said), is_said, "{message}");
             assert!(level == Level::Note || !is_said, "{message}");
         }

@@ -23,7 +23,7 @@ impl Progress {
             return Ok(Settled::PassOver);
         };
         if met != counted {
-            let crowd = pass.after.as_ref().map_or(0, |at| self.edge.count_at(at));
+            let crowd = pass.after.as_ref().map_or(0, |at| self.edge.met_at(at));
             reread(pass, to, (met, counted), crowd)?;
             pass.begin_again(self.start.clone());
             self.edge.begin_pass();
@@ -106,19 +106,21 @@ pub enum Settled {
 
 /// `crowd` documents were met at the place where the last page ended.
 fn reread(pass: &mut Pass, to: &Key, (met, counted): (u64, u64), crowd: u64) -> Result<(), Error> {
-    if crowd >= PAGE_MAX && met < counted {
+    let in_scroll = matches!(pass.context, Some(Context::Scroll(_)));
+    // A scroll reads any number of them.
+    if crowd >= PAGE_MAX && met < counted && !in_scroll {
         return Err(Error::permanent(format!(
-            "{crowd} documents or more have the same timestamp and the same \"tiebreaker_field\", and no page is larger than {PAGE_MAX}: name a field there that tells them apart; nothing was skipped, and the source stops here"
+            "{crowd} documents or more stand at one place, with the same \"tiebreaker_field\", and no page is larger than {PAGE_MAX}: name a field there that tells them apart; nothing was skipped, and the source stops here"
         )));
     }
-    // What ends earlier was not read again yet.
-    if pass.until.as_ref().is_some_and(|until| to < until) {
+    // Of a scroll, what ends earlier was not read again to its end yet.
+    if in_scroll && pass.until.as_ref().is_some_and(|until| to < until) {
         pass.rereads = 0;
     }
     if pass.rereads >= REREADS_MAX {
-        let of = match pass.context {
-            Some(Context::Pit(_)) => " of the same point in time",
-            Some(Context::Scroll(_)) | None => "",
+        let of = match in_scroll {
+            true => "",
+            false => " of the same point in time",
         };
         return Err(Error::permanent(format!(
             "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads{of}; nothing was skipped, and the source stops here"

@@ -4,6 +4,7 @@ use super::super::{Arrived, Next, Progress, Settled};
 use super::{Document, Seen, Snapshot, all, sorted, spread};
 use crate::error::Error;
 use crate::key::Key;
+use crate::paging::context::Context;
 use crate::paging::scroll;
 
 /// An index that gets three late documents whenever it is asked for a count, as far as that reaches.
@@ -38,8 +39,10 @@ fn read(index: &mut Busy, size: u64, edge_max: u64) -> Result<(Vec<u128>, usize)
     let mut progress = Progress::from(Key::MIN);
     progress.begin(1_000_000.into(), 1_000_000.into(), size);
     let (mut delivered, mut again) = (Vec::new(), 0);
-    let mut opened = Vec::new();
-    while let Some(pass) = progress.pass.clone() {
+    let (mut opened, mut pages) = (Vec::new(), 0);
+    while let Some(pass) = &mut progress.pass {
+        pass.context = Some(Context::Scroll("one".to_owned()));
+        let pass = pass.clone();
         if pass.hits == 0 {
             opened = Snapshot::new(index.within(&progress.start, &pass.end())).documents;
         }
@@ -56,6 +59,8 @@ fn read(index: &mut Busy, size: u64, edge_max: u64) -> Result<(Vec<u128>, usize)
             exact: true,
             is_last: false,
         };
+        pages += 1;
+        assert!(pages < 100_000, "reading does not end");
         let plan = progress.plan(page);
         delivered.extend(plan.publish.iter().map(|(_, id)| *id));
         if let Next::Receipt(to) = progress.apply(page, edge_max) {
