@@ -13,8 +13,11 @@ use super::Denied;
 const INDICES: [&str; 3] = ["_index", "index", "target_index"];
 /// What has a query as an encoded text, or as a template, in which anything may stand.
 const WRAPPERS: [&str; 2] = ["wrapper", "collate"];
-/// What a script is, if it is no text: itself, or the name of one that the cluster has.
-const SCRIPTS: [&str; 2] = ["source", "id"];
+/// What a script is, if it is no text: itself, or the name of one that the cluster has; by the
+/// older names, too.
+const SCRIPTS: [&str; 4] = ["source", "id", "inline", "stored"];
+/// It reads an index of the servers' choice where it names none.
+const SHAPE: &str = "indexed_shape";
 /// What a body of OpenSearch may bring along, or name, to be run on what is asked and found.
 const PIPELINE: &str = "search_pipeline";
 /// The keys of a configuration that go into bodies as they are.
@@ -81,6 +84,7 @@ fn collect<'a>(value: &'a Value, pairs: &mut Vec<(&'a String, &'a Value)>) {
 
 fn is_lookup(key: &str, value: &Value) -> bool {
     match value {
+        Value::Object(value) if key == SHAPE => !value.contains_key("index"),
         Value::Object(query) => WRAPPERS.contains(&key) && query.contains_key("query"),
         Value::Null => false,
         _ => INDICES.contains(&key),
@@ -172,6 +176,18 @@ mod tests {
             (
                 json!({"query": {"script_score": {"script": {"id": "stored"}}}}),
                 Some("stored"),
+            ),
+            (
+                json!({"query": {"script": {"script": {"inline": "old"}}}}),
+                Some("old"),
+            ),
+            (
+                json!({"aggs": {"a": {"scripted_metric": {"map_script": {"stored": "old"}}}}}),
+                Some("map_script"),
+            ),
+            (
+                json!({"query": {"geo_shape": {"f": {"indexed_shape": {"id": "1"}}}}}),
+                Some("indexed_shape"),
             ),
             (
                 json!({"sort": [{"_script": {"type": "number", "script": {"lang": "x", "source": "1"}}}]}),
