@@ -37,8 +37,12 @@ struct Watched {
 impl Watched {
     /// With this path and the file that it leads to.
     fn start(path: &str, file: &str, bytes: &[u8]) -> Self {
+        Self::start_polling("50ms", path, file, bytes)
+    }
+
+    fn start_polling(interval: &str, path: &str, file: &str, bytes: &[u8]) -> Self {
         let cluster = sample::cluster(Product::Elasticsearch, 20);
-        let world = World::reading(cluster.url(), INDEX).key("polling_interval", "300ms");
+        let world = World::reading(cluster.url(), INDEX).key("polling_interval", interval);
         let path = world.folder().join(path);
         let file = world.folder().join(file);
         fs::write(&file, bytes).unwrap();
@@ -169,7 +173,7 @@ fn a_signal_in_the_first_moments_ends_nothing() {
 
 #[test]
 fn what_fails_on_probation_is_tried_again_when_somebody_asks_after_that_and_not_before() {
-    let run = Watched::start("mine", "mine.wasm", &embedded()).reads();
+    let run = Watched::start_polling("1s", "mine", "mine.wasm", &embedded()).reads();
     let newer = Rebuilt::numbered(1).failing_in_poll(9, Wrong::Trap);
     let part = run.world.folder().join("part");
     fs::write(&part, newer.bytes()).unwrap();

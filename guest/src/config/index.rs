@@ -20,7 +20,7 @@ impl Keys {
 
 /// What servers allow in no name of an index.
 const NEVER: [char; 7] = [' ', '"', '/', '>', '?', '\\', '|'];
-/// What they do, but some of what lies between takes for something else in a path.
+/// What some of them do, but what lies between may take for something else in a path.
 const DOUBTFUL: [char; 2] = ['#', '%'];
 
 /// What is wrong with one part of the expression.

@@ -30,7 +30,7 @@ const QUERY: &str = "check \"query\"";
 const RUNTIME: &str = "check \"runtime_mappings\", and scripts in \"query\"";
 const CREDENTIALS: &str = "check \"username\" and \"password\", \"api_key\", \"token\" or \"aws\" of the source's configuration";
 const NANOSECONDS: &str = "indices that map a field as date_nanos can not be asked for dates before 1970 or after 2262: read these and those that map it as date by a source each, with an \"index\" of its own, or check the dates in \"query\"";
-const MAPPING: &str = "every index that \"index\" matches must map the field that orders in the same way: `doctor` names those that do not; else check the dates in \"query\"";
+const MAPPING: &str = "every index that \"index\" matches must map the field that orders in the same way: `doctor` names those that do not; if all do, check \"query\" and \"runtime_mappings\"";
 const PRIVILEGES: &str =
     "give the user the privileges \"read\" and \"view_index_metadata\" on the configured index";
 
