@@ -21,6 +21,8 @@ chmod 755 "$work"
 starting=()
 finish() {
     local pid
+    # Whoever is impatient now would leave servers behind.
+    trap '' INT TERM
     # A node that is still starting is stopped by way of its own pid, below.
     for pid in "${starting[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in $(cat "$work"/*/pid 2>/dev/null); do
