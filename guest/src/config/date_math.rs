@@ -4,6 +4,14 @@ use serde_json::Value;
 
 /// Clauses whose text is a query in itself.
 const QUERY_STRINGS: [&str; 2] = ["query_string", "simple_query_string"];
+/// Clauses whose keys are names of fields, and what stands there is like a wrapper.
+const OF_FIELDS: [&str; 5] = [
+    "match",
+    "match_phrase",
+    "match_phrase_prefix",
+    "match_bool_prefix",
+    "common",
+];
 /// What stands around the words of such a query, but for the signs of date math.
 const BETWEEN_WORDS: &str = "()[]{}:\"<>=^~!&|";
 
@@ -16,14 +24,18 @@ pub(super) fn find_now(query: &Value) -> Option<&str> {
 pub(super) fn has_wrapper(query: &Value) -> bool {
     match query {
         Value::Array(items) => items.iter().any(has_wrapper),
-        // There it is the name of a field.
-        Value::Object(keys) => keys.iter().any(|(key, value)| match key.as_str() {
-            key if key.starts_with("match") => false,
-            "wrapper" => value.get("query").is_some_and(Value::is_string),
-            _ => has_wrapper(value),
+        Value::Object(keys) => keys.iter().any(|(key, value)| match value {
+            Value::Object(fields) if OF_FIELDS.contains(&key.as_str()) => {
+                fields.values().any(has_wrapper)
+            }
+            _ => is_wrapper(key, value) || has_wrapper(value),
         }),
         _ => false,
     }
+}
+
+fn is_wrapper(key: &str, value: &Value) -> bool {
+    key == "wrapper" && value.get("query").is_some_and(Value::is_string)
 }
 
 fn find(query: &Value, is_wrong: fn(&str) -> bool) -> Option<&str> {

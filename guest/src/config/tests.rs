@@ -110,8 +110,18 @@ fn now_is_refused_where_it_is_date_math_and_only_there() {
         );
     }
     // {"range":{"t":{"lt":"now"}}}, encoded.
-    let hidden = r#"{"bool": {"filter": [{"wrapper": {"query": "eyJyYW5nZSI6eyJ0Ijp7Imx0Ijoibm93In19fQ=="}}]}}"#;
-    assert!(error(&with(hidden)).contains("must not have a \"wrapper\""));
+    let hidden = r#"{"wrapper": {"query": "eyJyYW5nZSI6eyJ0Ijp7Imx0Ijoibm93In19fQ=="}}"#;
+    for around in [
+        r#"{"bool": {"filter": [HIDDEN]}}"#,
+        r#"{"knn": {"match": {"vector": [1], "filter": HIDDEN}}}"#,
+        r#"{"knn": {"wrapper": {"vector": [1], "filter": HIDDEN}}}"#,
+    ] {
+        let query = around.replace("HIDDEN", hidden);
+        assert!(
+            error(&with(&query)).contains("must not have a \"wrapper\""),
+            "{query}"
+        );
+    }
     for fine in [
         r#"{"match": {"wrapper": "paper"}}"#,
         r#"{"bool": {"must": {"match_phrase": {"wrapper": {"query": "paper"}}}}}"#,
