@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::finding::{Finding, Topic};
 use super::mapping::Order;
-use super::plan::Plan;
+use super::plan::{Pagination, Plan};
 use super::words::{date, documents};
 
 /// Among more documents nobody looks for groups: every distinct timestamp costs the
@@ -84,7 +84,8 @@ pub(super) fn judge(
     let largest = largest?;
     let finding = against_edge(plan, order, largest)?;
     match &plan.tiebreaker_field {
-        Some(field) if largest.count >= PAGE_MAX => Some(Topic::Group.note(format!(
+        // A scroll reads any number of them.
+        Some(field) if largest.count >= PAGE_MAX && plan.pagination != Pagination::Scroll => Some(Topic::Group.note(format!(
             "{}. Fewer than {PAGE_MAX} of them may have the same {field:?} (\"tiebreaker_field\"), or lack it, which is not looked for here",
             finding.message
         ))),
@@ -228,6 +229,11 @@ mod tests {
             (json!({"tiebreaker_field": "n"}), 9_999, false),
             (json!({"tiebreaker_field": "n"}), 10_000, true),
             (json!({"tiebreaker_field": "n"}), 100_000, true),
+            (
+                json!({"tiebreaker_field": "n", "pagination": "scroll"}),
+                100_000,
+                false,
+            ),
         ];
         for (keys, most, is_said) in rows {
             let judged = judge(&plan(keys), millis, None, Some(largest(most, 0)));

@@ -118,9 +118,9 @@ fn reread(pass: &mut Pass, to: &Key, (met, counted): (u64, u64), crowd: u64) -> 
         pass.rereads = 0;
     }
     if pass.rereads >= REREADS_MAX {
-        let of = match in_scroll {
-            true => "",
-            false => " of the same point in time",
+        let of = match pass.context {
+            Some(Context::Pit(_)) => " of the same point in time",
+            Some(Context::Scroll(_)) | None => "",
         };
         return Err(Error::permanent(format!(
             "the cluster counts {counted} documents but returned {met} in {REREADS_MAX} further reads{of}; nothing was skipped, and the source stops here"

@@ -11,15 +11,26 @@ use super::Denied;
 
 /// Keys that name the index of a lookup.
 const INDICES: [&str; 3] = ["_index", "index", "target_index"];
-/// What has a query as an encoded text, or as a template, in which anything may stand.
-const WRAPPERS: [&str; 2] = ["wrapper", "collate"];
+/// What has a query as an encoded text, or as a template, in which anything may stand; and what
+/// names a model, or rules, that the cluster keeps elsewhere: with a key that it must have.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("wrapper", "query"),
+    ("collate", "query"),
+    ("sltr", "model"),
+    ("sltr", "featureset"),
+    ("ltr", "model"),
+    ("learning_to_rank", "model_id"),
+    ("rule", "ruleset_id"),
+    ("rule", "ruleset_ids"),
+    ("rule_query", "ruleset_id"),
+];
 /// What a script is, if it is no text: itself, or the name of one that the cluster has; by the
 /// older names, too.
 const SCRIPTS: [&str; 4] = ["source", "id", "inline", "stored"];
 /// It reads an index of the servers' choice where it names none.
 const SHAPE: &str = "indexed_shape";
-/// What a body of OpenSearch may bring along, or name, to be run on what is asked and found.
-const PIPELINE: &str = "search_pipeline";
+/// What a body may bring along, or name, to be run on what is asked and found, or for plugins.
+const BESIDE: [&str; 2] = ["search_pipeline", "ext"];
 /// The keys of a configuration that go into bodies as they are.
 const CONFIGURED: [&str; 2] = ["query", "runtime_mappings"];
 
@@ -43,8 +54,9 @@ impl Reserved {
     /// # Errors
     /// The first such thing.
     pub(super) fn check(&self, body: &Value, index: &str) -> Result<(), Denied> {
-        if let Some(pipeline) = body.get(PIPELINE) {
-            return Err(Denied::Script(show(PIPELINE, pipeline)));
+        let beside = BESIDE.iter().find_map(|key| Some((*key, body.get(*key)?)));
+        if let Some((key, value)) = beside {
+            return Err(Denied::Script(show(key, value)));
         }
         let mut pairs = Vec::new();
         collect(body, &mut pairs);
@@ -84,8 +96,13 @@ fn collect<'a>(value: &'a Value, pairs: &mut Vec<(&'a String, &'a Value)>) {
 
 fn is_lookup(key: &str, value: &Value) -> bool {
     match value {
-        Value::Object(value) if key == SHAPE => !value.contains_key("index"),
-        Value::Object(query) => WRAPPERS.contains(&key) && query.contains_key("query"),
+        Value::Object(shape) if key == SHAPE => {
+            shape.contains_key("id") && !shape.contains_key("index")
+        }
+        Value::Object(clause) => {
+            let is_there = |(name, has): &(&str, &str)| key == *name && clause.contains_key(*has);
+            ELSEWHERE.iter().any(is_there)
+        }
         Value::Null => false,
         _ => INDICES.contains(&key),
     }
@@ -206,6 +223,15 @@ mod tests {
                 Some("emit(2)"),
             ),
             (
+                json!({"rescore": {"query": {"rescore_query": {"sltr": {"model": "m", "store": "s"}}}}}),
+                Some("sltr"),
+            ),
+            (
+                json!({"query": {"rule": {"ruleset_ids": ["r"], "organic": {}}}}),
+                Some("ruleset_ids"),
+            ),
+            (json!({"ext": {"ubi": {"user_query": "x"}}}), Some("ubi")),
+            (
                 json!({"search_pipeline": "mine"}),
                 Some("\"search_pipeline\": \"mine\""),
             ),
@@ -232,6 +258,10 @@ mod tests {
             ),
             (
                 json!({"query": {"range": {"script": {"gte": 1}}}, "sort": [{"script": {"order": "asc"}}], "_source": ["script"]}),
+                None,
+            ),
+            (
+                json!({"query": {"range": {"indexed_shape": {"gte": 1}}}, "sort": [{"rule": {"order": "asc"}}]}),
                 None,
             ),
         ];
