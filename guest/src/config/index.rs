@@ -34,15 +34,10 @@ fn wrong(part: &str) -> Option<String> {
             "must not be date math, as {part:?} is: when the name changes, what was not read of the index before would be lost; write a pattern such as \"logs-*\" instead"
         ));
     }
-    if let Some(character) = part.chars().find(|character| NEVER.contains(character)) {
+    let unfit = part.chars().find_map(|c| Some((c, unfit(c)?)));
+    if let Some((character, why)) = unfit {
         return Some(format!(
-            "must not have {character:?}, as {part:?} has: no index has such a name, and patterns know only \"*\""
-        ));
-    }
-    let is_doubtful = |character: &char| DOUBTFUL.contains(character) || character.is_control();
-    if let Some(character) = part.chars().find(is_doubtful) {
-        return Some(format!(
-            "must not have {character:?}, as {part:?} has: not every way to a cluster carries it as it is; write a pattern with \"*\" in its place, or give the index an alias"
+            "must not have {character:?}, as {part:?} has: {why}"
         ));
     }
     // A cluster may leave another one out of an answer that otherwise says it is whole.
@@ -50,6 +45,16 @@ fn wrong(part: &str) -> Option<String> {
     Some(format!(
         "names another cluster ({cluster}): give it a source of its own, with its own \"url\""
     ))
+}
+
+/// Why a character can not stand in an expression.
+fn unfit(character: char) -> Option<&'static str> {
+    if NEVER.contains(&character) {
+        return Some("no index has such a name, and patterns know only \"*\"");
+    }
+    (DOUBTFUL.contains(&character) || character.is_control()).then_some(
+        "not every way to a cluster carries it as it is; write a pattern with \"*\" in its place, or give the index an alias",
+    )
 }
 
 /// The cluster that a part names, if it is not the one that is asked. Two colons are none of a
