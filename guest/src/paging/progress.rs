@@ -215,7 +215,7 @@ impl Progress {
         }
         let (after, size) = (pass.after.clone(), pass.size);
         let border = after.map(|after| self.border(after));
-        match border.filter(|border| self.is_to_settle(border, size, edge_max, page.exact)) {
+        match border.filter(|border| self.is_to_settle(border, size, edge_max)) {
             Some(border) => Next::Receipt(border),
             None => Next::Page,
         }
@@ -225,8 +225,9 @@ impl Progress {
     /// long enough. A group of equal timestamps is cut only for the edge's sake. A segment that
     /// is read again in a scroll is counted exactly at its own end alone: the edge knows it, but
     /// for what came since, and only where that is too much for it, the end comes nearer.
-    fn is_to_settle(&self, border: &Key, size: u64, edge_max: u64, in_scroll: bool) -> bool {
-        let again = in_scroll && self.pass.as_ref().is_some_and(|pass| pass.until.is_some());
+    fn is_to_settle(&self, border: &Key, size: u64, edge_max: u64) -> bool {
+        let pass = self.pass.as_ref();
+        let again = pass.is_some_and(|pass| pass.in_scroll() && pass.until.is_some());
         let more = if again { 0 } else { size };
         let met = self.edge.met_from(&self.start) + size;
         let long = met > SEGMENT_MIN.max(SEGMENT_PAGES * size) && border.begins_group();

@@ -146,8 +146,7 @@ impl<H: Host> Reader<'_, H> {
 
     /// Whether its pages are those of a scroll.
     pub(super) fn in_scroll(&mut self, slice: usize) -> bool {
-        let context = self.pass(slice).map(|pass| pass.context.as_ref());
-        matches!(context, Ok(Some(Context::Scroll(_))))
+        self.pass(slice).is_ok_and(Pass::in_scroll)
     }
 
     /// Of which shards it is.

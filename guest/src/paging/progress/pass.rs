@@ -57,6 +57,11 @@ impl Pass {
         self.until.as_ref().unwrap_or(&self.to).clone()
     }
 
+    /// Whether its pages are those of a scroll.
+    pub fn in_scroll(&self) -> bool {
+        matches!(self.context, Some(Context::Scroll(_)))
+    }
+
     /// What it has read so far.
     pub fn read(&self) -> Read {
         self.read_with(&[])

@@ -23,8 +23,9 @@ impl Progress {
             return Ok(Settled::PassOver);
         };
         if met != counted {
-            let crowd = pass.after.as_ref().map_or(0, |at| self.edge.met_at(at));
-            reread(pass, to, (met, counted), crowd)?;
+            let last = pass.after.as_ref();
+            let at_last = last.map_or(0, |last| self.edge.met_at(last));
+            reread(pass, to, (met, counted), at_last)?;
             pass.begin_again(self.start.clone());
             self.edge.begin_pass();
             return Ok(Settled::Reread);
@@ -104,17 +105,21 @@ pub enum Settled {
     PassOver,
 }
 
-/// `crowd` documents were met at the place where the last page ended.
-fn reread(pass: &mut Pass, to: &Key, (met, counted): (u64, u64), crowd: u64) -> Result<(), Error> {
-    let in_scroll = matches!(pass.context, Some(Context::Scroll(_)));
+/// So many documents were met `at_last`, the place where the last page ended.
+fn reread(
+    pass: &mut Pass,
+    to: &Key,
+    (met, counted): (u64, u64),
+    at_last: u64,
+) -> Result<(), Error> {
     // A scroll reads any number of them.
-    if crowd >= PAGE_MAX && met < counted && !in_scroll {
+    if at_last >= PAGE_MAX && met < counted && !pass.in_scroll() {
         return Err(Error::permanent(format!(
-            "{crowd} documents or more stand at one place, with the same \"tiebreaker_field\", and no page is larger than {PAGE_MAX}: name a field there that tells them apart; nothing was skipped, and the source stops here"
+            "{at_last} documents or more stand at one place, with the same \"tiebreaker_field\", and no page is larger than {PAGE_MAX}: name a field there that tells them apart; nothing was skipped, and the source stops here"
         )));
     }
     // Of a scroll, what ends earlier was not read again to its end yet.
-    if in_scroll && pass.until.as_ref().is_some_and(|until| to < until) {
+    if pass.in_scroll() && pass.until.as_ref().is_some_and(|until| to < until) {
         pass.rereads = 0;
     }
     if pass.rereads >= REREADS_MAX {
